@@ -1,0 +1,56 @@
+"""See which layers of a CNN make it believe that a photo was taken *there*.
+
+Names are loaded on first use (PEP 562), so that importing the package needs neither torch
+nor plotly nor ipyleaflet.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from combicam_widgets.geo import CellGrid, GeoPrediction
+    from combicam_widgets.images import Photo, load_image
+    from combicam_widgets.models import GeoModel, list_models, load_model
+    from combicam_widgets.samples import list_samples, sample
+    from combicam_widgets.widgets import Explorer
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "CellGrid": "geo",
+    "Explorer": "widgets",
+    "GeoModel": "models",
+    "GeoPrediction": "geo",
+    "Photo": "images",
+    "list_models": "models",
+    "list_samples": "samples",
+    "load_image": "images",
+    "load_model": "models",
+    "sample": "samples",
+}
+_ROOMS = ("cam", "geo", "images", "models", "samples", "widgets")
+
+__all__ = [
+    "CellGrid",
+    "Explorer",
+    "GeoModel",
+    "GeoPrediction",
+    "Photo",
+    "list_models",
+    "list_samples",
+    "load_image",
+    "load_model",
+    "sample",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS, "__version__"])
