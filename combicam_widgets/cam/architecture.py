@@ -1,0 +1,187 @@
+"""Architecture: the layers of a network that are worth explaining, grouped into stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+
+from combicam_widgets.cam.passes import at_rest, checked_batch, on_device_of
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A module with a 4-D output that takes part in the explanation.
+
+    Attributes
+    ----------
+    name : str
+        Qualified name in the network, for example ``features.3.1``.
+    kind : str
+        Class of the module, for example ``MBConv``.
+    shape : (K, h, w)
+        Channels, height and width of its output for the example.
+    parameters : int
+        Number of parameters in the module.
+    stride : int
+        Pixels of the input per step of the output, rounded.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, int, int]
+    parameters: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A run of consecutive layers with the same spatial resolution (height, width)."""
+
+    resolution: tuple[int, int]
+    layers: tuple[Layer, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of its layers, in forward order."""
+        return tuple(layer.name for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The stages of a network, in forward order."""
+
+    stages: tuple[Stage, ...]
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers, in forward order."""
+        return tuple(layer for stage in self.stages for layer in stage.layers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all layers, in forward order."""
+        return tuple(layer.name for layer in self.layers)
+
+
+def architecture(
+    network: nn.Module, example: Tensor, layers: Sequence[str] | None = None
+) -> Architecture:
+    """Find the layers worth explaining, by one forward pass.
+
+    The network's *blocks* are chosen: modules with a forward of their own around at least two
+    convolutions (MBConv, Bottleneck, Inception, ...). A network without blocks, such as VGG, gives
+    the last convolution of each resolution: the one before each pooling.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Left as it was.
+    example : Tensor, shape (N, 3, h, w) or (3, h, w)
+    layers : sequence of str, optional
+        Use these modules instead of looking for blocks.
+
+    Returns
+    -------
+    Architecture
+
+    Raises
+    ------
+    ValueError
+        There is no layer with a 4-D output, a name is unknown, or a layer runs more than once.
+    """
+    runs = _trace(network, on_device_of(network, checked_batch(example)))
+    if layers is None:
+        names = _blocks(network, runs) or _last_of_each_resolution(network, runs)
+        chosen = [runs[name] for name in sorted(names, key=list(runs).index)]
+    else:
+        unknown = [name for name in layers if name not in runs]
+        if unknown:
+            raise ValueError(
+                f"The network has no layer {unknown[0]!r} with a 4-D output that runs exactly once."
+            )
+        chosen = [run for name, run in runs.items() if name in layers]
+    if not chosen:
+        raise ValueError(
+            "The network has no layer with a 4-D output (N, K, h, w) and some extent: there is "
+            "nothing to map. Class activation maps need a convolutional network."
+        )
+    stages = groupby(chosen, key=lambda layer: layer.shape[1:])
+    return Architecture(tuple(Stage(resolution, tuple(run)) for resolution, run in stages))
+
+
+def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
+    """Modules that run exactly once and give a 4-D tensor, in the order in which they finish."""
+    runs: dict[str, Layer] = {}
+    counts: dict[str, int] = {}
+
+    def note(name: str, module: nn.Module, output: object) -> None:
+        counts[name] = counts.get(name, 0) + 1
+        if isinstance(output, Tensor) and output.ndim == 4:
+            _, channels, height, width = output.shape
+            runs[name] = Layer(
+                name=name,
+                kind=type(module).__name__,
+                shape=(channels, height, width),
+                parameters=sum(p.numel() for p in module.parameters()),
+                stride=max(1, round(max(example.shape[2] / height, example.shape[3] / width))),
+            )
+
+    handles = []
+    with at_rest(network), torch.inference_mode():
+        try:
+            for name, module in network.named_modules():
+                if name:
+                    handles.append(
+                        module.register_forward_hook(
+                            lambda module, _args, output, name=name: note(name, module, output)
+                        )
+                    )
+            network(example[:1])
+        finally:
+            for handle in handles:
+                handle.remove()
+    return {name: layer for name, layer in runs.items() if counts[name] == 1}
+
+
+def _blocks(network: nn.Module, runs: dict[str, Layer]) -> list[str]:
+    """Outermost modules that hold at least two convolutions but no two blocks of their own."""
+
+    def search(name: str, module: nn.Module) -> list[str]:
+        inner = [
+            block
+            for child_name, child in module.named_children()
+            for block in search(f"{name}.{child_name}".lstrip("."), child)
+        ]
+        chain = isinstance(module, (nn.Sequential, nn.ModuleList, nn.ModuleDict))
+        own = name in runs and not chain and _convolutions(name, module, runs) >= 2
+        return [name] if own and len(inner) < 2 else inner
+
+    return search("", network)
+
+
+def _convolutions(name: str, module: nn.Module, runs: dict[str, Layer]) -> int:
+    """Count the weighted layers inside a module that keep some spatial extent."""
+    return sum(
+        f"{name}.{inner}" in runs and max(runs[f"{name}.{inner}"].shape[1:]) > 1
+        for inner, leaf in module.named_modules()
+        if isinstance(leaf, (nn.Conv2d, nn.Linear))
+    )
+
+
+def _last_of_each_resolution(network: nn.Module, runs: dict[str, Layer]) -> list[str]:
+    modules = dict(network.named_modules())
+    convolutions = [
+        layer
+        for name, layer in runs.items()
+        if isinstance(modules[name], nn.Conv2d) and max(layer.shape[1:]) > 1
+    ]
+
+    def last() -> Iterator[str]:
+        for _, run in groupby(convolutions, key=lambda layer: layer.shape[1:]):
+            yield list(run)[-1].name
+
+    return list(last())

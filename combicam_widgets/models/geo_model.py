@@ -1,0 +1,216 @@
+"""A geo model: a network and what is needed to ask it where a photo was taken, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.transforms import v2
+
+from combicam_widgets import cam
+from combicam_widgets.geo import CellGrid, GeoPrediction
+from combicam_widgets.images import Photo
+
+Transform: TypeAlias = Callable[[Image.Image], Tensor]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def whole_photo(
+    shorter_side: int,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> Transform:
+    """Make a transform that shows the network the whole photo, without cropping.
+
+    Parameters
+    ----------
+    shorter_side : int
+        Size in pixels to which the shorter side is scaled; the longer one follows, up to twice
+        as long (longer photos come out smaller).
+    mean, std : three floats
+        Normalisation of the channels in [0, 1]; default: ImageNet's.
+
+    Returns
+    -------
+    callable
+        From an RGB PIL image to a float32 tensor (3, h, w).
+    """
+    transform: Transform = v2.Compose(
+        [
+            v2.Resize(shorter_side, max_size=2 * shorter_side + 1, antialias=True),
+            v2.ToImage(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(list(mean), list(std)),
+        ]
+    )
+    return transform
+
+
+class GeoModel:
+    """Network + cell grid + image transform + the layers worth explaining.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Maps a batch (N, 3, h, w) to class scores (N, C), logits. It is never changed.
+    cells : CellGrid
+        The C cells, in class order.
+    transform : callable, optional
+        From an RGB PIL image to a float tensor (3, h, w), showing the whole photo (a crop would
+        shift the heatmap). Default: ``whole_photo(224)``.
+    layers : sequence of str, optional
+        Names of the modules to explain; default: found by `combicam_widgets.cam.architecture`.
+    name : str
+        A short name for people.
+    description : str
+        One line for people.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        cells: CellGrid,
+        transform: Transform | None = None,
+        layers: Sequence[str] | None = None,
+        name: str = "model",
+        description: str = "",
+    ) -> None:
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"network must be a torch.nn.Module, not {type(network).__name__}.")
+        if not isinstance(cells, CellGrid):
+            raise TypeError(f"cells must be a CellGrid, not {type(cells).__name__}.")
+        if transform is not None and not callable(transform):
+            raise TypeError("transform must be callable: PIL image -> tensor (3, h, w).")
+        self.network = network
+        self.cells = cells
+        self.transform = whole_photo(224) if transform is None else transform
+        self.name = name
+        self.description = description
+        self._layers = None if layers is None else tuple(layers)
+        self._last_view: tuple[Photo, Tensor, Tensor] | None = None
+
+    @cached_property
+    def architecture(self) -> cam.Architecture:
+        """Stages and layers, with the shapes they have for a square photo."""
+        square = self._transformed(Photo(np.full((256, 256, 3), 128, np.uint8)))
+        return cam.architecture(self.network, square, self._layers)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that are explained, in forward order."""
+        return self.architecture.names
+
+    def predict(self, photo: Photo) -> GeoPrediction:
+        """Say where the photo may have been taken: one forward pass."""
+        return self._predictions(self._view(photo)[0])[0]
+
+    def explain(
+        self,
+        photo: Photo,
+        target: int | None = None,
+        method: str = "gradcam",
+        score: str = "log_probability",
+    ) -> cam.LayerMaps:
+        """Compute the maps of all layers: one forward and one backward pass.
+
+        Parameters
+        ----------
+        photo : Photo
+        target : int, optional
+            Index of the cell to explain; default: the most probable one.
+        method, score : str
+            See `combicam_widgets.cam.explain`.
+
+        Returns
+        -------
+        LayerMaps
+            Its heatmaps have the size of the photo.
+        """
+        if target is not None:
+            self.cells.check_index(target)
+        batch = self._view(photo)[0]
+        return cam.explain(
+            self.network, batch, target, self.layers, method, score, (photo.height, photo.width)
+        )
+
+    def evidence(
+        self, photo: Photo, heatmap: npt.NDArray[np.floating], keep: float | None = 0.3
+    ) -> GeoPrediction:
+        """Ask the model again, showing it only what the heatmap highlights.
+
+        Parameters
+        ----------
+        photo : Photo
+        heatmap : (H, W) array in [0, 1]
+        keep : float or None
+            Fraction of the pixels to keep, the hottest; the rest is blurred away. None: show the
+            photo in proportion to the heat.
+
+        Returns
+        -------
+        GeoPrediction
+        """
+        return self._predictions(self._evidence(photo, heatmap, keep))[0]
+
+    def layer_votes(
+        self, photo: Photo, maps: cam.LayerMaps, keep: float = 0.3
+    ) -> tuple[GeoPrediction, ...]:
+        """Ask where the evidence of each layer alone points: one small forward pass per layer.
+
+        Returns
+        -------
+        tuple of GeoPrediction
+            One per layer, in forward order.
+        """
+        return tuple(
+            self._predictions(self._evidence(photo, cam.fuse([x], [1.0], maps.size), keep))[0]
+            for x in maps.maps
+        )
+
+    def __repr__(self) -> str:
+        return f"GeoModel({self.name}: {len(self.layers)} layers, {len(self.cells)} cells)"
+
+    def _view(self, photo: Photo) -> tuple[Tensor, Tensor]:
+        """Transform the photo and blur it; the last one is remembered."""
+        if not isinstance(photo, Photo):
+            raise TypeError(
+                f"A Photo is needed, not {type(photo).__name__}: use load_image() or sample()."
+            )
+        last = self._last_view
+        if last is None or last[0] is not photo:
+            batch = self._transformed(photo)
+            last = self._last_view = (photo, batch, cam.blur(batch))
+        return last[1:]
+
+    def _transformed(self, photo: Photo) -> Tensor:
+        view = self.transform(photo.to_pil())
+        if not isinstance(view, Tensor) or view.ndim != 3 or len(view) != 3:
+            shape = tuple(view.shape) if isinstance(view, Tensor) else type(view).__name__
+            raise TypeError(f"The transform must give a tensor (3, h, w), not {shape}.")
+        return view[None]
+
+    def _evidence(
+        self, photo: Photo, heatmap: npt.NDArray[np.floating], keep: float | None
+    ) -> Tensor:
+        batch, blurred = self._view(photo)
+        if keep is None:
+            return cam.soft_evidence(batch, blurred, heatmap)
+        return cam.keep_evidence(batch, blurred, heatmap, keep)
+
+    def _predictions(self, batch: Tensor) -> list[GeoPrediction]:
+        scores = cam.class_scores(self.network, batch)
+        if scores.shape[1] != len(self.cells):
+            raise ValueError(
+                f"The network has {scores.shape[1]} classes, but the grid has {len(self.cells)} "
+                "cells: each class must be one cell, in the same order."
+            )
+        probabilities = scores.double().softmax(1).float().cpu().numpy()
+        return [GeoPrediction(p, self.cells) for p in probabilities]
