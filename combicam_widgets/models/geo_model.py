@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TypeAlias
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
 
 from combicam_widgets import cam
 from combicam_widgets.geo import CellGrid, GeoPrediction
@@ -19,39 +21,43 @@ from combicam_widgets.images import Photo
 
 Transform: TypeAlias = Callable[[Image.Image], Tensor]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+_THINNEST = 32
+"""A panorama is not made thinner than this."""
 
 
-def whole_photo(
-    shorter_side: int,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-) -> Transform:
-    """Make a transform that shows the network the whole photo, without cropping.
+class WholePhoto:
+    """The usual transform: the whole photo, undistorted, with as many pixels as a square.
+
+    Nothing is cropped, so the heatmap covers the photo; networks trained on squares are most
+    sure of themselves when the number of pixels stays the same.
 
     Parameters
     ----------
-    shorter_side : int
-        Size in pixels to which the shorter side is scaled; the longer one follows, up to twice
-        as long (longer photos come out smaller).
+    side : int
+        The photo is scaled to about ``side * side`` pixels, keeping its proportions.
     mean, std : three floats
         Normalisation of the channels in [0, 1]; default: ImageNet's.
-
-    Returns
-    -------
-    callable
-        From an RGB PIL image to a float32 tensor (3, h, w).
     """
-    transform: Transform = v2.Compose(
-        [
-            v2.Resize(shorter_side, max_size=2 * shorter_side + 1, antialias=True),
-            v2.ToImage(),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(list(mean), list(std)),
-        ]
-    )
-    return transform
+
+    def __init__(
+        self,
+        side: int = 224,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+    ) -> None:
+        self.side = side
+        self.mean, self.std = list(mean), list(std)
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """Turn an RGB image into a float32 tensor (3, h, w)."""
+        scale = self.side / math.sqrt(image.width * image.height)
+        size = [max(_THINNEST, round(side * scale)) for side in (image.height, image.width)]
+        pixels = functional.resize(
+            functional.to_image(image), size, v2.InterpolationMode.BICUBIC, antialias=True
+        )
+        view = functional.to_dtype(pixels, torch.float32, scale=True)
+        normalized: Tensor = functional.normalize(view, self.mean, self.std)
+        return normalized
 
 
 class GeoModel:
@@ -65,7 +71,7 @@ class GeoModel:
         The C cells, in class order.
     transform : callable, optional
         From an RGB PIL image to a float tensor (3, h, w), showing the whole photo (a crop would
-        shift the heatmap). Default: ``whole_photo(224)``.
+        shift the heatmap). Default: ``WholePhoto(224)``.
     layers : sequence of str, optional
         Names of the modules to explain; default: found by `combicam_widgets.cam.architecture`.
     name : str
@@ -91,7 +97,7 @@ class GeoModel:
             raise TypeError("transform must be callable: PIL image -> tensor (3, h, w).")
         self.network = network
         self.cells = cells
-        self.transform = whole_photo(224) if transform is None else transform
+        self.transform = WholePhoto() if transform is None else transform
         self.name = name
         self.description = description
         self._layers = None if layers is None else tuple(layers)
@@ -174,6 +180,10 @@ class GeoModel:
             self._predictions(self._evidence(photo, cam.fuse([x], [1.0], maps.size), keep))[0]
             for x in maps.maps
         )
+
+    def seen(self, photo: Photo) -> str:  # noqa: ARG002  (models that name things override it)
+        """Say in a few words what the model recognised; empty for a model that names nothing."""
+        return ""
 
     def __repr__(self) -> str:
         return f"GeoModel({self.name}: {len(self.layers)} layers, {len(self.cells)} cells)"

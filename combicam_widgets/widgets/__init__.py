@@ -1,0 +1,5 @@
+"""What people see: diagram, overlay, map and the explorer that joins them; no mathematics."""
+
+from combicam_widgets.widgets.explorer import Explorer
+
+__all__ = ["Explorer"]

@@ -1,0 +1,62 @@
+"""What the explorer asks a model, as pure functions that may run beside the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from combicam_widgets.cam import LayerMaps
+from combicam_widgets.geo import GeoPrediction
+from combicam_widgets.images import Photo
+from combicam_widgets.models import GeoModel
+
+_HEATMAP_SIDE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What a model says about a photo, and the layer maps that explain it.
+
+    Attributes
+    ----------
+    model : GeoModel
+    photo : Photo
+    target : int or None
+        The cell that was asked for; None: the most probable one.
+    prediction : GeoPrediction
+        Of the whole photo.
+    maps : LayerMaps
+    seen : str
+        What the model recognised, in words; may be empty.
+    """
+
+    model: GeoModel
+    photo: Photo
+    target: int | None
+    prediction: GeoPrediction
+    maps: LayerMaps
+    seen: str
+
+    @property
+    def heatmap_size(self) -> tuple[int, int]:
+        """Size (H, W) of the heatmaps on the page: the photo's shape, not larger than needed."""
+        scale = min(1.0, _HEATMAP_SIDE / max(self.photo.height, self.photo.width))
+        return max(1, round(self.photo.height * scale)), max(1, round(self.photo.width * scale))
+
+    @property
+    def stages(self) -> list[tuple[str, ...]]:
+        """Layer names by stage, in forward order."""
+        return [stage.names for stage in self.model.architecture.stages]
+
+    def evidence(self, heatmap: npt.NDArray[np.float32], keep: float) -> GeoPrediction | None:
+        """Ask the model about the hottest part of the photo; None if nothing is hot."""
+        return self.model.evidence(self.photo, heatmap, keep) if heatmap.any() else None
+
+
+def analyse(model: GeoModel, photo: Photo, target: int | None, method: str) -> Analysis:
+    """Ask a model about a photo: one plain forward, one forward and backward."""
+    prediction = model.predict(photo)
+    maps = model.explain(photo, target, method)
+    return Analysis(model, photo, target, prediction, maps, model.seen(photo))

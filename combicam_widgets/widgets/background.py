@@ -1,0 +1,77 @@
+"""Work beside the page: one job at a time, the latest request wins, nothing queues up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Background:
+    """Runs jobs in a thread of its own and delivers results on the kernel's event loop.
+
+    A new job replaces the one that waits; the result of one that already runs is dropped. Without
+    an event loop (a plain script) jobs run at once, in place.
+    """
+
+    def __init__(self) -> None:
+        self._executor: ThreadPoolExecutor | None = None
+        self._waiting: Future[None] | None = None
+        self._ticket = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a result is still to come."""
+        return self._waiting is not None
+
+    def run(
+        self,
+        job: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Run ``job``; then call ``done`` with its result, or ``failed``, on the event loop."""
+        self.cancel()
+        ticket = self._ticket
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            _attempt(job, done, failed)
+            return
+
+        def deliver(finish: Callable[[], None]) -> None:
+            if ticket == self._ticket:
+                self._waiting = None
+                finish()
+
+        def work() -> None:
+            _attempt(
+                job,
+                lambda result: loop.call_soon_threadsafe(deliver, lambda: done(result)),
+                lambda error: loop.call_soon_threadsafe(deliver, lambda: failed(error)),
+            )
+
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="combicam")
+        self._waiting = self._executor.submit(work)
+
+    def cancel(self) -> None:
+        """Forget the present job: it will deliver nothing."""
+        self._ticket += 1
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+
+def _attempt(
+    job: Callable[[], T], done: Callable[[T], object], failed: Callable[[Exception], object]
+) -> None:
+    try:
+        result = job()
+    except Exception as error:  # noqa: BLE001  (whatever a user's network raises is shown)
+        failed(error)
+    else:
+        done(result)

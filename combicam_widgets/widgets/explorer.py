@@ -1,0 +1,345 @@
+"""The explorer: diagram, overlay, map and words, kept in step with each other and with Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+import traitlets as T
+
+from combicam_widgets import cam
+from combicam_widgets.cam.maps import weight_vector
+from combicam_widgets.geo import GeoPrediction
+from combicam_widgets.images import load_image
+from combicam_widgets.widgets import traits
+from combicam_widgets.widgets.analysis import Analysis, analyse
+from combicam_widgets.widgets.background import Background
+from combicam_widgets.widgets.colors import COLORMAPS
+from combicam_widgets.widgets.controls import Controls
+from combicam_widgets.widgets.diagram import Diagram
+from combicam_widgets.widgets.overlay import Overlay
+from combicam_widgets.widgets.presets import preset
+from combicam_widgets.widgets.words import sentence
+from combicam_widgets.widgets.world import World
+
+_TUNED = ("method", "rule", "normalize", "keep", "opacity", "colormap")
+"""Traits that have a control of the same name."""
+
+
+class Explorer(w.VBox):
+    """See which layers make a model believe that a photo was taken *there*.
+
+    Whatever the mouse can do, a trait can do, and either shows in the other. Set from Python, a
+    trait takes effect before the statement ends, or raises and changes nothing. What is done on
+    the page runs beside it, the latest request wins, and an error is shown in words; the last
+    good state stays.
+
+    Parameters
+    ----------
+    model : str or GeoModel
+        A name from `list_models`, or a model of your own.
+    image : str, path, bytes, array, PIL image or Photo
+        A name from `list_samples`, or whatever `load_image` reads.
+    **values
+        Initial values of the traits below; anything else is refused.
+
+    Examples
+    --------
+    >>> explorer = Explorer(model="naturalist", image="koala")  # doctest: +SKIP
+    >>> explorer.weights = {"blocks.15": 1}  # doctest: +SKIP
+    """
+
+    model = traits.Coerced(traits.as_model)
+    """The geo model; a name becomes the model. Another model resets target and weights."""
+
+    image = traits.Coerced(traits.as_photo)
+    """The photo that is explained. Another photo resets the target."""
+
+    target = T.Int(None, allow_none=True)
+    """Index of the cell that is explained; None (default): the most probable one."""
+
+    weights = T.Dict()
+    """Weight of each layer, >= 0; 0 means off, and so are layers not named. Default: all 1."""
+
+    method = traits.Coerced(traits.one_of("method", cam.METHODS), default_value=cam.METHODS[0])
+    """The CAM method, one of `combicam_widgets.cam.METHODS`."""
+
+    rule = traits.Coerced(traits.one_of("rule", cam.rule_names()), default_value="sum")
+    """The fusion rule; ``sum`` (default) is Combi-CAM."""
+
+    normalize = traits.Coerced(traits.one_of("normalize", cam.NORMALIZATIONS), default_value=None)
+    """What is done to each map before the rule: None (default), ``minmax`` or ``max``."""
+
+    keep = traits.Coerced(traits.fraction("keep", positive=True), default_value=0.3)
+    """Fraction of the photo, the hottest, that the evidence shows; in (0, 1]. Default 0.3."""
+
+    opacity = traits.Coerced(traits.fraction("opacity"), default_value=0.8)
+    """Opacity of the hottest pixels of the overlay, in [0, 1]. Default 0.8."""
+
+    colormap = traits.Coerced(traits.one_of("colormap", COLORMAPS), default_value=COLORMAPS[0])
+    """Colour map of the heat."""
+
+    prediction = T.Instance(GeoPrediction, read_only=True)
+    """What the model says of the whole photo."""
+
+    maps = T.Instance(cam.LayerMaps, read_only=True)
+    """The layer maps of the method in view."""
+
+    shares = T.Dict(read_only=True)
+    """Share of each layer in the heatmap; sums to 1, or all 0 without positive evidence."""
+
+    heatmap = T.Instance(np.ndarray, read_only=True)
+    """The fused heatmap: (H, W) float32 in [0, 1], in the photo's shape, at most 512 px a side."""
+
+    evidence = T.Instance(GeoPrediction, allow_none=True, read_only=True)
+    """What the model says of the evidence alone; None if there is no positive evidence."""
+
+    status = T.Unicode(read_only=True)
+    """The line under the pictures, in plain words."""
+
+    error = T.Unicode(read_only=True)
+    """What went wrong with the last request, in words; empty if nothing did."""
+
+    busy = T.Bool(False, read_only=True)  # noqa: FBT003
+    """Whether a new photo, model or target is being worked on beside the page."""
+
+    def __init__(
+        self,
+        model: object = "naturalist",
+        image: object = "koala",
+        **values: Any,  # noqa: ANN401
+    ) -> None:
+        known = {"target", "weights", *_TUNED}
+        if unknown := sorted(set(values) - known - {"layout"}):
+            raise TypeError(
+                f"Explorer has no option {unknown[0]!r}; the options are model, image, "
+                f"{', '.join(sorted(known))}."
+            )
+        super().__init__(layout=values.pop("layout", w.Layout()))
+        self.add_class("ccw-explorer")
+        self._quiet = True  # while set, a changed trait sets nothing else in motion
+        self._on_page = False  # while set, a change comes from the page, which shall not wait
+        self._asking, self._checking = Background(), Background()
+        self._controls, self._status = Controls(self._preset_from_page), w.HTML()
+        self._diagram, self._overlay, self._world = Diagram(), Overlay(), World()
+        pictures = w.HBox([self._overlay.figure, self._world.map])
+        pictures.add_class("ccw-pictures")
+        self.children = [self._controls, self._diagram, pictures, self._status]
+        target, weights = values.pop("target", None), values.pop("weights", None)
+        for name, value in {"model": model, "image": image, **values}.items():
+            setattr(self, name, value)
+        self._analysis = analyse(self.model, self.image, target, self.method)
+        self._show(self._analysis, weights)
+        self._listen()
+        self._quiet = False
+
+    def use(self, name: str) -> None:
+        """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM) or "invert"."""
+        self.weights = preset(name, self._analysis.stages, self.weights)
+
+    # A trait was set: it takes effect at once, or raises and changes nothing.
+
+    @T.validate("weights")
+    def _complete_weights(self, proposal: Any) -> dict[str, float]:  # noqa: ANN401
+        names = self._analysis.maps.names
+        try:
+            vector = weight_vector(names, proposal["value"])
+        except (TypeError, ValueError) as error:
+            raise T.TraitError(str(error)) from error
+        if not vector.any():
+            raise T.TraitError("At least one layer must stay on.")
+        return dict(zip(names, np.round(vector.astype(float), 6).tolist(), strict=True))
+
+    @T.observe("model", "image", "target")
+    def _ask_again(self, change: Any) -> None:  # noqa: ANN401
+        if self._quiet:
+            return
+        target = change["new"] if change["name"] == "target" else None
+        try:
+            analysis = analyse(self.model, self.image, target, self.method)
+        except Exception:
+            with self._quietly():
+                setattr(self, change["name"], change["old"])
+            raise
+        self._asking.cancel()
+        self._show(analysis)
+
+    @T.observe("method")
+    def _see_other_maps(self, change: Any) -> None:  # noqa: ANN401
+        if not self._quiet:
+            self.set_trait("maps", self.maps.with_method(change["new"]))
+            self._draw_tiles()
+
+    @T.observe("weights", "method", "rule", "normalize", "keep")
+    def _fuse_again(self, _change: Any) -> None:  # noqa: ANN401
+        if not self._quiet:
+            self._fuse()
+
+    @T.observe("colormap", "opacity")
+    def _draw_again(self, change: Any) -> None:  # noqa: ANN401
+        if not self._quiet:
+            self._overlay.show_heat(self.heatmap, self.colormap, self.opacity)
+            if change["name"] == "colormap":
+                self._draw_tiles()
+
+    # From a state to what is seen.
+
+    def _show(self, analysis: Analysis, weights: Any = None) -> None:  # noqa: ANN401
+        """Take over a new analysis, whole, and draw everything."""
+        if weights is None and set(self.weights) == set(analysis.maps.names):
+            weights = self.weights
+        self._analysis = analysis
+        with self._quietly():
+            self.model, self.image, self.target = analysis.model, analysis.photo, analysis.target
+            self.set_trait("prediction", analysis.prediction)
+            self.set_trait("maps", analysis.maps.with_method(self.method))
+            self.weights = dict.fromkeys(self.maps.names, 1.0) if weights is None else weights
+            self._controls.show(self.model, self.image)
+            self._diagram.show_photo(self.image)
+            self._draw_tiles()
+            self._overlay.show_photo(self.image)
+            self._world.show_prediction(self.prediction, self.maps.target)
+            self._world.show_truth(self.image.position)
+            self._fuse()
+        self._settle()
+
+    def _draw_tiles(self) -> None:
+        kinds = {layer.name: layer.kind for layer in self.model.architecture.layers}
+        self._diagram.show_maps(self.maps, kinds, self.colormap, self.weights)
+
+    def _fuse(self) -> None:
+        settings = self.weights, self.rule, self.normalize
+        heatmap = self.maps.fuse(*settings, size=self._analysis.heatmap_size)
+        self.set_trait("heatmap", heatmap)
+        self.set_trait("shares", self.maps.shares(*settings))
+        self._diagram.shares = self.shares
+        self._overlay.show_heat(heatmap, self.colormap, self.opacity)
+        analysis, keep = self._analysis, self.keep
+        if self._on_page:
+            self._checking.run(
+                lambda: analysis.evidence(heatmap, keep), self._show_evidence, self._fail
+            )
+        else:
+            self._checking.cancel()
+            self._show_evidence(analysis.evidence(heatmap, keep))
+
+    def _show_evidence(self, evidence: GeoPrediction | None) -> None:
+        self.set_trait("evidence", evidence)
+        self._world.show_evidence(self.prediction, evidence)
+        self.set_trait(
+            "status",
+            sentence(
+                self.prediction,
+                self.maps.target,
+                evidence,
+                self.keep,
+                self.image.position,
+                self._analysis.seen,
+            ),
+        )
+        self._settle()
+
+    def _settle(self, error: str = "") -> None:
+        """Show the line in words, and with it an error or that work is going on."""
+        self.set_trait("error", error)
+        self.set_trait("busy", self._asking.busy)
+        line = f'<div class="ccw-status" role="status">{escape(self.status)}</div>'
+        if self.busy:
+            line += '<div class="ccw-status ccw-busy" role="status">Looking at the photo…</div>'
+        if error:
+            line += f'<div class="ccw-status ccw-error" role="alert">{escape(error)}</div>'
+        self._status.value = line
+
+    def _fail(self, error: Exception) -> None:
+        self._settle(str(error) or type(error).__name__)
+
+    # From the page: heavy work runs beside it, the latest request wins, nothing queues up.
+
+    def _listen(self) -> None:
+        for name in _TUNED:
+            self._join(name, getattr(self._controls, name), "value")
+        self._join("weights", self._diagram, "weights")
+        for control, ask in (
+            (self._controls.model, lambda value: self._ask_from_page(model=value)),
+            (self._controls.photo, self._photo_from_page),
+            (self._controls.upload, self._upload_from_page),
+        ):
+            control.observe(self._unless_quiet(ask), "value")
+
+    def _join(self, name: str, widget: w.Widget, trait: str) -> None:
+        """Keep our trait and a widget's the same; ours decides what is allowed."""
+
+        def take(change: Any) -> None:  # noqa: ANN401
+            try:
+                with self._from_page():
+                    setattr(self, name, change["new"])
+            except T.TraitError as error:
+                self._fail(error)
+            setattr(widget, trait, getattr(self, name))
+
+        setattr(widget, trait, getattr(self, name))
+        self.observe(lambda change: setattr(widget, trait, change["new"]), name)
+        widget.observe(take, trait)
+
+    def _unless_quiet(self, handle: Callable[[Any], None]) -> Callable[[Any], None]:
+        return lambda change: None if self._quiet else handle(change["new"])
+
+    def _preset_from_page(self, name: str) -> None:
+        try:
+            with self._from_page():
+                self.use(name)
+        except (ValueError, T.TraitError) as error:
+            self._fail(error)
+
+    def _photo_from_page(self, name: str) -> None:
+        if name in self._controls.samples:
+            self._ask_from_page(image=self._controls.samples[name])
+
+    def _upload_from_page(self, files: Any) -> None:  # noqa: ANN401
+        for file in files[:1]:
+            self._ask_from_page(image=(bytes(file["content"]), file["name"]))
+
+    def _ask_from_page(self, model: object = None, image: object = None) -> None:
+        kept_model, kept_photo, method = self.model, self.image, self.method
+
+        def ask() -> Analysis:
+            new_model = kept_model if model is None else traits.as_model(model)
+            if image is None:
+                photo = kept_photo
+            elif isinstance(image, tuple):
+                photo = load_image(image[0], name=image[1])
+            else:
+                photo = traits.as_photo(image)
+            return analyse(new_model, photo, None, method)
+
+        def fail(error: Exception) -> None:
+            with self._quietly():
+                self._controls.show(self.model, self.image)
+            self._fail(error)
+
+        def done(analysis: Analysis) -> None:
+            with self._from_page():
+                self._show(analysis)
+
+        self._asking.run(ask, done, fail)
+        self._settle()
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+    @contextmanager
+    def _from_page(self) -> Iterator[None]:
+        before, self._on_page = self._on_page, True
+        try:
+            yield
+        finally:
+            self._on_page = before

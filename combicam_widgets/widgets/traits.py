@@ -1,0 +1,79 @@
+"""A trait that turns what people give into what the explorer holds, with readable errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import traitlets as T
+
+from combicam_widgets.images import Photo, load_image
+from combicam_widgets.models import GeoModel, load_model
+from combicam_widgets.samples import list_samples, sample
+
+
+class Coerced(T.TraitType[Any, Any]):
+    """A trait whose values go through a function that may refuse them.
+
+    Parameters
+    ----------
+    coerce : callable
+        From what was given to what is kept; raises TypeError, ValueError or OSError with a
+        message for people, which becomes the message of the TraitError.
+    """
+
+    def __init__(self, coerce: Callable[[Any], Any], **kwargs: Any) -> None:  # noqa: ANN401
+        self._coerce = coerce
+        super().__init__(**kwargs)
+
+    def validate(self, _obj: object, value: object) -> object:
+        """Coerce a value."""
+        try:
+            return self._coerce(value)
+        except (TypeError, ValueError, OSError) as error:
+            raise T.TraitError(str(error)) from error
+
+
+def as_model(value: object) -> GeoModel:
+    """Accept a GeoModel or the name of a shipped one."""
+    if isinstance(value, GeoModel):
+        return value
+    if isinstance(value, str):
+        return load_model(value)
+    raise TypeError(f"model must be a GeoModel or the name of one, not {type(value).__name__}.")
+
+
+def as_photo(value: Any) -> Photo:  # noqa: ANN401
+    """Accept a Photo, the name of a sample, or whatever `load_image` reads."""
+    if isinstance(value, str) and not Path(value).suffix:
+        if value not in list_samples() and Path(value).exists():
+            return load_image(value)
+        return sample(value)
+    return load_image(value)
+
+
+def one_of(name: str, options: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """Accept only the given options."""
+
+    def check(value: object) -> object:
+        if value not in options:
+            raise ValueError(
+                f"{name} must be one of {', '.join(map(repr, options))}, not {value!r}."
+            )
+        return value
+
+    return check
+
+
+def fraction(name: str, *, positive: bool = False) -> Callable[[Any], float]:
+    """Accept a number in [0, 1], or in (0, 1]."""
+
+    def check(value: Any) -> float:  # noqa: ANN401
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name} must be a number, not {value!r}.")
+        if not (0 < value <= 1 if positive else 0 <= value <= 1):
+            raise ValueError(f"{name} must lie between 0 and 1, not {value!r}.")
+        return float(value)
+
+    return check

@@ -1,0 +1,80 @@
+"""What is seen, in one line of plain English (escaped for a page by whoever shows it)."""
+
+from __future__ import annotations
+
+from combicam_widgets.geo import GeoPrediction, great_circle_km
+
+NO_EVIDENCE = "The layers that are on hold no positive evidence for this place."
+
+
+def sentence(
+    prediction: GeoPrediction,
+    target: int,
+    evidence: GeoPrediction | None,
+    keep: float,
+    position: tuple[float, float] | None,
+    seen: str = "",
+) -> str:
+    """Say where, how sure, what the evidence keeps, and how far from the truth.
+
+    Parameters
+    ----------
+    prediction : GeoPrediction
+        Of the whole photo.
+    target : int
+        The cell that is explained.
+    evidence : GeoPrediction or None
+        Of the highlighted part; None if there is no positive evidence.
+    keep : float
+        Fraction of the photo that was shown.
+    position : (latitude, longitude) or None
+        Where the photo was really taken.
+    seen : str
+        What the model recognised, for example "koala 0.89".
+    """
+    best = prediction.best
+    parts = [
+        (f"Sees {seen}. " if seen else "")
+        + f"Points {best.place} ({percent(best.probability)}; "
+        + f"{percent(prediction.density(750))} within 750 km)"
+    ]
+    if target != best.index:
+        explained = prediction.guess(target)
+        parts.append(f"explained instead: {explained.place} ({percent(explained.probability)})")
+    if evidence is None:
+        parts.append(NO_EVIDENCE.rstrip("."))
+    else:
+        parts.append(
+            f"from the hottest {percent(keep)} of the photo alone it keeps "
+            f"{percent(kept_confidence(prediction, evidence, target))} of its confidence and "
+            + _where_to(prediction, evidence)
+        )
+    if position is not None:
+        parts.append(f"truly taken {distance(prediction.distance_to(*position))} away")
+    return "; ".join(parts) + "."
+
+
+def kept_confidence(prediction: GeoPrediction, evidence: GeoPrediction, target: int) -> float:
+    """Give p(target | evidence) / p(target | photo): above 1 when the evidence alone is clearer."""
+    return float(evidence.probabilities[target] / prediction.probabilities[target])
+
+
+def distance(km: float) -> str:
+    """Write a distance as people say it: "120 km", "1,340 km"."""
+    rounded = round(km, -1) if km >= 100 else round(km)
+    return f"{rounded:,.0f} km"
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction as people say it: "81 %", "less than 1 %"."""
+    if 0 < fraction < 0.01:
+        return "less than 1 %"
+    return f"{100 * fraction:.0f} %"
+
+
+def _where_to(prediction: GeoPrediction, evidence: GeoPrediction) -> str:
+    here, there = prediction.best, evidence.best
+    if here.index == there.index:
+        return "still points to the same place"
+    km = great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
+    return f"points {distance(km)} from there, {there.place}"
