@@ -21,20 +21,20 @@ from combicam_widgets.images import Photo
 
 Transform: TypeAlias = Callable[[Image.Image], Tensor]
 
-_THINNEST = 32
-"""A panorama is not made thinner than this."""
+_STRIDE = 32
+"""Sides are multiples of the stride of the usual networks, so that their grids fit the photo."""
 
 
 class WholePhoto:
-    """The usual transform: the whole photo, undistorted, with as many pixels as a square.
+    """The usual transform: the whole photo in its proportions, with as many pixels as a square.
 
-    Nothing is cropped, so the heatmap covers the photo; networks trained on squares are most
-    sure of themselves when the number of pixels stays the same.
+    Nothing is cropped, so the heatmap covers the photo. Networks trained on squares are most sure
+    of themselves when the number of pixels stays the same and the sides are multiples of 32.
 
     Parameters
     ----------
     side : int
-        The photo is scaled to about ``side * side`` pixels, keeping its proportions.
+        The photo is scaled to about ``side * side`` pixels; sides become multiples of 32.
     mean, std : three floats
         Normalisation of the channels in [0, 1]; default: ImageNet's.
     """
@@ -51,7 +51,9 @@ class WholePhoto:
     def __call__(self, image: Image.Image) -> Tensor:
         """Turn an RGB image into a float32 tensor (3, h, w)."""
         scale = self.side / math.sqrt(image.width * image.height)
-        size = [max(_THINNEST, round(side * scale)) for side in (image.height, image.width)]
+        size = [
+            max(1, round(side * scale / _STRIDE)) * _STRIDE for side in (image.height, image.width)
+        ]
         pixels = functional.resize(
             functional.to_image(image), size, v2.InterpolationMode.BICUBIC, antialias=True
         )
