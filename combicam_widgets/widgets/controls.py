@@ -13,6 +13,9 @@ from combicam_widgets.samples import list_samples, sample_info
 from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.presets import PRESETS
 
+NONE = "none"
+"""How a menu writes None, which ipywidgets takes for "nothing selected"."""
+
 _OTHER = "(a photo of your own)"
 
 
@@ -40,7 +43,7 @@ class Controls(w.VBox):
         )
         self.method = _menu("Method", list(cam.METHODS))
         self.rule = _menu("Rule", list(cam.rule_names()))
-        self.normalize = _menu("Normalise", [(str(n or "none"), n) for n in cam.NORMALIZATIONS])
+        self.normalize = _menu("Normalise", [n or NONE for n in cam.NORMALIZATIONS])
         self.colormap = _menu("Colours", list(COLORMAPS))
         self.opacity = _slider("Opacity", 0.0, 1.0, "Opacity of the hottest pixels")
         self.keep = _slider("Keep", 0.01, 1.0, "Part of the photo that the evidence shows")

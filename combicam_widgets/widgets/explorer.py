@@ -19,7 +19,7 @@ from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.analysis import Analysis, analyse
 from combicam_widgets.widgets.background import Background
 from combicam_widgets.widgets.colors import COLORMAPS
-from combicam_widgets.widgets.controls import Controls
+from combicam_widgets.widgets.controls import NONE, Controls
 from combicam_widgets.widgets.diagram import Diagram
 from combicam_widgets.widgets.overlay import Overlay
 from combicam_widgets.widgets.presets import preset
@@ -276,13 +276,17 @@ class Explorer(w.VBox):
         def take(change: Any) -> None:  # noqa: ANN401
             try:
                 with self._from_page():
-                    setattr(self, name, change["new"])
+                    setattr(self, name, None if change["new"] == NONE else change["new"])
             except T.TraitError as error:
                 self._fail(error)
-            setattr(widget, trait, getattr(self, name))
+            show()
 
-        setattr(widget, trait, getattr(self, name))
-        self.observe(lambda change: setattr(widget, trait, change["new"]), name)
+        def show(_change: Any = None) -> None:  # noqa: ANN401
+            value = getattr(self, name)
+            setattr(widget, trait, NONE if value is None else value)
+
+        show()
+        self.observe(show, name)
         widget.observe(take, trait)
 
     def _unless_quiet(self, handle: Callable[[Any], None]) -> Callable[[Any], None]:

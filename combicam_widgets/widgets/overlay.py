@@ -9,13 +9,15 @@ import plotly.graph_objects as go
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.widgets.colors import heat_image
 
-_LONGER_SIDE = 520
-"""Longer side of the picture on the page, in CSS pixels."""
+_WIDTH, _HEIGHT = 500, 440
+"""Size of the figure in CSS pixels, the same for all photos so that nothing jumps."""
 
 _HOVER_GRID = 28
 """Hover values are looked up on a grid of this many points a side: a larger one costs bytes."""
 
-_BAR_ROOM = 70
+_PHOTO_SIDE = 800
+
+_NOTHING = heat_image(np.zeros((1, 1)))
 
 
 class Overlay:
@@ -58,6 +60,8 @@ class Overlay:
                 ),
             ],
             layout={
+                "width": _WIDTH,
+                "height": _HEIGHT,
                 "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
                 "xaxis": {"visible": False, "fixedrange": True, "constrain": "domain"},
                 "yaxis": {"visible": False, "fixedrange": True, "scaleanchor": "x"},
@@ -71,7 +75,6 @@ class Overlay:
 
     def show_photo(self, photo: Photo) -> None:
         """Put another photo under the heat and take the old heat away."""
-        scale = _LONGER_SIDE / max(photo.height, photo.width)
         box = {
             "xref": "x",
             "yref": "y",
@@ -81,15 +84,14 @@ class Overlay:
             "sizey": photo.height,
             "sizing": "stretch",
         }
-        source = to_data_uri(photo, format="jpeg", max_side=2 * _LONGER_SIDE)
+        source = to_data_uri(photo, format="jpeg", max_side=_PHOTO_SIDE)
         with self.figure.batch_update():
             self.figure.layout.images = [
                 {**box, "name": "photo", "source": source, "layer": "below"},
-                {**box, "name": "heat", "layer": "below"},
+                # Not "below" as well: Plotly drops a second image with the same box and layer.
+                {**box, "name": "heat", "source": _NOTHING, "layer": "above"},
             ]
             self.figure.update_layout(
-                width=round(photo.width * scale) + _BAR_ROOM,
-                height=round(photo.height * scale),
                 xaxis_range=[0, photo.width],
                 yaxis_range=[photo.height, 0],
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -22,29 +23,28 @@ _STEM, _HEAD, _CLASSES = 32, 1280, 1000
 _BATCH_NORM_EPSILON = 1e-3
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite0(nn.Sequential):
     """Maps (N, 3, h, w) to ImageNet-1k logits (N, 1000); 4.65 M parameters, 16 blocks.
 
     The photo is expected with channels in [-1, 1], at about 224 x 224 px.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.stem = ConvNormRelu6(3, _STEM, kernel=3, stride=2)
         blocks, channels = [], _STEM
         for kernel, stride, expansion, width, repeats in _STAGES:
             for i in range(repeats):
                 blocks.append(MBConv(channels, width, kernel, stride if i == 0 else 1, expansion))
                 channels = width
-        self.blocks = nn.Sequential(*blocks)
-        self.head = ConvNormRelu6(channels, _HEAD)
-        self.classifier = nn.Linear(_HEAD, _CLASSES)
-
-    def forward(self, batch: Tensor) -> Tensor:
-        """Compute the logits."""
-        features = self.head(self.blocks(self.stem(batch)))
-        logits: Tensor = self.classifier(features.mean((2, 3)))
-        return logits
+        super().__init__(
+            OrderedDict(
+                stem=ConvNormRelu6(3, _STEM, kernel=3, stride=2),
+                blocks=nn.Sequential(*blocks),
+                head=ConvNormRelu6(channels, _HEAD),
+                pool=nn.AdaptiveAvgPool2d(1),
+                flatten=nn.Flatten(),
+                classifier=nn.Linear(_HEAD, _CLASSES),
+            )
+        )
 
 
 class MBConv(nn.Module):

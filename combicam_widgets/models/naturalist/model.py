@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -92,7 +93,9 @@ class Naturalist(GeoModel):
         bumps = read_bumps()
         table = torch.from_numpy(cell_given_class(bumps, habitat))
         super().__init__(
-            network=nn.Sequential(classifier, GazetteerHead(table)).eval(),
+            network=nn.Sequential(
+                OrderedDict(classifier.named_children(), gazetteer=GazetteerHead(table))
+            ).eval(),
             cells=habitat.cells,
             transform=WholePhoto(_SIDE, mean=_HALF, std=_HALF),
             name="naturalist",

@@ -90,12 +90,12 @@ function makeStage(stage, firstNumber, actions) {
     heading,
     make("div", "ccw-tiles", {}, tiles.map((each) => each.tile)),
   ]);
-  column.style.setProperty("--layers", names.length);
   return { column, tiles };
 }
 
 function render({ model, el }) {
-  const root = make("div", "ccw-diagram", { role: "group", "aria-label": "Architecture diagram" });
+  const stages = make("div", "ccw-stages");
+  const root = make("div", "ccw-diagram", { role: "group", "aria-label": "Architecture diagram" }, [stages]);
   let tiles = [];
 
   function weigh(weights) {
@@ -123,7 +123,8 @@ function render({ model, el }) {
       columns.push(made.column);
       tiles.push(...made.tiles);
     }
-    root.replaceChildren(...columns);
+    stages.replaceChildren(...columns);
+    stages.style.setProperty("--layers", tiles.length);
     showPhoto();
     update();
     if (focused) root.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
