@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import torch
 from torch import Tensor, nn
 
-from combicam_widgets.cam.passes import at_rest, checked_batch, on_device_of
+from combicam_widgets.cam.passes import at_rest, checked_batch, on_device_of, without_gradients
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
             )
 
     handles = []
-    with at_rest(network), torch.inference_mode():
+    with at_rest(network), without_gradients():
         try:
             for name, module in network.named_modules():
                 if name:
@@ -140,7 +139,7 @@ def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
                             lambda module, _args, output, name=name: note(name, module, output)
                         )
                     )
-            network(example[:1])
+            network(example[:1].clone())
         finally:
             for handle in handles:
                 handle.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import torch
@@ -71,8 +72,14 @@ def explain(
         torch.enable_grad(),
         captured(network, layers) as outputs,
     ):
-        # A tensor made under inference mode cannot take part in a graph; a copy can.
-        logits = checked_scores(network(batch.clone() if batch.is_inference() else batch), 1)
+        # A detached copy: a tensor made under inference mode cannot take part in a graph, one that
+        # requires grad would undo the cut, and the network may work in place on its input.
+        logits = checked_scores(network(batch.detach().clone()), 1)
+        idle = [name for name in layers if name not in outputs]
+        if idle:
+            raise ValueError(
+                f"Layer {idle[0]!r} does not run in a pass of the network; leave it out."
+            )
         index = _checked_target(target, logits)
         if not logits.requires_grad:
             raise RuntimeError(
@@ -101,8 +108,12 @@ def explain(
 def _checked_target(target: int | None, logits: Tensor) -> int:
     if target is None:
         return int(logits[0].argmax())
-    if isinstance(target, bool) or not hasattr(target, "__index__"):
+    try:
+        index = operator.index(target)
+    except TypeError:
+        index = None
+    if index is None or isinstance(target, bool):
         raise TypeError(f"target must be the index of a class, not {target!r}.")
-    if not 0 <= target < logits.shape[1]:
-        raise ValueError(f"target must be between 0 and {logits.shape[1] - 1}, not {target}.")
-    return int(target)
+    if not 0 <= index < logits.shape[1]:
+        raise ValueError(f"target must be between 0 and {logits.shape[1] - 1}, not {index}.")
+    return index

@@ -23,6 +23,10 @@ NORMALIZATIONS: tuple[Normalization, ...] = (None, "minmax", "max")
 """What can be done to each map before the rule."""
 
 
+_FLAT = 1e-5
+"""Relative contrast below which a map is constant: less is rounding of upsampling in float32."""
+
+
 @dataclass(frozen=True)
 class FusionRule:
     """One way to fuse maps.
@@ -76,9 +80,11 @@ def fuse(
     ------
     ValueError
         Unknown rule or normalisation, weights of the wrong length, negative, not finite, or all
-        zero.
+        zero, a size without pixels.
     """
     combine = get_rule(rule).combine
+    if min(size) < 1:
+        raise ValueError(f"size must be (H, W) with at least one pixel, not {size!r}.")
     chosen, kept = _switched_on(maps, weights, normalize)
     return minmax(combine(chosen, kept[kept > 0], size))
 
@@ -121,9 +127,9 @@ def rule_names() -> tuple[str, ...]:
 
 
 def minmax(x: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Stretch to [0, 1]; all zeros where max = min (``N`` in the formulas)."""
+    """Stretch to [0, 1]; all zeros where max = min to rounding (``N`` in the formulas)."""
     low, high = x.min(), x.max()
-    if not high > low:
+    if not high - low > _FLAT * max(high, -low):
         return np.zeros(x.shape, np.float32)
     return np.asarray((x - low) / (high - low), np.float32)
 
@@ -144,8 +150,9 @@ def _interpolation(fine: int, coarse: int) -> npt.NDArray[np.float32]:
     matrix = np.zeros((fine, coarse))
     np.add.at(matrix, (np.arange(fine), left), 1 - (at - left))
     np.add.at(matrix, (np.arange(fine), right), at - left)
-    matrix.flags.writeable = False
-    return matrix.astype(np.float32)
+    result = matrix.astype(np.float32)
+    result.flags.writeable = False
+    return result
 
 
 def _mean_upsampled(x: Map, size: Size) -> float:
@@ -157,15 +164,18 @@ def _mean_upsampled(x: Map, size: Size) -> float:
 def _switched_on(
     maps: Sequence[Map], given: npt.ArrayLike, normalize: Normalization
 ) -> tuple[list[Map], Weights]:
-    weights = np.asarray(given, np.float32)
-    if weights.shape != (len(maps),):
-        raise ValueError(f"{len(maps)} weights are needed, one per layer, not {weights.shape}.")
-    if not np.isfinite(weights).all() or (weights < 0).any():
+    numbers = np.array(given, np.float64)
+    if numbers.shape != (len(maps),):
+        raise ValueError(f"{len(maps)} weights are needed, one per layer, not {numbers.shape}.")
+    if not np.isfinite(numbers).all() or (numbers < 0).any():
         raise ValueError("Weights must be finite and not negative; 0 switches a layer off.")
-    if not weights.any():
+    if not numbers.any():
         raise ValueError("All layers are off: switch at least one on (a weight above 0).")
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize must be one of {NORMALIZATIONS}, not {normalize!r}.")
+    # Only ratios matter, and with a sum of 1 no weighted sum of maps can overflow.
+    numbers /= numbers.max()
+    weights = np.asarray(numbers / numbers.sum(), np.float32)
     prepare = {None: lambda x: x, "minmax": minmax, "max": _by_maximum}[normalize]
     return [prepare(x) for x, w in zip(maps, weights, strict=True) if w > 0], weights
 

@@ -158,12 +158,12 @@ class LayerMaps:
                     method: tuple(file[f"{m}.{i}"] for i in range(len(facts["names"])))
                     for m, method in enumerate(facts["methods"])
                 }
+            facts["names"], facts["size"] = tuple(facts["names"]), tuple(facts["size"])
+            return cls(**facts)
         except FileNotFoundError:
             raise
         except Exception as error:
             raise ValueError(f"{path} does not hold layer maps saved by this package.") from error
-        facts["names"], facts["size"] = tuple(facts["names"]), tuple(facts["size"])
-        return cls(**facts)
 
     def __repr__(self) -> str:
         sizes = list(dict.fromkeys(x.shape for x in self.maps))
@@ -194,10 +194,13 @@ def weight_vector(
             raise ValueError(f"Unknown layer {unknown[0]!r}; the layers are {', '.join(names)}.")
         weights = [weights.get(name, 0.0) for name in names]
     try:
-        vector = np.asarray(weights, np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
+            vector = np.asarray(weights, np.float32)
     except (TypeError, ValueError) as error:
         raise TypeError(f"Weights must be numbers, not {weights!r}.") from error
-    bad = [n for n, w in zip(names, vector, strict=False) if not (np.isfinite(w) and w >= 0)]
+    if vector.shape != (len(names),):
+        raise ValueError(f"{len(names)} weights are needed, one per layer, not {weights!r}.")
+    bad = [n for n, w in zip(names, vector, strict=True) if not (np.isfinite(w) and w >= 0)]
     if bad:
         raise ValueError(f"The weight of {bad[0]!r} must be a finite number >= 0.")
     return vector

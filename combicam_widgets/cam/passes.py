@@ -58,8 +58,16 @@ def class_scores(network: nn.Module, batch: Tensor) -> Tensor:
     Tensor, shape (N, C)
         Checked: see `checked_scores`.
     """
-    with at_rest(network), torch.inference_mode():
-        return checked_scores(network(on_device_of(network, checked_batch(batch))), len(batch))
+    batch = on_device_of(network, checked_batch(batch))
+    with at_rest(network), without_gradients():
+        return checked_scores(network(batch.clone()), len(batch))
+
+
+@contextmanager
+def without_gradients() -> Iterator[None]:
+    """Record no graph. Not inference mode: what the network keeps could never be trained on."""
+    with torch.inference_mode(mode=False), torch.no_grad():
+        yield
 
 
 @contextmanager
@@ -103,7 +111,7 @@ def captured(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
     handles = []
     with at_rest(network):
         try:
-            for name in layers:
+            for name in dict.fromkeys(layers):
                 handles.append(  # noqa: PERF401  (each must be removable if the next one fails)
                     modules[name].register_forward_hook(
                         lambda _module, _args, output, name=name: keep(name, output)
@@ -150,8 +158,10 @@ def checked_scores(output: object, n: int) -> Tensor:
     return output
 
 
-def on_device_of(network: nn.Module, batch: Tensor) -> Tensor:
+def on_device_of(network: object, batch: Tensor) -> Tensor:
     """Move a batch to the device and floating type of the network's first parameter."""
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"The network must be a torch.nn.Module, not {_kind(network)}.")
     parameter = next(network.parameters(), None)
     return batch if parameter is None else batch.to(parameter.device, parameter.dtype)
 

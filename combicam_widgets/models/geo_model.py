@@ -12,8 +12,6 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional
 
 from combicam_widgets import cam
 from combicam_widgets.geo import CellGrid, GeoPrediction
@@ -29,7 +27,8 @@ class WholePhoto:
     """The usual transform: the whole photo in its proportions, with as many pixels as a square.
 
     Nothing is cropped, so the heatmap covers the photo. Networks trained on squares are most sure
-    of themselves when the number of pixels stays the same and the sides are multiples of 32.
+    of themselves when the number of pixels stays the same and the sides are multiples of 32. A
+    strip too long for that, 1 : 49 and beyond for a side of 224, is squeezed.
 
     Parameters
     ----------
@@ -46,20 +45,18 @@ class WholePhoto:
         std: Sequence[float] = (0.229, 0.224, 0.225),
     ) -> None:
         self.side = side
-        self.mean, self.std = list(mean), list(std)
+        self.mean, self.std = np.array(mean, np.float32), np.array(std, np.float32)
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Turn an RGB image into a float32 tensor (3, h, w)."""
-        scale = self.side / math.sqrt(image.width * image.height)
+        scale = self.side / math.sqrt(image.width * image.height) / _STRIDE
+        longest = max(1, round((self.side / _STRIDE) ** 2))
         size = [
-            max(1, round(side * scale / _STRIDE)) * _STRIDE for side in (image.height, image.width)
+            min(max(1, round(side * scale)), longest) * _STRIDE
+            for side in (image.width, image.height)
         ]
-        pixels = functional.resize(
-            functional.to_image(image), size, v2.InterpolationMode.BICUBIC, antialias=True
-        )
-        view = functional.to_dtype(pixels, torch.float32, scale=True)
-        normalized: Tensor = functional.normalize(view, self.mean, self.std)
-        return normalized
+        pixels = np.asarray(image.resize((size[0], size[1]), Image.Resampling.BICUBIC), np.float32)
+        return torch.from_numpy((pixels / 255 - self.mean) / self.std).permute(2, 0, 1)
 
 
 class GeoModel:

@@ -145,7 +145,7 @@ def _line(color: str, weight: int, dash_array: str | None = None) -> ipyleaflet.
 
 
 def _rings(cells: CellGrid, indices: list[int]) -> list[list[tuple[float, float]]]:
-    """Closed outlines as (latitude, longitude), one line per cell."""
+    """Outline cells as closed lines of (latitude, longitude)."""
     return [
         [(latitude, longitude) for longitude, latitude in feature["geometry"]["coordinates"][0]]
         for feature in cells.outline_geojson(indices)["features"]

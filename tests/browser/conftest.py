@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import nbformat
 import pytest
@@ -21,7 +22,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request,
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
 TOKEN = "combicam-browser-tests"
-WAIT = 120_000
+WAIT = 60_000
 """Milliseconds to wait for a condition: far more than needed, so that slow machines pass."""
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -35,6 +36,20 @@ _FLAGS = [
 ]
 # What JupyterLab itself says in the console, whatever is shown in it.
 _HARMLESS = ("favicon", "Download the React DevTools", "/api/terminals", "workspaces", "listings")
+
+
+_ASK_KERNEL = r"""async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
+  const future = kernel.requestExecute({
+    code: "", silent: true, store_history: false,
+    user_expressions: { value: `__import__("base64").b64encode(
+      __import__("json").dumps(${code}).encode()).decode()` },
+  });
+  const { value } = (await future.done).content.user_expressions;
+  if (value.status !== "ok") throw new Error(`${value.ename}: ${value.evalue}`);
+  const text = atob(value.data["text/plain"].slice(1, -1));
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+}"""
 
 
 def chromium() -> str:
@@ -131,8 +146,9 @@ class Lab:
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
         page.on("request", self._watch)
 
-    def open(self, book: nbformat.NotebookNode, name: str = "test.ipynb") -> None:
+    def open(self, book: nbformat.NotebookNode) -> None:
         """Open a notebook and run it by its own menu command; waits until the kernel is idle."""
+        name = f"{uuid4()}.ipynb"  # a name of its own gets a kernel of its own
         nbformat.write(book, self.folder / name)
         self.page.goto(f"{self.address}lab/tree/{name}?token={TOKEN}&reset")
         self.page.wait_for_function("() => window.jupyterapp !== undefined")
@@ -154,21 +170,14 @@ class Lab:
 
     def python(self, expression: str) -> object:
         """Evaluate a Python expression in the notebook's kernel; its value must be JSON."""
-        return self.page.evaluate(
-            """async (code) => {
-              const kernel = window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
-              const future = kernel.requestExecute({
-                code: '', silent: true, store_history: false,
-                user_expressions: { value: `__import__('json').dumps(${code})` },
-              });
-              const reply = await future.done;
-              const value = reply.content.user_expressions.value;
-              if (value.status !== 'ok') throw new Error(`${value.ename}: ${value.evalue}`);
-              const text = value.data['text/plain'];
-              return JSON.parse(text.slice(1, -1).replaceAll("\\\\'", "'").replaceAll('\\\\\\\\', '\\\\'));
-            }""",
-            expression,
+        return self.page.evaluate(_ASK_KERNEL, expression)
+
+    def close(self) -> None:
+        """Shut the kernel down and close the window."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget?.context?.sessionContext?.shutdown()"
         )
+        self.page.close()
 
     def layer(self, name: str) -> Locator:
         """The tile of a layer."""
@@ -216,4 +225,4 @@ def lab(
     lab = Lab(page, *server)
     yield lab
     lab.screenshot(f"last-{request.node.name}")
-    page.close()
+    lab.close()

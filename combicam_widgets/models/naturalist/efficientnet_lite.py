@@ -100,14 +100,17 @@ def load_weights(network: EfficientNetLite0, path: str | Path) -> None:
 
     Raises
     ------
+    OSError
+        The file cannot be read.
     ValueError
-        The file does not hold the weights of this network.
+        It does not hold the weights of this network, and nothing but those.
     """
-    theirs = torch.load(path, map_location="cpu", weights_only=True)
-    renamed = {_our_name(name): value for name, value in theirs.items()}
     try:
-        network.load_state_dict(renamed)
-    except RuntimeError as error:
+        theirs = torch.load(path, map_location="cpu", weights_only=True)
+        network.load_state_dict({_our_name(name): value for name, value in theirs.items()})
+    except OSError:
+        raise
+    except Exception as error:
         raise ValueError(f"{path} does not hold the weights of EfficientNet-Lite0.") from error
 
 

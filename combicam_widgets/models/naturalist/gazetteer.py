@@ -89,6 +89,11 @@ def read_bumps() -> tuple[Bump, ...]:
     )
 
 
+def read_classes() -> tuple[str, ...]:
+    """Read the English names of the ImageNet classes, in class order; a few names occur twice."""
+    return tuple((_DATA / "classes.txt").read_text(encoding="utf-8").splitlines())
+
+
 def read_habitat() -> Habitat:
     """Read the shipped cells: S2 cells of level 4 that hold land, or seas of the gazetteer."""
     with resources.as_file(_DATA / "cells.npz") as path:

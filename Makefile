@@ -1,0 +1,52 @@
+# make lab    set everything up and open JupyterLab on the first notebook
+# make test   set everything up and run every check and test
+# make bench  print the benchmark tables
+# make clean  remove what the above made
+
+VENV := .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+WORKERS ?= 2
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
+
+.PHONY: lab test check bench clean browser
+.DEFAULT_GOAL := lab
+
+lab: $(VENV)/lab.stamp
+	@echo "JupyterLab opens in your browser; without one, open the address it prints below."
+	$(BIN)/jupyter lab $(AS_ROOT) notebooks/01-explore.ipynb
+
+test: browser check
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: browser $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks
+
+browser:
+	@[ -n "$$COMBICAM_CHROMIUM" ] || command -v $(BROWSERS) >/dev/null || { \
+	  echo "The browser tests need Chromium, and none was found."; \
+	  echo "Install it (Debian, Ubuntu: sudo apt-get install chromium), or point to one with"; \
+	  echo "  COMBICAM_CHROMIUM=/path/to/chromium make test"; exit 1; }
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Python cannot make virtual environments here."; \
+	  echo "Install its venv module (Debian, Ubuntu: sudo apt-get install python3-venv)."; exit 1; }
+
+# Each extra includes the one before it.
+$(VENV)/%.stamp: $(BIN)/python setup.cfg pyproject.toml
+	@echo "Installing into $(VENV) (torch is large: the first time takes minutes) ..."
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) artifacts build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,310 @@
+"""Architecture: what is worth explaining in known networks, and what is told about it."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from cam_networks import (
+    Mixed,
+    RandomNet,
+    Snapshot,
+    activations_and_gradients,
+    assert_close,
+    obvious_map,
+    photo,
+)
+from torch import nn
+
+from combicam_widgets import cam
+
+FAMILIES = {
+    # name: (pixels, layers, kind of all of them or None, first, last, stages)
+    "resnet18": (64, 8, "BasicBlock", "layer1.0", "layer4.1", 4),
+    "resnet50": (64, 16, "Bottleneck", "layer1.0", "layer4.2", 4),
+    "vgg11": (64, 5, "Conv2d", "features.0", "features.18", 5),
+    "vgg16": (64, 5, "Conv2d", "features.2", "features.28", 5),
+    "densenet121": (64, 58, "_DenseLayer", None, None, 4),
+    "efficientnet_b0": (64, 16, "MBConv", "features.1.0", "features.7.0", 5),
+    "efficientnet_b4": (64, 32, "MBConv", "features.1.0", "features.7.1", 5),
+    "mobilenet_v2": (64, 17, "InvertedResidual", "features.1", "features.17", 5),
+    "mobilenet_v3_small": (64, 11, "InvertedResidual", "features.1", "features.11", 4),
+    "convnext_tiny": (64, 18, "CNBlock", "features.1.0", "features.7.2", 4),
+    "regnet_y_400mf": (64, 16, "ResBottleneckBlock", None, None, 4),
+    "squeezenet1_1": (64, 8, "Fire", "features.3", "features.12", 3),
+    "mnasnet0_5": (64, 16, "_InvertedResidual", "layers.8.0", "layers.13.0", 4),
+    "shufflenet_v2_x0_5": (64, 16, "InvertedResidual", "stage2.0", "stage4.3", 3),
+    "googlenet": (64, 9, "Inception", "inception3a", "inception5b", 3),
+    "inception_v3": (96, 11, None, "Mixed_5b", "Mixed_7c", 3),
+}
+NO_INIT = {"googlenet": {"aux_logits": False}, "inception_v3": {"aux_logits": False}}
+
+
+@pytest.fixture(scope="session")
+def found():
+    """Look each torchvision network through once, from random weights."""
+    known = {}
+
+    def find(name):
+        if name not in known:
+            torch.manual_seed(0)
+            options = NO_INIT.get(name)
+            options = {**options, "init_weights": False} if options else {}
+            network = getattr(torchvision.models, name)(weights=None, **options)
+            batch = photo(1, 3, FAMILIES[name][0], FAMILIES[name][0] + 32)
+            before = [m.training for m in network.modules()]
+            seen, handles = [], []
+            for inner, module in network.named_modules():
+                handles.append(
+                    module.register_forward_hook(
+                        lambda _m, _i, out, inner=inner: seen.append((inner, out.shape))
+                    )
+                )
+            with torch.no_grad():
+                network.eval()(batch)
+            for handle in handles:
+                handle.remove()
+            for module, mode in zip(network.modules(), before, strict=True):
+                module.training = mode
+            known[name] = network, batch, seen, cam.architecture(network, batch)
+        return known[name]
+
+    yield find
+    known.clear()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_torchvision_families(found, name):
+    _, count, kind, first, last, stages = FAMILIES[name]
+    network, batch, seen, plan = found(name)
+    if kind:
+        assert sum(layer.kind == kind for layer in plan.layers) == count
+    if name != "densenet121":  # its transitions count as well
+        assert len(plan.layers) == count
+    assert first is None or plan.names[0] == first
+    assert last is None or plan.names[-1] == last
+    assert len(plan.stages) == stages
+
+    # What is told is what an ordinary pass shows: order, shapes, parameters, strides.
+    order = [inner for inner, _ in seen]
+    assert list(plan.names) == sorted(plan.names, key=order.index)
+    assert len(set(plan.names)) == len(plan.names)
+    shapes = dict(seen)
+    for layer in plan.layers:
+        module = network.get_submodule(layer.name)
+        assert order.count(layer.name) == 1
+        assert layer.shape == tuple(shapes[layer.name][1:])
+        assert layer.kind == type(module).__name__
+        assert layer.parameters == sum(p.numel() for p in module.parameters())
+    for stage in plan.stages:
+        assert {layer.shape[1:] for layer in stage.layers} == {stage.resolution}
+        assert stage.names == tuple(layer.name for layer in stage.layers)
+    for one, next_one in pairwise(plan.stages):
+        assert one.resolution != next_one.resolution
+    areas = [stage.resolution[0] * stage.resolution[1] for stage in plan.stages]
+    assert areas == sorted(areas, reverse=True)
+    strides = [layer.stride for layer in plan.layers]
+    assert strides == sorted(strides)
+    assert tuple(layer for stage in plan.stages for layer in stage.layers) == plan.layers
+    assert plan.names == tuple(layer.name for layer in plan.layers)
+    # No layer lies inside another.
+    for a in plan.names:
+        assert not any(b.startswith(f"{a}.") for b in plan.names)
+    # The network is as it came: no hook, no mode.
+    assert all(module.training for module in network.modules())
+    assert not any(module._forward_hooks for module in network.modules())
+    assert all(p.requires_grad for p in network.parameters())
+
+
+def test_vgg16_gives_the_convolutions_before_the_poolings(found):
+    assert found("vgg16")[3].names == tuple(f"features.{i}" for i in (2, 7, 14, 21, 28))
+
+
+def test_efficientnet_b4_gives_the_blocks_of_the_published_method(found):
+    network, _, _, plan = found("efficientnet_b4")
+    blocks = [
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, torchvision.models.efficientnet.MBConv)
+    ]
+    assert list(plan.names) == blocks
+    assert len(blocks) == 32
+
+
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "densenet121", "convnext_tiny"])
+def test_layers_found_are_explained_as_by_one_pass_each(found, name):
+    network, batch, _, plan = found(name)
+    maps = cam.explain(network, batch)
+    assert maps.names == plan.names
+    for layer in (plan.layers[0], plan.layers[-1]):
+        a, g = activations_and_gradients(network, batch, layer.name, maps.target, maps.score)
+        assert a.shape == layer.shape
+        for method in ("gradcam", "hirescam", "layercam"):
+            assert_close(maps.with_method(method)[layer.name], obvious_map(method, a, g))
+
+
+def test_the_published_combi_cam_loop_on_efficientnet_b4(found):
+    network, batch, _, plan = found("efficientnet_b4")
+    total = 0
+    for name in plan.names:  # as published: one pass per block, probability, plain sum, min-max
+        a, g = activations_and_gradients(network, batch, name, 7, "probability")
+        x = torch.from_numpy(obvious_map("gradcam", a, g))[None, None]
+        total += nn.functional.interpolate(x, batch.shape[2:], mode="bilinear", align_corners=True)[
+            0, 0
+        ]
+    expected = (total - total.min()) / (total.max() - total.min())
+    for score in ("probability", "log_probability"):
+        heat = cam.explain(network, batch, target=7, score=score).fuse()
+        assert heat.std() > 0.05
+        np.testing.assert_allclose(heat, expected, atol=1e-4)
+
+
+class Plain(nn.Module):
+    """Convolutions in one row, written by a user."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, padding=1)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1)
+        self.conv3 = nn.Conv2d(4, 8, 3, padding=1)
+        self.conv4 = nn.Conv2d(8, 8, 3, padding=1)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.conv2(self.conv1(x).relu()).relu()
+        x = nn.functional.max_pool2d(x, 2)
+        x = self.conv4(self.conv3(x).relu()).relu()
+        return self.head(x.mean((2, 3)))
+
+
+def test_a_plain_network_gives_the_last_convolution_of_each_resolution():
+    network = Plain()
+    before = Snapshot.of(network)
+    plan = cam.architecture(network, photo(2, 3, 8, 12))
+    before.check(network)
+    assert plan.names == ("conv2", "conv4")
+    assert [stage.resolution for stage in plan.stages] == [(8, 12), (4, 6)]
+    assert [layer.shape for layer in plan.layers] == [(4, 8, 12), (8, 4, 6)]
+    assert [layer.stride for layer in plan.layers] == [1, 2]
+    assert [layer.parameters for layer in plan.layers] == [4 * 4 * 9 + 4, 8 * 8 * 9 + 8]
+    assert cam.architecture(network, photo(3, 8, 12)) == plan
+
+
+def test_a_users_blocks_are_found_and_the_stem_is_not():
+    plan = cam.architecture(RandomNet(3), photo(1, 3, 16, 16))
+    assert {layer.kind for layer in plan.layers} == {"RandomBlock"}
+    assert all(name.startswith("blocks.") for name in plan.names)
+
+
+def test_the_order_is_that_of_the_pass_not_of_the_definition():
+    class Backwards(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.late = nn.Conv2d(4, 4, 3, padding=1)
+            self.early = nn.Conv2d(3, 4, 3, padding=1, stride=2)
+
+        def forward(self, x):
+            return nn.functional.avg_pool2d(
+                self.late(self.early(x).repeat(1, 1, 2, 2)), 16
+            ).flatten(1)
+
+    plan = cam.architecture(Backwards(), photo(1, 3, 16, 16))
+    assert plan.names == ("early", "late")
+    assert [stage.resolution for stage in plan.stages] == [(8, 8), (16, 16)]
+
+
+class Shared(nn.Module):
+    """One convolution runs twice, one block twice, and one module has two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.again = nn.Conv2d(4, 4, 3, padding=1)
+        self.once = nn.Conv2d(4, 4, 3, padding=1)
+        self.alias = self.once
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        x = self.act(self.again(self.act(self.stem(x))))
+        x = self.act(self.once(self.again(x)))
+        return x.mean((2, 3))
+
+
+def test_modules_that_run_more_than_once_are_left_out():
+    network = Shared()
+    plan = cam.architecture(network, photo())
+    assert plan.names == ("once",)
+    assert set(cam.explain(network, photo(), layers=["stem", "once"])) == {"stem", "once"}
+    for name in ("again", "act"):
+        with pytest.raises(ValueError, match=f"'{name}'.* exactly once"):
+            cam.architecture(network, photo(), layers=[name])
+
+
+def test_layers_can_be_chosen_by_name():
+    network = Mixed()
+    plan = cam.architecture(network, photo(), layers=["relu2", "conv1", "bn1"])
+    assert plan.names == ("conv1", "bn1", "relu2")
+    assert [len(stage.layers) for stage in plan.stages] == [2, 1]
+    for name in ("nope", "head"):
+        with pytest.raises(ValueError, match=f"no layer '{name}' with a 4-D output"):
+            cam.architecture(network, photo(), layers=[name, "conv1"])
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(nn.Flatten(), nn.Linear(192, 5)),
+        nn.Flatten(),
+        nn.Sequential(nn.Flatten(), nn.Unflatten(1, (8, 24)), nn.Conv1d(8, 2, 24), nn.Flatten()),
+        nn.Sequential(nn.Conv2d(3, 5, 8), nn.Flatten()),  # 4-D, but of a single pixel
+    ],
+)
+def test_a_network_without_anything_to_map_is_refused(network):
+    before = Snapshot.of(network)
+    with pytest.raises(ValueError, match=r"no layer with a 4-D output.*convolutional network"):
+        cam.architecture(network, photo())
+    before.check(network)
+
+
+class HalfWay(Mixed):
+    def forward(self, x):
+        self.conv1(x)
+        raise ArithmeticError("half-way")
+
+
+def test_a_failure_leaves_no_trace():
+    network = HalfWay()
+    before = Snapshot.of(network)
+    with pytest.raises(ArithmeticError, match="half-way"):
+        cam.architecture(network, photo())
+    before.check(network)
+    with pytest.raises(TypeError, match="torch tensor"):
+        cam.architecture(network, None)
+    with pytest.raises(TypeError, match=r"torch\.nn\.Module, not a list of 0"):
+        cam.architecture([], photo())
+    before.check(network)
+
+
+def test_layers_that_give_tuples_or_dicts_are_passed_over():
+    class Pair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Conv2d(3, 4, 3, padding=1)
+            self.b = nn.Conv2d(4, 4, 3, padding=1)
+
+        def forward(self, x):
+            a = self.a(x)
+            return a, {"b": self.b(a)}
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pair = Pair()
+
+        def forward(self, x):
+            return self.pair(x)[1]["b"].mean((2, 3))
+
+    assert cam.architecture(Net(), photo()).names == ("pair.b",)
+    with pytest.raises(TypeError, match="'pair' gives a tuple of 2"):
+        cam.explain(Net(), photo(), layers=["pair"])

@@ -1,0 +1,265 @@
+"""LayerMaps: a read-only mapping that fuses, saves and refuses what it should."""
+
+import json
+import pickle
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from combicam_widgets import cam
+
+NAMES = ("stem", "block.1", "block.2")
+
+
+def arrays(seed):
+    rng = np.random.default_rng(seed)
+    maps = [rng.random(s, np.float32) for s in [(4, 5), (2, 3), (2, 3)]]
+    maps[1][:] = 0
+    return tuple(maps)
+
+
+def layer_maps(**changes):
+    facts = {
+        "names": NAMES,
+        "methods": {"gradcam": arrays(1), "layercam": arrays(2)},
+        "method": "gradcam",
+        "size": (8, 10),
+        "target": 3,
+        "score": "logit",
+        "probability": 0.25,
+    }
+    return cam.LayerMaps(**facts | changes)
+
+
+def test_it_is_a_mapping_in_forward_order():
+    maps = layer_maps()
+    assert list(maps) == list(NAMES)
+    assert len(maps) == 3
+    assert "stem" in maps
+    assert "head" not in maps
+    for name, expected in zip(NAMES, arrays(1), strict=True):
+        np.testing.assert_array_equal(maps[name], expected)
+    assert dict(zip(maps, maps.maps, strict=True)).keys() == set(NAMES)
+    with pytest.raises(KeyError, match=r"'head' is not one of the layers stem, block\.1"):
+        maps["head"]
+
+
+def test_repr_says_what_a_person_wants_to_know():
+    assert repr(layer_maps()) == (
+        "LayerMaps(3 layers, 4x5 2x3, gradcam of logit, target 3 (probability 0.25), "
+        "1 without positive evidence)"
+    )
+    loud = layer_maps(methods={"gradcam": (arrays(1)[0],) * 3})
+    assert repr(loud) == "LayerMaps(3 layers, 4x5, gradcam of logit, target 3 (probability 0.25))"
+
+
+def test_silent_layers():
+    assert layer_maps().silent == ("block.1",)
+    zeros = tuple(np.zeros((2, 2), np.float32) for _ in NAMES)
+    maps = layer_maps(methods={"gradcam": zeros})
+    assert maps.silent == NAMES
+    assert not maps.fuse().any()
+    assert set(maps.shares().values()) == {0.0}
+
+
+def test_with_method_shows_the_other_maps_of_the_same_pass():
+    maps = layer_maps()
+    other = maps.with_method("layercam")
+    assert other.method == "layercam"
+    assert maps.method == "gradcam"
+    assert other.maps is maps.methods["layercam"]
+    np.testing.assert_array_equal(other["stem"], arrays(2)[0])
+    np.testing.assert_array_equal(other.with_method("gradcam")["stem"], maps["stem"])
+    assert not np.array_equal(other.fuse(), maps.fuse())
+    with pytest.raises(ValueError, match="'eigencam'; these maps know gradcam, layercam"):
+        maps.with_method("eigencam")
+
+
+def test_nothing_can_be_changed():
+    maps = layer_maps()
+    with pytest.raises(FrozenInstanceError):
+        maps.method = "layercam"
+    for method in maps.methods:
+        for x in maps.with_method(method).maps:
+            with pytest.raises(ValueError, match="read-only"):
+                x[0, 0] = 1
+
+
+@pytest.mark.parametrize("rule", cam.rule_names())
+@pytest.mark.parametrize("normalize", cam.NORMALIZATIONS)
+def test_weights_by_name_by_order_and_by_default(rule, normalize):
+    maps = layer_maps()
+    raw, options = arrays(1), {"rule": rule, "normalize": normalize}
+    for given_weights, vector in [
+        (None, [1, 1, 1]),
+        ([0.5, 0, 2], [0.5, 0, 2]),
+        (np.array([0.5, 0, 2]), [0.5, 0, 2]),
+        ({"stem": 0.5, "block.2": 2}, [0.5, 0, 2]),
+        ({"block.2": 2, "stem": 0.5, "block.1": 0}, [0.5, 0, 2]),
+        ({"stem": True}, [1, 0, 0]),
+    ]:
+        np.testing.assert_array_equal(
+            maps.fuse(given_weights, **options), cam.fuse(raw, vector, (8, 10), **options)
+        )
+        assert maps.shares(given_weights, **options) == dict(
+            zip(NAMES, cam.shares(raw, vector, (8, 10), **options).tolist(), strict=True)
+        )
+    np.testing.assert_array_equal(
+        maps.fuse(size=(3, 4), **options), cam.fuse(raw, [1] * 3, (3, 4), **options)
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        ({"head": 1}, ValueError, r"Unknown layer 'head'; the layers are stem, block\.1, block\.2"),
+        ({"stem": -1}, ValueError, "weight of 'stem' must be a finite number >= 0"),
+        ({"stem": 1, "block.2": np.nan}, ValueError, r"weight of 'block\.2'"),
+        ([1, np.inf, 1], ValueError, r"weight of 'block\.1'"),
+        ([1, 1e300, 1], ValueError, r"weight of 'block\.1'"),
+        ({"stem": "much"}, TypeError, "must be numbers"),
+        ({"stem": [1, 2]}, TypeError, "must be numbers"),
+        (object(), TypeError, "must be numbers"),
+        ([1, 1], ValueError, "3 weights are needed"),
+        ([1, 1, 1, 1], ValueError, "3 weights are needed"),
+        (1.0, ValueError, "3 weights are needed"),
+        ([[1], [1], [1]], ValueError, "3 weights are needed"),
+        ({}, ValueError, "All layers are off"),
+        ({"stem": 0}, ValueError, "All layers are off"),
+        ([0, 0, 0], ValueError, "All layers are off"),
+    ],
+)
+def test_bad_weights_are_named(weights, error, message):
+    for act in (layer_maps().fuse, layer_maps().shares):
+        with pytest.raises(error, match=message):
+            act(weights)
+
+
+@pytest.mark.parametrize(
+    "bad", [np.array([[np.nan]]), np.array([[np.inf]]), np.array([[-1.0]]), np.zeros(3)]
+)
+def test_a_map_is_finite_two_dimensional_and_not_negative(bad):
+    good = np.ones((1, 1))
+    with pytest.raises(ValueError, match=r"'block\.1' must be 2-D, finite and not negative"):
+        layer_maps(methods={"gradcam": (good, bad, good)})
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True),
+    st.floats(0, 1),
+    st.integers(0, 10**6),
+)
+def test_save_and_load_give_everything_back(tmp_path_factory, names, probability, target):
+    rng = np.random.default_rng(0)
+    maps = layer_maps(
+        names=tuple(names),
+        methods={m: tuple(rng.random((2, 3), np.float32) for _ in names) for m in ("a/b", "../c")},
+        method="../c",
+        probability=probability,
+        target=target,
+    )
+    path = tmp_path_factory.mktemp("maps") / "maps.npz"
+    maps.save(path)
+    again = cam.LayerMaps.load(str(path))
+    for field in ("names", "method", "size", "target", "score", "probability"):
+        assert getattr(again, field) == getattr(maps, field)
+    assert list(again.methods) == list(maps.methods)
+    for method, stack in maps.methods.items():
+        for x, y in zip(stack, again.methods[method], strict=True):
+            np.testing.assert_array_equal(x, y)
+            assert y.dtype == np.float32
+            assert not y.flags.writeable
+    np.testing.assert_array_equal(again.fuse(), maps.fuse())
+
+
+def test_the_file_gets_the_name_it_was_given(tmp_path):
+    layer_maps().save(tmp_path / "maps.cam")
+    assert [p.name for p in tmp_path.iterdir()] == ["maps.cam"]
+    np.testing.assert_array_equal(
+        cam.LayerMaps.load(tmp_path / "maps.cam").fuse(), layer_maps().fuse()
+    )
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (open, (str(self.mark), "w"))
+
+
+def test_pickled_objects_are_refused_and_never_run(tmp_path):
+    mark, path = tmp_path / "ran", tmp_path / "maps.npz"
+    layer_maps().save(path)
+    with np.load(path) as file:
+        good = dict(file)
+    bomb = np.array([Bomb(mark)], dtype=object)
+    for key in ("facts", "0.0"):
+        np.savez(path, **good | {key: bomb})
+        with pytest.raises(ValueError, match="does not hold layer maps"):
+            cam.LayerMaps.load(path)
+    path.write_bytes(pickle.dumps(Bomb(mark)))
+    with pytest.raises(ValueError, match="does not hold layer maps"):
+        cam.LayerMaps.load(path)
+    assert not mark.exists()
+    pickle.loads(path.read_bytes()).close()
+    assert mark.exists()  # the bomb was live
+
+
+def tampered(path, **changes):
+    layer_maps().save(path)
+    with np.load(path) as file:
+        content = dict(file)
+    facts = json.loads(str(content["facts"]))
+    (inner,) = facts.values()
+    for key, value in changes.items():
+        inner.pop(key) if value is None else inner.update({key: value})
+    np.savez(path, **content | {"facts": np.array(json.dumps(facts))})
+
+
+def write_other_version(path):
+    layer_maps().save(path)
+    with np.load(path) as file:
+        content = dict(file)
+    content["facts"] = np.array(str(content["facts"]).replace("LayerMaps/1", "LayerMaps/99"))
+    np.savez(path, **content)
+
+
+def cut(path):
+    layer_maps().save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_text("hello"),
+        lambda path: np.savez(path, x=np.zeros(3)),
+        lambda path: np.save(path.open("wb"), np.zeros(3)),
+        lambda path: np.savez(path, facts=np.array("{}")),
+        lambda path: np.savez(path, facts=np.array("not json")),
+        write_other_version,
+        cut,
+        lambda path: tampered(path, size=None),
+        lambda path: tampered(path, colour="red"),
+        lambda path: tampered(path, method="eigencam"),
+        lambda path: tampered(path, names=["a", "b", "c", "d"]),
+    ],
+)
+def test_other_files_are_refused(tmp_path, write):
+    path = tmp_path / "maps.npz"
+    write(path)
+    with pytest.raises(ValueError, match=r"maps\.npz does not hold layer maps"):
+        cam.LayerMaps.load(path)
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        cam.LayerMaps.load(tmp_path / "none.npz")
