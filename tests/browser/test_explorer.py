@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT, Lab, notebook
+from lab import ROOT, Lab, notebook
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -43,7 +43,6 @@ def upload(lab: Lab, file: Path) -> None:
 
 def until_changes(lab: Lab, look, before):
     """Wait until something looks different from before."""
-    lab.page.wait_for_function("() => true")
     for _ in range(2000):
         if (now := look(lab)) != before:
             return now
@@ -71,7 +70,7 @@ def test_everything_follows_a_click_a_preset_and_a_photo(opened):
     expect(tile).to_have_attribute("aria-pressed", "false")
     without = until_changes(lab, heat, before)
     expect(status(lab)).not_to_have_text(words)
-    assert lab.python("explorer.weights['blocks.15']") == 0
+    lab.until("explorer.weights['blocks.15']", 0)
     assert lab.python("sum(explorer.shares.values())") == pytest.approx(1, abs=1e-5)
 
     lab.page.get_by_role("button", name="last layer").click()
@@ -122,8 +121,7 @@ def test_keyboard_alone(opened):
     weight.focus()
     lab.page.keyboard.press("ArrowRight")
     expect(weight).to_have_attribute("aria-valuetext", "1.1")
-    lab.page.wait_for_function("() => document.activeElement.type === 'range'")
-    assert lab.python("explorer.weights['blocks.3']") == pytest.approx(1.1)
+    lab.until("explorer.weights['blocks.3']", 1.1)
 
 
 def test_python_and_page_stay_in_step(opened):
@@ -135,12 +133,8 @@ def test_python_and_page_stay_in_step(opened):
     expect(lab.page.get_by_label("Method")).to_have_value("layercam")
     lab.page.get_by_label("Method").select_option("hirescam")
     lab.page.get_by_label("Normalise").select_option("max")
-    lab.page.wait_for_function("() => true")
-    assert lab.python("[explorer.method, explorer.maps.method, explorer.normalize]") == [
-        "hirescam",
-        "hirescam",
-        "max",
-    ]
+    state = "[explorer.method, explorer.maps.method, explorer.normalize]"
+    lab.until(state, ["hirescam", "hirescam", "max"])
 
 
 def test_the_last_layer_cannot_be_switched_off(opened):
@@ -176,7 +170,7 @@ def test_the_latest_photo_wins(opened):
     for title in ("Bison", "Lemur", "Panda", "Polar bear"):
         chooser.select_option(title)
     expect(status(lab)).to_contain_text("ice bear")
-    assert lab.python("[explorer.image.name, explorer.busy]") == ["Polar bear", False]
+    lab.until("[explorer.image.name, explorer.busy]", ["Polar bear", False])
     expect(chooser).to_have_value("Polar bear")
 
 

@@ -39,21 +39,21 @@ class Failing(nn.Module):
 
 class BadBackward(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, z):
+    def forward(_ctx, z):
         return z.clone()
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(_ctx, _g):
         raise FloatingPointError("backward broke")
 
 
 class NanBackward(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, z):
+    def forward(_ctx, z):
         return z.clone()
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(_ctx, g):
         return g * torch.nan
 
 
@@ -70,7 +70,7 @@ class Idle(Mixed):
 
 
 class NoHooks(nn.Conv2d):
-    def register_forward_hook(self, hook, **options):
+    def register_forward_hook(self, *_args, **_options):
         raise PermissionError("no hooks here")
 
 
@@ -236,7 +236,7 @@ def test_a_failure_is_named_and_leaves_no_trace(fault, caller):
     with CALLERS[caller](), pytest.raises(error, match=message):
         cam.explain(network, photo(), **arguments)
     before.check(network)
-    if fault not in {"hook refused"}:  # and the network still works, for us as for its owner
+    if fault != "hook refused":  # and the network still works, for us as for its owner
         network.tail = nn.Identity()
         cam.explain(network, photo(), layers=["conv2"])
 

@@ -116,19 +116,14 @@ class TestLaws:
                 with_zero = with_zero[[0, 2, 4]]
             np.testing.assert_array_equal(with_zero, without)
 
-    @pytest.mark.parametrize("scale", [1e-44, 1e-6, 0.3, 7, 1e6, 1e38, 1e300])
+    @pytest.mark.parametrize("scale", [1e-44, 1e-6, 0.3, 7, 1e6, 1e38, 8e307])
     def test_scaling_all_weights_changes_nothing(self, rule, normalize, scale):
-        ones = np.ones(5)
-        for function in (cam.fuse, cam.shares):
-            fused_alike(
-                function(self.maps, ones * scale, SIZE, rule, normalize),
-                function(self.maps, ones, SIZE, rule, normalize),
-            )
-        if 1e-30 < scale:
-            fused_alike(
-                cam.fuse(self.maps, self.weights * scale, SIZE, rule, normalize),
-                cam.fuse(self.maps, self.weights, SIZE, rule, normalize),
-            )
+        for weights in (np.ones(5), self.weights):
+            for function in (cam.fuse, cam.shares):
+                fused_alike(
+                    function(self.maps, weights * scale, SIZE, rule, normalize),
+                    function(self.maps, weights, SIZE, rule, normalize),
+                )
 
     def test_scaling_all_maps_changes_nothing(self, rule, normalize):
         plain = cam.fuse(self.maps, self.weights, SIZE, rule, normalize)

@@ -1,0 +1,17 @@
+"""Print the benchmark tables: ``python -m benchmarks [engine] [page]``."""
+
+import os
+import platform
+import sys
+
+import torch
+
+from benchmarks import engine, page
+
+TABLES = {"engine": engine.main, "page": page.main}
+
+if __name__ == "__main__":
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
+    print(f"Python {platform.python_version()}, torch {torch.__version__}\n")
+    for name in sys.argv[1:] or TABLES:
+        TABLES[name]()

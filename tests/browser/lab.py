@@ -1,0 +1,214 @@
+"""JupyterLab with a kernel, driven in a real Chromium: for the browser tests and the benchmarks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import nbformat
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+ARTIFACTS = ROOT / "artifacts"
+TOKEN = "combicam-browser-tests"
+WAIT = 60_000
+"""Milliseconds to wait for a condition: far more than needed, so that slow machines pass."""
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+# What JupyterLab itself says in the console, whatever is shown in it.
+_HARMLESS = ("favicon", "Download the React DevTools", "/api/terminals", "workspaces", "listings")
+
+
+_ASK_KERNEL = r"""async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
+  const future = kernel.requestExecute({
+    code: "", silent: true, store_history: false,
+    user_expressions: { value: `__import__("base64").b64encode(
+      __import__("json").dumps(${code}).encode()).decode()` },
+  });
+  const { value } = (await future.done).content.user_expressions;
+  if (value.status !== "ok") throw new Error(`${value.ename}: ${value.evalue}`);
+  const text = atob(value.data["text/plain"].slice(1, -1));
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+}"""
+
+
+def chromium() -> str:
+    """Path of the system's Chromium; says how to get one if there is none."""
+    path = os.environ.get("COMBICAM_CHROMIUM") or next(
+        filter(None, map(shutil.which, _NAMES)), None
+    )
+    if not path:
+        raise FileNotFoundError(
+            "No Chromium found. Install it (Debian: apt-get install chromium), or name one in "
+            "the environment variable COMBICAM_CHROMIUM."
+        )
+    return path
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Run the system's Chromium without a window."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def jupyter(folder: Path, *command: str) -> Iterator[str]:
+    """Run a Jupyter server in a folder; yields its address."""
+    port_file = folder / ".port"
+    news = (
+        folder / ".lab" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    )
+    news.parent.mkdir(parents=True)
+    news.write_text('{"fetchNews": "false"}')
+    ARTIFACTS.mkdir(exist_ok=True)
+    log = (ARTIFACTS / f"server-{folder.name}.log").open("w")
+    settings = {
+        "IPYTHONDIR": str(folder / ".ipython"),
+        "JUPYTER_CONFIG_DIR": str(folder / ".jupyter"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / ".lab"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
+        "JUPYTER_RUNTIME_DIR": str(port_file.parent / ".runtime"),
+        "OMP_NUM_THREADS": "1",
+    }
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", *command),
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            "--port=0",
+            f"--IdentityProvider.token={TOKEN}",
+            f"--ServerApp.root_dir={folder}",
+            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        ],
+        env={**os.environ, **settings},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield _address(process, folder / ".runtime")
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        log.close()
+
+
+def _address(process: subprocess.Popen[bytes], runtime: Path) -> str:
+    """Wait until the server has written where it listens, and answers there."""
+    deadline = time.monotonic() + WAIT / 1000
+    while time.monotonic() < deadline and process.poll() is None:
+        for file in runtime.glob("jpserver-*.json"):
+            try:
+                url = json.loads(file.read_text())["url"]
+                urllib.request.urlopen(f"{url}api/status?token={TOKEN}", timeout=5)
+            except (OSError, ValueError, KeyError, urllib.error.URLError):
+                continue
+            return url
+        time.sleep(0.05)
+    raise RuntimeError(f"The Jupyter server did not start; see its log in {ARTIFACTS}.")
+
+
+def notebook(*cells: str) -> nbformat.NotebookNode:
+    """Make a notebook of code cells."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return book
+
+
+class Lab:
+    """JupyterLab as a person sees it."""
+
+    def __init__(self, page: Page, address: str, folder: Path) -> None:
+        self.page, self.address, self.folder = page, address, folder
+        self.complaints: list[str] = []
+        self.strangers: list[str] = []
+        page.set_default_timeout(WAIT)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("request", self._watch)
+
+    def open(self, book: nbformat.NotebookNode) -> None:
+        """Open a notebook and run it by its own menu command; waits until the kernel is idle."""
+        name = f"{uuid4()}.ipynb"  # a name of its own gets a kernel of its own
+        nbformat.write(book, self.folder / name)
+        self.page.goto(f"{self.address}lab/tree/{name}?token={TOKEN}&reset")
+        self.page.wait_for_function("() => window.jupyterapp !== undefined")
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+        self.wait_for_kernel()
+        self.run_all()
+
+    def wait_for_kernel(self) -> None:
+        """Wait until the kernel is idle."""
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget?.context?.sessionContext?.session"
+            "?.kernel?.status === 'idle'"
+        )
+
+    def run_all(self) -> None:
+        """Run all cells and wait for the last one to be done."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.wait_for_kernel()
+
+    def python(self, expression: str) -> object:
+        """Evaluate a Python expression in the notebook's kernel; its value must be JSON."""
+        return self.page.evaluate(_ASK_KERNEL, expression)
+
+    def until(self, expression: str, value: object) -> None:
+        """Wait until a Python expression has a value."""
+        deadline = time.monotonic() + WAIT / 1000
+        while (now := self.python(expression)) != value:
+            assert time.monotonic() < deadline, f"{expression} is {now}, not {value}"
+
+    def close(self) -> None:
+        """Shut the kernel down and close the window."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget?.context?.sessionContext?.shutdown()"
+        )
+        self.page.close()
+
+    def layer(self, name: str) -> Locator:
+        """The tile of a layer."""
+        return self.page.get_by_role("button", name=f"Layer {name}", exact=True)
+
+    def screenshot(self, name: str, target: Locator | None = None) -> Path:
+        """Keep a picture among the artefacts."""
+        path = ARTIFACTS / f"{name}.png"
+        (target or self.page).screenshot(path=path)
+        return path
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        where = f"{message.text} {message.location.get('url', '')}"
+        if message.type == "error" and not any(word in where for word in _HARMLESS):
+            self.complaints.append(where)
+
+    def _watch(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:", "ws://127.0.0.1")):
+            self.strangers.append(request.url)

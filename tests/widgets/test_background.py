@@ -1,0 +1,73 @@
+"""Work beside the page: the latest request wins, nothing queues up, errors arrive."""
+
+import asyncio
+import threading
+
+import pytest
+
+from combicam_widgets.widgets.background import Background
+
+
+def test_without_a_loop_jobs_run_in_place():
+    results = []
+    Background().run(lambda: 6 * 7, results.append, pytest.fail)
+    assert results == [42]
+
+
+def test_errors_arrive():
+    def job():
+        raise ValueError("no")
+
+    errors = []
+    Background().run(job, pytest.fail, errors.append)
+    assert [str(error) for error in errors] == ["no"]
+
+
+def test_the_latest_wins_and_nothing_queues_up():
+    async def scenario():
+        background = Background()
+        started, release = threading.Event(), threading.Event()
+        ran, delivered = [], []
+
+        def job(name):
+            def work():
+                ran.append(name)
+                if name == "first":
+                    started.set()
+                    release.wait(10)
+                return name
+
+            return work
+
+        background.run(job("first"), delivered.append, pytest.fail)
+        await asyncio.to_thread(started.wait, 10)
+        for name in ("second", "third", "last"):
+            background.run(job(name), delivered.append, pytest.fail)
+        assert background.busy
+        release.set()
+        while background.busy:
+            await asyncio.sleep(0)
+        return ran, delivered
+
+    ran, delivered = asyncio.run(scenario())
+    assert ran == ["first", "last"]
+    assert delivered == ["last"]
+
+
+def test_results_arrive_on_the_loop_and_cancelled_ones_do_not():
+    async def scenario():
+        background = Background()
+        threads, done = [], asyncio.Event()
+
+        def deliver(_result):
+            threads.append(threading.current_thread())
+            done.set()
+
+        background.run(lambda: 1, pytest.fail, pytest.fail)
+        background.cancel()
+        assert not background.busy
+        background.run(threading.current_thread, deliver, pytest.fail)
+        await asyncio.wait_for(done.wait(), 10)
+        return threads
+
+    assert asyncio.run(scenario()) == [threading.main_thread()]

@@ -1,0 +1,233 @@
+"""The explorer without a page: traits take effect at once, or raise and change nothing."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from traitlets import TraitError
+
+import combicam_widgets as ccw
+from combicam_widgets.widgets import Explorer
+from combicam_widgets.widgets import explorer as explorer_module
+
+
+def snapshot(explorer):
+    """Everything that is on screen."""
+    return (
+        explorer.model,
+        explorer.image,
+        explorer.target,
+        explorer.prediction,
+        explorer.maps,
+        explorer.heatmap,
+        dict(explorer.weights),
+        dict(explorer.shares),
+        explorer.evidence,
+        explorer.status,
+        explorer._diagram.stages,
+        explorer._diagram.weights,
+        explorer._overlay.figure.layout.images[1].source,
+        explorer._world._shading.url,
+        explorer._controls.photo.value,
+    )
+
+
+def same(one, other):
+    return all(
+        a is b or (np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_state_follows_weights(explorer, model):
+    name = explorer.maps.names[-1]
+    explorer.weights = {name: 0.5}
+    assert explorer.weights == {n: 0.5 * (n == name) for n in explorer.maps.names}
+    expected = explorer.maps.fuse({name: 1.0}, size=explorer.heatmap.shape)
+    np.testing.assert_allclose(explorer.heatmap, expected, atol=1e-6)
+    assert explorer.shares[name] == pytest.approx(1)
+    evidence = model.evidence(explorer.image, explorer.heatmap, explorer.keep)
+    np.testing.assert_allclose(explorer.evidence.probabilities, evidence.probabilities, atol=1e-6)
+    assert explorer._diagram.weights == explorer.weights
+    assert explorer._diagram.shares == explorer.shares
+
+
+def test_a_new_photo_gives_what_the_model_gives(explorer, model):
+    explorer.image = "jaguar"
+    photo = explorer.image
+    assert photo.name == "Jaguar"
+    np.testing.assert_allclose(
+        explorer.prediction.probabilities, model.predict(photo).probabilities, atol=1e-6
+    )
+    for mine, theirs in zip(explorer.maps.maps, model.explain(photo).maps, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+    assert explorer._controls.photo.value == "Jaguar"
+    assert "jaguar" in explorer.status
+    assert "Brazil" in explorer.status
+
+
+def test_method_rule_and_normalisation_cost_no_pass(explorer, monkeypatch):
+    monkeypatch.setattr(explorer_module, "analyse", lambda *_: pytest.fail("a new pass"))
+    maps = explorer.maps
+    explorer.method = "hirescam"
+    assert explorer.maps.method == "hirescam"
+    assert explorer.maps.names == maps.names
+    explorer.rule = "mean"
+    explorer.normalize = "max"
+    expected = maps.with_method("hirescam").fuse(None, "mean", "max", size=explorer.heatmap.shape)
+    np.testing.assert_allclose(explorer.heatmap, expected, atol=1e-6)
+
+
+def test_target_asks_about_another_place(explorer):
+    cell = explorer.model.cells.at(48.0, 11.0)
+    explorer.target = cell
+    assert explorer.maps.target == cell
+    assert "explained instead" in explorer.status
+    assert explorer.prediction.guess(cell).place in explorer.status
+    explorer.target = None
+    assert explorer.maps.target == explorer.prediction.best.index
+    explorer.target = cell
+    explorer.image = "panda"
+    assert explorer.target is None
+
+
+def test_presets(explorer):
+    explorer.use("last layer")
+    assert [n for n, w in explorer.weights.items() if w] == ["blocks.15"]
+    explorer.use("one per stage")
+    chosen = [n for n, w in explorer.weights.items() if w]
+    assert chosen == [f"blocks.{i}" for i in (0, 2, 4, 10, 15)]
+    before = set(chosen)
+    explorer.use("invert")
+    assert {n for n, w in explorer.weights.items() if not w} == before
+    explorer.use("all")
+    assert all(explorer.weights.values())
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "message"),
+    [
+        ("weights", {"blocks.99": 1}, "Unknown layer 'blocks.99'"),
+        ("weights", {"blocks.1": -1}, "must be a finite number >= 0"),
+        ("weights", {"blocks.1": float("nan")}, "must be a finite number >= 0"),
+        ("weights", {"blocks.1": "much"}, "must be numbers"),
+        ("weights", {}, "At least one layer must stay on"),
+        ("weights", [1, 0], "dict"),
+        ("method", "magic", "method must be one of"),
+        ("rule", "vote", "rule must be one of"),
+        ("normalize", "l2", "normalize must be one of"),
+        ("keep", 0, "keep must lie between 0 and 1"),
+        ("keep", "half", "keep must be a number"),
+        ("opacity", 1.5, "opacity must lie between 0 and 1"),
+        ("colormap", "jet", "colormap must be one of"),
+        ("image", "kaola", "koala"),
+        ("image", b"", "empty"),
+        ("image", 17, "int"),
+        ("model", "atlantis", "Unknown model 'atlantis'"),
+        ("model", 3, "model must be a GeoModel"),
+        ("target", "here", "target"),
+    ],
+)
+def test_what_is_wrong_is_refused_and_nothing_is_lost(explorer, trait, value, message):
+    before = snapshot(explorer)
+    with pytest.raises(TraitError, match=message):
+        setattr(explorer, trait, value)
+    assert same(snapshot(explorer), before)
+
+
+def test_a_target_off_the_grid_keeps_the_last_good_state(explorer):
+    before = snapshot(explorer)
+    with pytest.raises((IndexError, ValueError), match=r"10000|9999"):
+        explorer.target = 10_000
+    assert same(snapshot(explorer), before)
+
+
+class Broken(nn.Module):
+    def __init__(self, answer):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=2)
+        self.answer = answer
+
+    def forward(self, batch):
+        return self.answer(self.conv(batch))
+
+
+def fail(_features):
+    raise RuntimeError("half-way there")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (fail, "half-way there"),
+        (lambda x: (x.mean((2, 3)), x), "a tuple of 2"),
+        (lambda x: x.mean((2, 3)) * torch.nan, "NaN"),
+        (lambda x: x, "class scores"),
+    ],
+)
+def test_a_broken_network_keeps_the_last_good_state(explorer, answer, message):
+    cells = ccw.CellGrid.from_centers([0, 0, 60, -60], [0, 120, -120, 10])
+    broken = ccw.GeoModel(Broken(answer), cells, name="broken")
+    before = snapshot(explorer)
+    with pytest.raises((RuntimeError, TypeError, ValueError), match=message):
+        explorer.model = broken
+    assert same(snapshot(explorer), before)
+    explorer.image = "panda"
+    assert "panda" in explorer.status
+
+
+def test_your_own_model(explorer):
+    cells = ccw.CellGrid.from_centers([0, 0, 60, -60], [0, 120, -120, 10])
+    mine = ccw.GeoModel(Broken(lambda x: x.mean((2, 3))), cells, name="mine")
+    explorer.model = mine
+    assert explorer._controls.model.value == "mine"
+    assert explorer.weights == {"conv": 1.0}
+    assert len(explorer._diagram.stages) == 1
+    explorer.model = "naturalist"
+    assert len(explorer.weights) == 16
+
+
+def test_no_positive_evidence_is_said(explorer, monkeypatch):
+    maps = explorer.maps
+    silent = {m: tuple(np.zeros_like(x) for x in stack) for m, stack in maps.methods.items()}
+    explorer.set_trait("maps", type(maps)(**{**vars(maps), "methods": silent}))
+    explorer.use("last layer")
+    assert explorer.evidence is None
+    assert not explorer.heatmap.any()
+    assert "no positive evidence" in explorer.status
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(TypeError, match="no option 'colour'"):
+        Explorer(colour="red")
+
+
+def test_initial_values(model):
+    explorer = Explorer(
+        model=model, image="panda", weights={"blocks.15": 1}, method="layercam", target=5, keep=0.5
+    )
+    assert explorer.maps.target == 5
+    assert explorer.method == explorer.maps.method == "layercam"
+    assert explorer.keep == explorer._controls.keep.value == 0.5
+    assert sum(explorer.weights.values()) == 1
+
+
+def test_the_position_of_a_photo_is_not_in_what_is_sent(model):
+    photo = ccw.load_image(ccw.sample("panda").pixels, position=(12.345678, 98.765432))
+    explorer = Explorer(model=model, image=photo)
+    texts = [explorer.status, explorer._status.value, str(explorer._diagram.get_state())]
+    assert not any("12.34" in text or "98.76" in text for text in texts)
+    assert "truly taken" in explorer.status
+
+
+def test_names_from_outside_are_escaped(model):
+    photo = ccw.load_image(ccw.sample("panda").pixels, name="<script>alert(1)</script>")
+    names = [f"<img src=x onerror=alert({i})>" for i in range(len(model.cells))]
+    cells = ccw.CellGrid(
+        model.cells.latitudes, model.cells.longitudes, model.cells.outlines, tuple(names)
+    )
+    hostile = ccw.GeoModel(model.network, cells, model.transform, name="<b>hostile</b>")
+    explorer = Explorer(model=hostile, image=photo)
+    assert "<img" not in explorer._status.value
+    assert "<img" not in explorer._world._top.value
+    assert "&lt;img" in explorer._world._top.value

@@ -1,0 +1,97 @@
+"""Colours, presets and words: pure functions."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import combicam_widgets as ccw
+from combicam_widgets.widgets.colors import COLORMAPS, heat_image, palette
+from combicam_widgets.widgets.presets import PRESETS, preset
+from combicam_widgets.widgets.words import distance, percent, sentence
+
+STAGES = [("a",), ("b", "c"), ("d", "e")]
+
+
+def decoded(uri):
+    kind, data = uri.split(",", 1)
+    assert kind == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA"))
+
+
+@pytest.mark.parametrize("colormap", COLORMAPS)
+def test_colour_maps_rise_in_lightness(colormap):
+    red, green, blue = (palette(colormap) / 255).T
+    linear = [
+        np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in (red, green, blue)
+    ]
+    lightness = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert (np.diff(lightness) > -2e-3).all()
+    assert lightness[-1] - lightness[0] > 0.3
+
+
+def test_heat_is_opaque_where_it_is_hot():
+    heat = np.linspace(0, 1, 101, dtype=np.float32)[None].repeat(3, 0)
+    pixels = decoded(heat_image(heat, "cividis", 0.8))
+    assert pixels.shape == (3, 101, 4)
+    assert pixels[0, 0, 3] == 0
+    assert pixels[0, -1, 3] == round(255 * 0.8)
+    assert (np.diff(pixels[1, :, 3].astype(int)) >= 0).all()
+    assert tuple(pixels[0, -1, :3]) == tuple(palette("cividis")[-1])
+
+
+def test_presets_are_what_they_say():
+    weights = {"a": 1.0, "b": 0.0, "c": 0.3, "d": 0.0, "e": 0.0}
+
+    def on(name):
+        return {layer for layer, w in preset(name, STAGES, weights).items() if w}
+
+    assert on("last layer") == {"e"}
+    assert on("one per stage") == {"a", "c", "e"}
+    assert on("all") == set("abcde")
+    assert on("invert") == {"b", "d", "e"}
+    assert set(PRESETS) == {"last layer", "one per stage", "all", "invert"}
+
+
+def test_presets_refuse():
+    with pytest.raises(ValueError, match="would leave none"):
+        preset("invert", STAGES, dict.fromkeys("abcde", 1.0))
+    with pytest.raises(ValueError, match="Unknown preset 'some'"):
+        preset("some", STAGES, {})
+
+
+@pytest.mark.parametrize(
+    ("km", "text"), [(3.4, "3 km"), (99.6, "100 km"), (124, "120 km"), (1338, "1,340 km")]
+)
+def test_distances(km, text):
+    assert distance(km) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0, "0 %"), (0.004, "less than 1 %"), (0.814, "81 %"), (1, "100 %")]
+)
+def test_percentages(p, text):
+    assert percent(p) == text
+
+
+@pytest.fixture
+def cells():
+    return ccw.CellGrid.from_centers(
+        [0, 0, 60, -60], [0, 90, -120, 10], ["near A", "near B", "near C", "near D"]
+    )
+
+
+def test_the_sentence_says_it_all(cells):
+    photo = ccw.GeoPrediction(np.array([0.6, 0.2, 0.1, 0.1]), cells)
+    moved = ccw.GeoPrediction(np.array([0.3, 0.5, 0.1, 0.1]), cells)
+    text = sentence(photo, 0, moved, 0.3, (0.0, 1.0), "koala 0.93")
+    assert text == (
+        "Sees koala 0.93. Points near A (60 %; 60 % within 750 km); from the hottest 30 % of the "
+        "photo alone it keeps 50 % of its confidence and points 10,010 km from there, near B; "
+        "truly taken 110 km away."
+    )
+    assert "still points to the same place" in sentence(photo, 0, photo, 0.3, None)
+    assert "no positive evidence" in sentence(photo, 0, None, 0.3, None)
+    assert "explained instead: near D (10 %)" in sentence(photo, 3, photo, 0.3, None)
