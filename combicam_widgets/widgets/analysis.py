@@ -12,7 +12,8 @@ from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
 
-_HEATMAP_SIDE = 512
+_HEATMAP_SIDE = 288
+"""Heat is smooth: more pixels cost bytes and time at every click, and show nothing."""
 
 
 @dataclass(frozen=True, eq=False)

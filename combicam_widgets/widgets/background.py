@@ -19,21 +19,27 @@ class Background:
 
     def __init__(self) -> None:
         self._executor: ThreadPoolExecutor | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._waiting: Future[None] | None = None
         self._ticket = 0
+        self._busy = False
 
     @property
     def busy(self) -> bool:
         """Whether a result is still to come."""
-        return self._waiting is not None
+        return self._busy
 
     def run(
         self,
         job: Callable[[], T],
         done: Callable[[T], None],
         failed: Callable[[Exception], None],
+        delay: float = 0.0,
     ) -> None:
-        """Run ``job``; then call ``done`` with its result, or ``failed``, on the event loop."""
+        """Run ``job``; then call ``done`` with its result, or ``failed``, on the event loop.
+
+        With a ``delay``, the job starts so many seconds after the last call.
+        """
         self.cancel()
         ticket = self._ticket
         try:
@@ -44,7 +50,7 @@ class Background:
 
         def deliver(finish: Callable[[], None]) -> None:
             if ticket == self._ticket:
-                self._waiting = None
+                self._busy = False
                 finish()
 
         def work() -> None:
@@ -54,16 +60,22 @@ class Background:
                 lambda error: loop.call_soon_threadsafe(deliver, lambda: failed(error)),
             )
 
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(1, thread_name_prefix="combicam")
-        self._waiting = self._executor.submit(work)
+        def start() -> None:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(1, thread_name_prefix="combicam")
+            self._waiting = self._executor.submit(work)
+
+        self._busy = True
+        self._timer = loop.call_later(delay, start)
 
     def cancel(self) -> None:
         """Forget the present job: it will deliver nothing."""
         self._ticket += 1
+        self._busy = False
+        if self._timer is not None:
+            self._timer.cancel()
         if self._waiting is not None:
             self._waiting.cancel()
-            self._waiting = None
 
 
 def _attempt(

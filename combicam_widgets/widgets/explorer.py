@@ -29,6 +29,9 @@ from combicam_widgets.widgets.world import World
 _TUNED = ("method", "rule", "normalize", "keep", "opacity", "colormap")
 """Traits that have a control of the same name."""
 
+_PAINT_FIRST = 0.1
+"""Seconds after the last click before the evidence is asked about: the page paints meanwhile."""
+
 
 class Explorer(w.VBox):
     """See which layers make a model believe that a photo was taken *there*.
@@ -93,7 +96,8 @@ class Explorer(w.VBox):
     """Share of each layer in the heatmap; sums to 1, or all 0 without positive evidence."""
 
     heatmap = T.Instance(np.ndarray, read_only=True)
-    """The fused heatmap: (H, W) float32 in [0, 1], in the photo's shape, at most 512 px a side."""
+    """The fused heatmap: (H, W) float32 in [0, 1], in the photo's shape, at most 288 px a side;
+    `LayerMaps.fuse` gives it in full size."""
 
     evidence = T.Instance(GeoPrediction, allow_none=True, read_only=True)
     """What the model says of the evidence alone; None if there is no positive evidence."""
@@ -221,7 +225,10 @@ class Explorer(w.VBox):
         analysis, keep = self._analysis, self.keep
         if self._on_page:
             self._checking.run(
-                lambda: analysis.evidence(heatmap, keep), self._show_evidence, self._fail
+                lambda: analysis.evidence(heatmap, keep),
+                self._show_evidence,
+                self._fail,
+                delay=_PAINT_FIRST,
             )
         else:
             self._checking.cancel()
