@@ -93,7 +93,7 @@ def explain(
             method_maps(a, torch.zeros_like(a) if g is None else g)[:, 0].cpu().numpy()
             for a, g in zip(outputs.values(), gradients, strict=True)
         ]
-        probability = float(logits.float().softmax(1)[0, index])
+        probabilities = logits.float().softmax(1)[0].cpu().numpy()
     return LayerMaps(
         names=tuple(outputs),
         methods={name: tuple(stack[m] for stack in stacks) for m, name in enumerate(METHODS)},
@@ -101,7 +101,7 @@ def explain(
         size=size or (batch.shape[2], batch.shape[3]),
         target=index,
         score=score,
-        probability=probability,
+        probabilities=probabilities,
     )
 
 

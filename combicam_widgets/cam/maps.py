@@ -36,8 +36,8 @@ class LayerMaps:
         Index of the class that is explained.
     score : str
         Which score was differentiated.
-    probability : float
-        Softmax probability of the target for the whole photo.
+    probabilities : (C,) float32 array
+        Softmax probabilities of all classes for the whole photo, from the same pass.
     """
 
     names: tuple[str, ...]
@@ -46,7 +46,7 @@ class LayerMaps:
     size: tuple[int, int]
     target: int
     score: str
-    probability: float
+    probabilities: npt.NDArray[np.float32]
 
     def __post_init__(self) -> None:
         if self.method not in self.methods:
@@ -60,6 +60,12 @@ class LayerMaps:
                         f"The map of layer {name!r} must be 2-D, finite and not negative."
                     )
                 x.flags.writeable = False
+        self.probabilities.flags.writeable = False
+
+    @property
+    def probability(self) -> float:
+        """Softmax probability of the target for the whole photo."""
+        return float(self.probabilities[self.target])
 
     @property
     def maps(self) -> tuple[npt.NDArray[np.float32], ...]:
@@ -138,7 +144,6 @@ class LayerMaps:
             "size": self.size,
             "target": self.target,
             "score": self.score,
-            "probability": self.probability,
         }
         arrays: dict[str, Any] = {
             f"{m}.{i}": x
@@ -146,7 +151,12 @@ class LayerMaps:
             for i, x in enumerate(maps)
         }
         with Path(path).open("wb") as file:
-            np.savez_compressed(file, facts=np.array(json.dumps({_FORMAT: facts})), **arrays)
+            np.savez_compressed(
+                file,
+                facts=np.array(json.dumps({_FORMAT: facts})),
+                probabilities=self.probabilities,
+                **arrays,
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> LayerMaps:
@@ -154,6 +164,7 @@ class LayerMaps:
         try:
             with np.load(path, allow_pickle=False) as file:
                 facts = json.loads(str(file["facts"]))[_FORMAT]
+                facts["probabilities"] = file["probabilities"]
                 facts["methods"] = {
                     method: tuple(file[f"{m}.{i}"] for i in range(len(facts["names"])))
                     for m, method in enumerate(facts["methods"])

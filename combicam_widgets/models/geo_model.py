@@ -142,9 +142,14 @@ class GeoModel:
         if target is not None:
             self.cells.check_index(target)
         batch = self._view(photo)[0]
-        return cam.explain(
-            self.network, batch, target, self.layers, method, score, (photo.height, photo.width)
-        )
+        size = photo.height, photo.width
+        maps = cam.explain(self.network, batch, target, self.layers, method, score, size)
+        self._check_classes(len(maps.probabilities))
+        return maps
+
+    def prediction_of(self, maps: cam.LayerMaps) -> GeoPrediction:
+        """Read the prediction for the whole photo off its layer maps: no pass at all."""
+        return GeoPrediction(maps.probabilities, self.cells)
 
     def evidence(
         self, photo: Photo, heatmap: npt.NDArray[np.floating], keep: float | None = 0.3
@@ -216,10 +221,13 @@ class GeoModel:
 
     def _predictions(self, batch: Tensor) -> list[GeoPrediction]:
         scores = cam.class_scores(self.network, batch)
-        if scores.shape[1] != len(self.cells):
-            raise ValueError(
-                f"The network has {scores.shape[1]} classes, but the grid has {len(self.cells)} "
-                "cells: each class must be one cell, in the same order."
-            )
+        self._check_classes(scores.shape[1])
         probabilities = scores.double().softmax(1).float().cpu().numpy()
         return [GeoPrediction(p, self.cells) for p in probabilities]
+
+    def _check_classes(self, classes: int) -> None:
+        if classes != len(self.cells):
+            raise ValueError(
+                f"The network has {classes} classes, but the grid has {len(self.cells)} cells: "
+                "each class must be one cell, in the same order."
+            )

@@ -57,7 +57,6 @@ class Analysis:
 
 
 def analyse(model: GeoModel, photo: Photo, target: int | None, method: str) -> Analysis:
-    """Ask a model about a photo: one plain forward, one forward and backward."""
-    prediction = model.predict(photo)
+    """Ask a model about a photo: one forward and one backward (and what naming things takes)."""
     maps = model.explain(photo, target, method)
-    return Analysis(model, photo, target, prediction, maps, model.seen(photo))
+    return Analysis(model, photo, target, model.prediction_of(maps), maps, model.seen(photo))

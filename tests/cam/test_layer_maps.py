@@ -29,7 +29,7 @@ def layer_maps(**changes):
         "size": (8, 10),
         "target": 3,
         "score": "logit",
-        "probability": 0.25,
+        "probabilities": np.array([0.5, 0.125, 0.125, 0.25], np.float32),
     }
     return cam.LayerMaps(**facts | changes)
 
@@ -150,23 +150,23 @@ def test_a_map_is_finite_two_dimensional_and_not_negative(bad):
 @settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True),
-    st.floats(0, 1),
-    st.integers(0, 10**6),
+    st.lists(st.floats(0, 1, width=32), min_size=1, max_size=5),
 )
-def test_save_and_load_give_everything_back(tmp_path_factory, names, probability, target):
+def test_save_and_load_give_everything_back(tmp_path_factory, names, probabilities):
     rng = np.random.default_rng(0)
     maps = layer_maps(
         names=tuple(names),
         methods={m: tuple(rng.random((2, 3), np.float32) for _ in names) for m in ("a/b", "../c")},
         method="../c",
-        probability=probability,
-        target=target,
+        probabilities=np.array(probabilities, np.float32),
+        target=len(probabilities) - 1,
     )
     path = tmp_path_factory.mktemp("maps") / "maps.npz"
     maps.save(path)
     again = cam.LayerMaps.load(str(path))
     for field in ("names", "method", "size", "target", "score", "probability"):
         assert getattr(again, field) == getattr(maps, field)
+    np.testing.assert_array_equal(again.probabilities, maps.probabilities)
     assert list(again.methods) == list(maps.methods)
     for method, stack in maps.methods.items():
         for x, y in zip(stack, again.methods[method], strict=True):
