@@ -1,101 +1,120 @@
-"""The CAM engine against one plain forward, one pass per layer, and its peers."""
+"""The CAM engine: speed, memory, agreement with its peers, and how it grows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+import resource
 
 import torch
-from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
-from torchcam.methods import GradCAM as TorchCAM
-from torchvision import models
 
 from benchmarks.measure import ms, table, together
+from benchmarks.ways import FORWARD, NAIVE, NETWORKS, OURS, peers_maps, ways
 from combicam_widgets import cam
-from combicam_widgets.models import load_model
 
 ROUNDS = 9
 
 
-def networks() -> dict[str, tuple[nn.Module, torch.Tensor]]:
-    """Networks and an input for each; speed does not depend on the weights."""
-    torch.manual_seed(0)
-    return {
-        "naturalist (Lite0), 224 px": (
-            load_model("naturalist").network,
-            torch.rand(1, 3, 224, 224),
-        ),
-        "efficientnet_b4, 300 px": (models.efficientnet_b4().eval(), torch.rand(1, 3, 300, 300)),
-        "resnet50, 224 px": (models.resnet50().eval(), torch.rand(1, 3, 224, 224)),
-    }
-
-
-def jobs(network: nn.Module, batch: torch.Tensor) -> dict[str, Callable[[], object]]:
-    """Every way to get the maps of the same layers for the same class."""
-    names = cam.architecture(network, batch).names
-    modules = [network.get_submodule(name) for name in names]
-    target = int(cam.class_scores(network, batch).argmax())
-
-    def forward() -> None:
-        with torch.inference_mode():
-            network(batch)
-
-    def one_pass_per_layer() -> None:
-        for name in names:
-            naive_grad_cam(network, batch, network.get_submodule(name), target)
-
-    def grad_cam() -> None:
-        with GradCAM(network, modules) as extractor:
-            extractor(batch, [ClassifierOutputTarget(target)])
-
-    def torchcam() -> None:
-        with TorchCAM(network, list(modules)) as extractor:
-            extractor(target, network(batch))
-
-    return {
-        "one plain forward": forward,
-        "combicam_widgets, all methods": lambda: cam.explain(network, batch, target, names),
-        "pytorch-grad-cam": grad_cam,
-        "TorchCAM": torchcam,
-        "one pass per layer": one_pass_per_layer,
-    }
-
-
-def naive_grad_cam(
-    network: nn.Module, batch: torch.Tensor, module: nn.Module, target: int
-) -> torch.Tensor:
-    """Grad-CAM of one layer as in the tutorials: a pass of its own, gradients of everything."""
-    kept: dict[str, torch.Tensor] = {}
-
-    def keep(_module: nn.Module, _args: object, output: torch.Tensor) -> None:
-        kept["a"] = output
-        output.register_hook(lambda gradient: kept.update(g=gradient))
-
-    handle = module.register_forward_hook(keep)
-    network.zero_grad()
-    network(batch)[0, target].backward()
-    handle.remove()
-    return (kept["g"].mean((2, 3), keepdim=True) * kept["a"]).sum(1).relu()
-
-
 def main() -> None:
     """Print the tables."""
-    for title, (network, batch) in networks().items():
-        ways = jobs(network, batch)
-        slow = {"one pass per layer": ways.pop("one pass per layer")}
-        times = together(ways, ROUNDS) | together(slow, 1)
-        forward, ours = times["one plain forward"], times["combicam_widgets, all methods"]
-        layers = len(cam.architecture(network, batch).names)
-        table(
-            f"All layer maps ({layers} layers): {title}",
-            ["way", "time", "plain forwards", "times ours"],
-            [[name, ms(t), f"{t / forward:.2f}", f"{t / ours:.2f}"] for name, t in times.items()],
-        )
-    network, batch = networks()["efficientnet_b4, 300 px"]
-    maps = cam.explain(network, batch)
-    fusions = {
+    torch.manual_seed(0)
+    for title, (make, side) in NETWORKS.items():
+        speed_and_memory(title, make(), torch.rand(1, 3, side, side))
+    fusion()
+    agreement()
+    growth()
+
+
+def speed_and_memory(title: str, network: nn.Module, batch: torch.Tensor) -> None:
+    """Time every way in turns; measure the peak memory of each in a process of its own."""
+    jobs = ways(network, batch)
+    slow = {name: jobs.pop(name) for name in ("Captum", NAIVE)}
+    times = together(jobs, ROUNDS) | together(slow, 1)
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as fresh:
+        memory = {name: fresh.apply(extra_memory, (title, name)) for name in times}
+    layers = len(cam.architecture(network, batch).names)
+    table(
+        f"All layer maps ({layers} layers): {title}",
+        ["way", "time", "plain forwards", "times ours", "extra memory"],
+        [
+            [
+                name,
+                ms(seconds),
+                f"{seconds / times[FORWARD]:.2f}",
+                f"{seconds / times[OURS]:.2f}",
+                f"{memory[name]:.0f} MB",
+            ]
+            for name, seconds in times.items()
+        ],
+    )
+
+
+def extra_memory(title: str, name: str) -> float:
+    """Peak memory in MB that one way adds to a process that has run one plain forward."""
+    make, side = NETWORKS[title]
+    jobs = ways(make(), torch.rand(1, 3, side, side))
+    jobs[FORWARD]()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    jobs[name]()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
+
+
+def fusion() -> None:
+    """Time every fusion rule on 32 maps."""
+    maps = cam.explain(NETWORKS["efficientnet_b4, 300 px"][0](), torch.rand(1, 3, 300, 300))
+    jobs = {
         rule: (lambda rule=rule: maps.fuse(rule=rule, size=(300, 400))) for rule in cam.rule_names()
     }
-    times = together(fusions, 50)
+    times = together(jobs, 50)
     table("Fuse 32 maps at 300 x 400", ["rule", "time"], [[r, ms(t)] for r, t in times.items()])
+
+
+def agreement() -> None:
+    """Compare the raw maps with those of the peers, layer by layer, on a ResNet-50."""
+    network, batch = NETWORKS["resnet50, 224 px"][0](), torch.rand(1, 3, 224, 224)
+    ours = cam.explain(network, batch, score="logit")
+    differences: dict[tuple[str, str], list[float]] = {}
+    for name in ours.names[::5]:
+        for (library, method), theirs in peers_maps(network, batch, name, ours.target).items():
+            mine = torch.from_numpy(ours.with_method(method)[name].copy())
+            scale = float(theirs.max()) or 1.0
+            differences.setdefault((library, method), []).append(
+                float((mine - theirs).abs().max()) / scale
+            )
+    table(
+        "Largest difference of raw maps, relative to the map's maximum (resnet50, logit)",
+        ["library", "method", "difference"],
+        [[*key, f"{max(values):.1e}"] for key, values in sorted(differences.items())],
+    )
+
+
+def growth() -> None:
+    """Show how time grows with layers, size and batch, against a plain forward of the same."""
+    network = NETWORKS["efficientnet_b4, 300 px"][0]()
+    rows = []
+    for layers, side, photos in (
+        ("stage", 300, 1),
+        ("block", 300, 1),
+        ("convolution", 300, 1),
+        ("block", 224, 1),
+        ("block", 380, 1),
+        ("block", 224, 4),
+    ):
+        batch = torch.rand(photos, 3, side, side)
+        names = cam.architecture(network, batch, layers).names
+        jobs = {
+            "ours": lambda batch=batch, names=names: cam.explain(network, batch, layers=names),
+            "forward": ways(network, batch)[FORWARD],
+        }
+        times = together(jobs, 3)
+        rows.append(
+            [
+                f"{len(names)} ({layers})",
+                f"{side} px",
+                str(photos),
+                ms(times["ours"]),
+                f"{times['ours'] / times['forward']:.2f}",
+            ]
+        )
+    header = ["layers", "photo", "photos", "time", "plain forwards"]
+    table("Growth: efficientnet_b4", header, rows)

@@ -6,28 +6,40 @@ Knows no geography: `explain` works for any network that maps a batch to class s
 from combicam_widgets.cam.architecture import Architecture, Layer, Stage, architecture
 from combicam_widgets.cam.evidence import blur, hottest, keep_evidence, soft_evidence
 from combicam_widgets.cam.explain import explain
-from combicam_widgets.cam.fusion import NORMALIZATIONS, fuse, rule_names, shares
+from combicam_widgets.cam.fusion import NORMALIZATIONS, fuse, shares
 from combicam_widgets.cam.maps import LayerMaps
-from combicam_widgets.cam.methods import METHODS
+from combicam_widgets.cam.methods import METHODS, SLOW_METHODS
 from combicam_widgets.cam.passes import class_scores
+from combicam_widgets.cam.rules import FusionRule, Stack, fusion_rule, get_rule, rule_names
+from combicam_widgets.cam.scorecam import Cancelled, score_cam
 from combicam_widgets.cam.scores import SCORES
+from combicam_widgets.cam.upsampling import minmax, upsample
 
 __all__ = [
     "METHODS",
     "NORMALIZATIONS",
     "SCORES",
+    "SLOW_METHODS",
     "Architecture",
+    "Cancelled",
+    "FusionRule",
     "Layer",
     "LayerMaps",
+    "Stack",
     "Stage",
     "architecture",
     "blur",
     "class_scores",
     "explain",
     "fuse",
+    "fusion_rule",
+    "get_rule",
     "hottest",
     "keep_evidence",
+    "minmax",
     "rule_names",
+    "score_cam",
     "shares",
     "soft_evidence",
+    "upsample",
 ]

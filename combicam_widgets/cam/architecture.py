@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -66,22 +66,29 @@ class Architecture:
         return tuple(layer.name for layer in self.layers)
 
 
+GRANULARITIES = ("stage", "block", "convolution")
+"""How finely `architecture` looks."""
+
+
 def architecture(
-    network: nn.Module, example: Tensor, layers: Sequence[str] | None = None
+    network: nn.Module, example: Tensor, granularity: str | Sequence[str] = "block"
 ) -> Architecture:
     """Find the layers worth explaining, by one forward pass.
-
-    The network's *blocks* are chosen: modules with a forward of their own around at least two
-    convolutions (MBConv, Bottleneck, Inception, ...). A network without blocks, such as VGG, gives
-    the last convolution of each resolution: the one before each pooling.
 
     Parameters
     ----------
     network : nn.Module
         Left as it was.
     example : Tensor, shape (N, 3, h, w) or (3, h, w)
-    layers : sequence of str, optional
-        Use these modules instead of looking for blocks.
+    granularity : {"stage", "block", "convolution"} or sequence of str
+        - ``block`` (default): modules with a forward of their own around at least two convolutions
+          (MBConv, Bottleneck, Inception, ...). A network without blocks, such as VGG, gives the
+          last convolution of each resolution: the one before each pooling.
+        - ``stage``: the last block of each run of blocks with the same resolution.
+        - ``convolution``: every convolution whose output is larger than one pixel.
+        - a list of module names: these.
+
+        Modules that run more than once in a pass are left out: they have no one map.
 
     Returns
     -------
@@ -93,16 +100,30 @@ def architecture(
         There is no layer with a 4-D output, a name is unknown, or a layer runs more than once.
     """
     runs = _trace(network, on_device_of(network, checked_batch(example)))
-    if layers is None:
-        names = _blocks(network, runs) or _last_of_each_resolution(network, runs)
-        chosen = [runs[name] for name in sorted(names, key=list(runs).index)]
-    else:
-        unknown = [name for name in layers if name not in runs]
+    if not isinstance(granularity, str):
+        unknown = [name for name in granularity if name not in runs]
         if unknown:
             raise ValueError(
                 f"The network has no layer {unknown[0]!r} with a 4-D output that runs exactly once."
             )
-        chosen = [run for name, run in runs.items() if name in layers]
+        names = list(granularity)
+        if not names:
+            raise ValueError("granularity must hold at least one layer name.")
+    elif granularity == "convolution":
+        names = _spatial_convolutions(network, runs)
+    elif granularity in GRANULARITIES:
+        names = _blocks(network, runs) or _last_of_each_resolution(
+            runs, _spatial_convolutions(network, runs)
+        )
+    else:
+        raise ValueError(
+            f"granularity must be one of {', '.join(GRANULARITIES)}, or a list of layer names, "
+            f"not {granularity!r}."
+        )
+    ordered = [name for name in runs if name in set(names)]
+    if granularity == "stage":
+        ordered = _last_of_each_resolution(runs, ordered)
+    chosen = [runs[name] for name in ordered]
     if not chosen:
         raise ValueError(
             "The network has no layer with a 4-D output (N, K, h, w) and some extent: there is "
@@ -119,7 +140,7 @@ def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
 
     def note(name: str, module: nn.Module, output: object) -> None:
         counts[name] = counts.get(name, 0) + 1
-        if isinstance(output, Tensor) and output.ndim == 4:
+        if isinstance(output, Tensor) and output.ndim == 4 and len(output) == 1:
             _, channels, height, width = output.shape
             runs[name] = Layer(
                 name=name,
@@ -171,16 +192,15 @@ def _convolutions(name: str, module: nn.Module, runs: dict[str, Layer]) -> int:
     )
 
 
-def _last_of_each_resolution(network: nn.Module, runs: dict[str, Layer]) -> list[str]:
+def _spatial_convolutions(network: nn.Module, runs: dict[str, Layer]) -> list[str]:
     modules = dict(network.named_modules())
-    convolutions = [
-        layer
+    return [
+        name
         for name, layer in runs.items()
         if isinstance(modules[name], nn.Conv2d) and max(layer.shape[1:]) > 1
     ]
 
-    def last() -> Iterator[str]:
-        for _, run in groupby(convolutions, key=lambda layer: layer.shape[1:]):
-            yield list(run)[-1].name
 
-    return list(last())
+def _last_of_each_resolution(runs: dict[str, Layer], names: Sequence[str]) -> list[str]:
+    by_resolution = groupby(names, key=lambda name: runs[name].shape[1:])
+    return [list(run)[-1] for _, run in by_resolution]

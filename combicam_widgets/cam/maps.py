@@ -15,6 +15,9 @@ from combicam_widgets.cam import fusion
 
 _FORMAT = "combicam_widgets.LayerMaps/1"
 
+_SAME_PHOTO = 1e-3
+"""Difference of probabilities that rounding explains: two passes for one photo may differ."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerMaps:
@@ -27,7 +30,7 @@ class LayerMaps:
     names : tuple of str
         Layer names in forward order.
     methods : mapping from str to tuple of (h_l, w_l) float32 arrays
-        The maps by CAM method, all from the same pass; finite, >= 0.
+        The maps by CAM method, all from the same pass (but for ``scorecam``); finite, >= 0.
     method : str
         The CAM method whose maps are in view.
     size : (H, W)
@@ -35,9 +38,13 @@ class LayerMaps:
     target : int
         Index of the class that is explained.
     score : str
-        Which score was differentiated.
+        Which score was differentiated (by `score_cam`: measured).
     probabilities : (C,) float32 array
         Softmax probabilities of all classes for the whole photo, from the same pass.
+    importances : (L,) float32 array
+        relu(mean of the gradients) of each layer, which the rule ``winsor`` reads.
+    contrast : int or None
+        The class that the target is contrasted with, if any.
     """
 
     names: tuple[str, ...]
@@ -47,6 +54,8 @@ class LayerMaps:
     target: int
     score: str
     probabilities: npt.NDArray[np.float32]
+    importances: npt.NDArray[np.float32]
+    contrast: int | None = None
 
     def __post_init__(self) -> None:
         if self.method not in self.methods:
@@ -60,7 +69,12 @@ class LayerMaps:
                         f"The map of layer {name!r} must be 2-D, finite and not negative."
                     )
                 x.flags.writeable = False
+        if self.importances.shape != (len(self.names),):
+            raise ValueError(f"There must be {len(self.names)} importances, one per layer.")
+        if not np.isfinite(self.importances).all() or (self.importances < 0).any():
+            raise ValueError("The importances of the layers must be finite and not negative.")
         self.probabilities.flags.writeable = False
+        self.importances.flags.writeable = False
 
     @property
     def probability(self) -> float:
@@ -115,7 +129,7 @@ class LayerMaps:
             All zeros when the layers that are on hold no positive evidence.
         """
         vector = weight_vector(self.names, weights)
-        return fusion.fuse(self.maps, vector, size or self.size, rule, normalize)
+        return fusion.fuse(self.maps, vector, size or self.size, rule, normalize, self.importances)
 
     def shares(
         self,
@@ -128,12 +142,28 @@ class LayerMaps:
         Same parameters as `fuse`. Sums to 1; all zeros if there is no positive evidence.
         """
         vector = weight_vector(self.names, weights)
-        values = fusion.shares(self.maps, vector, self.size, rule, normalize)
+        values = fusion.shares(self.maps, vector, self.size, rule, normalize, self.importances)
         return dict(zip(self.names, values.tolist(), strict=True))
 
     def with_method(self, method: str) -> LayerMaps:
         """Show the maps of another CAM method; no new pass through the network."""
         return replace(self, method=method)
+
+    def joined(self, other: LayerMaps) -> LayerMaps:
+        """Add the methods of other maps of the same layers, photo and target; see `score_cam`.
+
+        Raises
+        ------
+        ValueError
+            The other maps belong to another question.
+        """
+        for fact in ("names", "size", "target", "contrast"):
+            if getattr(self, fact) != getattr(other, fact):
+                raise ValueError(f"These maps have another {fact}; they cannot be joined.")
+        mine, others = self.probabilities, other.probabilities
+        if mine.shape != others.shape or np.abs(mine - others).max() > _SAME_PHOTO:
+            raise ValueError("These maps are of another photo or network; they cannot be joined.")
+        return replace(self, methods={**self.methods, **other.methods})
 
     def save(self, path: str | Path) -> None:
         """Write everything to one ``.npz`` file (numpy arrays and JSON, no pickle)."""
@@ -144,6 +174,7 @@ class LayerMaps:
             "size": self.size,
             "target": self.target,
             "score": self.score,
+            "contrast": self.contrast,
         }
         arrays: dict[str, Any] = {
             f"{m}.{i}": x
@@ -155,6 +186,7 @@ class LayerMaps:
                 file,
                 facts=np.array(json.dumps({_FORMAT: facts})),
                 probabilities=self.probabilities,
+                importances=self.importances,
                 **arrays,
             )
 
@@ -165,6 +197,7 @@ class LayerMaps:
             with np.load(path, allow_pickle=False) as file:
                 facts = json.loads(str(file["facts"]))[_FORMAT]
                 facts["probabilities"] = file["probabilities"]
+                facts["importances"] = file["importances"]
                 facts["methods"] = {
                     method: tuple(file[f"{m}.{i}"] for i in range(len(facts["names"])))
                     for m, method in enumerate(facts["methods"])
@@ -178,10 +211,11 @@ class LayerMaps:
 
     def __repr__(self) -> str:
         sizes = list(dict.fromkeys(x.shape for x in self.maps))
+        rather = "" if self.contrast is None else f" rather than {self.contrast}"
         silent = f", {len(self.silent)} without positive evidence" if self.silent else ""
         return (
             f"LayerMaps({len(self)} layers, {' '.join(f'{h}x{w}' for h, w in sizes)}, "
-            f"{self.method} of {self.score}, target {self.target} "
+            f"{self.method} of {self.score}, target {self.target}{rather} "
             f"(probability {self.probability:.3g}){silent})"
         )
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 METHODS = ("gradcam", "gradcam++", "xgradcam", "hirescam", "layercam")
 """Names of the methods that every pass yields, in the order in which they are offered."""
 
+SLOW_METHODS = ("scorecam",)
+"""Names of the methods that need many passes; see `score_cam`."""
+
 _EPSILON = 1e-7
 
 

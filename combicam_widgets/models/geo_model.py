@@ -19,6 +19,9 @@ from combicam_widgets.images import Photo
 
 Transform: TypeAlias = Callable[[Image.Image], Tensor]
 
+_SCORE_CAM_AT_ONCE = 4
+"""Masked photos in a batch: on a CPU more are no faster, and make other passes wait longer."""
+
 _STRIDE = 32
 """Sides are multiples of the stride of the usual networks, so that their grids fit the photo."""
 
@@ -71,8 +74,9 @@ class GeoModel:
     transform : callable, optional
         From an RGB PIL image to a float tensor (3, h, w), showing the whole photo (a crop would
         shift the heatmap). Default: ``WholePhoto(224)``.
-    layers : sequence of str, optional
-        Names of the modules to explain; default: found by `combicam_widgets.cam.architecture`.
+    layers : str or sequence of str
+        The layers to explain: a granularity of `combicam_widgets.cam.architecture` ("stage",
+        "block", "convolution"; default "block"), or the names of modules.
     name : str
         A short name for people.
     description : str
@@ -84,7 +88,7 @@ class GeoModel:
         network: nn.Module,
         cells: CellGrid,
         transform: Transform | None = None,
-        layers: Sequence[str] | None = None,
+        layers: str | Sequence[str] = "block",
         name: str = "model",
         description: str = "",
     ) -> None:
@@ -99,7 +103,7 @@ class GeoModel:
         self.transform = WholePhoto() if transform is None else transform
         self.name = name
         self.description = description
-        self._layers = None if layers is None else tuple(layers)
+        self._layers = layers if isinstance(layers, str) else tuple(layers)
         self._last_view: tuple[Photo, Tensor, Tensor] | None = None
 
     @cached_property
@@ -123,8 +127,12 @@ class GeoModel:
         target: int | None = None,
         method: str = "gradcam",
         score: str = "log_probability",
+        contrast: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> cam.LayerMaps:
         """Compute the maps of all layers: one forward and one backward pass.
+
+        Only the method ``scorecam`` takes longer: one forward pass for each channel.
 
         Parameters
         ----------
@@ -133,19 +141,39 @@ class GeoModel:
             Index of the cell to explain; default: the most probable one.
         method, score : str
             See `combicam_widgets.cam.explain`.
+        contrast : int, optional
+            Index of another cell: explain why here *rather than* there (not for ``scorecam``).
+        progress : callable, optional
+            Called with (done, total) passes by ``scorecam``; what it raises stops the work.
 
         Returns
         -------
         LayerMaps
             Its heatmaps have the size of the photo.
         """
-        if target is not None:
-            self.cells.check_index(target)
+        for cell in (target, contrast):
+            if cell is not None:
+                self.cells.check_index(cell)
         batch = self._view(photo)[0]
         size = photo.height, photo.width
-        maps = cam.explain(self.network, batch, target, self.layers, method, score, size)
+        slow = method in cam.SLOW_METHODS
+        if slow and contrast is not None:
+            raise ValueError(f"The method {method!r} knows no contrast; choose another one.")
+        quick = cam.METHODS[0] if slow else method
+        maps = cam.explain(self.network, batch, target, self.layers, quick, score, size, contrast)
         self._check_classes(len(maps.probabilities))
-        return maps
+        if not slow:
+            return maps
+        scored = cam.score_cam(
+            self.network,
+            batch,
+            maps.target,
+            self.layers,
+            at_once=_SCORE_CAM_AT_ONCE,
+            progress=progress,
+            size=size,
+        )
+        return maps.joined(scored).with_method(method)
 
     def prediction_of(self, maps: cam.LayerMaps) -> GeoPrediction:
         """Read the prediction for the whole photo off its layer maps: no pass at all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,16 @@ class Analysis:
         return self.model.evidence(self.photo, heatmap, keep) if heatmap.any() else None
 
 
-def analyse(model: GeoModel, photo: Photo, target: int | None, method: str) -> Analysis:
-    """Ask a model about a photo: one forward and one backward (and what naming things takes)."""
-    maps = model.explain(photo, target, method)
+def analyse(
+    model: GeoModel,
+    photo: Photo,
+    target: int | None,
+    method: str,
+    report: Callable[[int, int], None] | None = None,
+) -> Analysis:
+    """Ask a model about a photo: one forward and one backward (and what naming things takes).
+
+    ``report`` is called with (done, total) by methods that need many passes.
+    """
+    maps = model.explain(photo, target, method, progress=report)
     return Analysis(model, photo, target, model.prediction_of(maps), maps, model.seen(photo))

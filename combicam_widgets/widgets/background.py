@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
+
+from combicam_widgets.cam import Cancelled
 
 T = TypeVar("T")
+Report: TypeAlias = Callable[[int, int], None]
+"""What a job calls with (done, total); raises `Cancelled` once nobody wants the result."""
 
 
 class Background:
@@ -31,21 +35,30 @@ class Background:
 
     def run(
         self,
-        job: Callable[[], T],
+        job: Callable[[Report], T],
         done: Callable[[T], None],
         failed: Callable[[Exception], None],
+        progress: Report = lambda _done, _total: None,
         delay: float = 0.0,
     ) -> None:
-        """Run ``job``; then call ``done`` with its result, or ``failed``, on the event loop.
+        """Run a job, then deliver what it gave.
 
-        With a ``delay``, the job starts so many seconds after the last call.
+        Parameters
+        ----------
+        job : callable
+            Gets a `Report` to call now and then, which leads to ``progress`` and stops the job
+            when it was cancelled or replaced.
+        done, failed, progress : callable
+            Called on the event loop with the result, the exception, or (done, total).
+        delay : float
+            Seconds to wait, counted from the last call, before the job starts.
         """
         self.cancel()
         ticket = self._ticket
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            _attempt(job, done, failed)
+            _attempt(lambda: job(progress), done, failed)
             return
 
         def deliver(finish: Callable[[], None]) -> None:
@@ -53,9 +66,14 @@ class Background:
                 self._busy = False
                 finish()
 
+        def report(count: int, total: int) -> None:
+            if ticket != self._ticket:
+                raise Cancelled("Another request came first.")
+            loop.call_soon_threadsafe(progress, count, total)
+
         def work() -> None:
             _attempt(
-                job,
+                lambda: job(report),
                 lambda result: loop.call_soon_threadsafe(deliver, lambda: done(result)),
                 lambda error: loop.call_soon_threadsafe(deliver, lambda: failed(error)),
             )

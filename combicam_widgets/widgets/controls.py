@@ -24,6 +24,8 @@ class Controls(w.VBox):
 
     Attributes
     ----------
+    models : dict
+        The models of the menu, or their names in the registry, by the name that is shown.
     samples : dict
         Name of each sample photo by its title.
     model, photo, method, rule, normalize, colormap : ipywidgets.Dropdown
@@ -32,7 +34,8 @@ class Controls(w.VBox):
     """
 
     def __init__(self, on_preset: Callable[[str], None]) -> None:
-        self.model = _menu("Model", list(list_models()))
+        self.models: dict[str, GeoModel | str] = {name: name for name in list_models()}
+        self.model = _menu("Model", list(self.models))
         self.samples = {sample_info(name).title: name for name in list_samples()}
         self.photo = _menu("Photo", [*self.samples, _OTHER])
         self.upload = w.FileUpload(
@@ -41,7 +44,7 @@ class Controls(w.VBox):
             tooltip="Open a photo of your own; it stays on this computer",
             layout=w.Layout(width="130px"),
         )
-        self.method = _menu("Method", list(cam.METHODS))
+        self.method = _menu("Method", [*cam.METHODS, *cam.SLOW_METHODS])
         self.rule = _menu("Rule", list(cam.rule_names()))
         self.normalize = _menu("Normalise", [n or NONE for n in cam.NORMALIZATIONS])
         self.colormap = _menu("Colours", list(COLORMAPS))
@@ -62,11 +65,13 @@ class Controls(w.VBox):
             row.add_class("ccw-toolbar")
         super().__init__([menus, drawing])
 
-    def show(self, model: GeoModel, photo: Photo) -> None:
-        """Show which model and photo are in view; ones that come from outside get an entry."""
+    def show(self, model: GeoModel, photo: Photo, method: str) -> None:
+        """Show which model, photo and method are in view; those from outside get an entry."""
+        self.models[model.name] = model
         if model.name not in self.model.options:
-            self.model.options = [*self.model.options, model.name]
+            self.model.options = list(self.models)
         self.model.value = model.name
+        self.method.value = method
         self.photo.value = photo.name if photo.name in self.samples else _OTHER
 
 

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import traitlets as T
 
-from combicam_widgets.cam import LayerMaps
-from combicam_widgets.cam.fusion import minmax, upsample
+from combicam_widgets.cam import LayerMaps, minmax, upsample
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.widgets.colors import heat_image
 

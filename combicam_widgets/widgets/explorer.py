@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import escape
 from typing import Any
 
 import ipywidgets as w
 import numpy as np
 import traitlets as T
 
-from combicam_widgets import cam
+from combicam_widgets.cam import Cancelled
 from combicam_widgets.cam.maps import weight_vector
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import load_image
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.analysis import Analysis, analyse
-from combicam_widgets.widgets.background import Background
-from combicam_widgets.widgets.colors import COLORMAPS
+from combicam_widgets.widgets.background import Background, Report
 from combicam_widgets.widgets.controls import NONE, Controls
 from combicam_widgets.widgets.diagram import Diagram
 from combicam_widgets.widgets.overlay import Overlay
 from combicam_widgets.widgets.presets import preset
+from combicam_widgets.widgets.state import ExplorerState
+from combicam_widgets.widgets.status_bar import StatusBar
 from combicam_widgets.widgets.words import sentence
 from combicam_widgets.widgets.world import World
 
-_TUNED = ("method", "rule", "normalize", "keep", "opacity", "colormap")
-"""Traits that have a control of the same name."""
+_TUNED = ("rule", "normalize", "keep", "opacity", "colormap")
+"""Traits that a control of the same name shows and sets."""
 
 _PAINT_FIRST = 0.1
 """Seconds after the last click before the evidence is asked about: the page paints meanwhile."""
 
 
-class Explorer(w.VBox):
+class Explorer(ExplorerState):
     """See which layers make a model believe that a photo was taken *there*.
 
     Whatever the mouse can do, a trait can do, and either shows in the other. Set from Python, a
@@ -48,7 +49,7 @@ class Explorer(w.VBox):
     image : str, path, bytes, array, PIL image or Photo
         A name from `list_samples`, or whatever `load_image` reads.
     **values
-        Initial values of the traits below; anything else is refused.
+        Initial values of the other traits of `ExplorerState`; anything else is refused.
 
     Examples
     --------
@@ -56,68 +57,13 @@ class Explorer(w.VBox):
     >>> explorer.weights = {"blocks.15": 1}  # doctest: +SKIP
     """
 
-    model = traits.Coerced(traits.as_model)
-    """The geo model; a name becomes the model. Another model resets target and weights."""
-
-    image = traits.Coerced(traits.as_photo)
-    """The photo that is explained. Another photo resets the target."""
-
-    target = T.Int(None, allow_none=True)
-    """Index of the cell that is explained; None (default): the most probable one."""
-
-    weights = T.Dict()
-    """Weight of each layer, >= 0; 0 means off, and so are layers not named. Default: all 1."""
-
-    method = traits.Coerced(traits.one_of("method", cam.METHODS), default_value=cam.METHODS[0])
-    """The CAM method, one of `combicam_widgets.cam.METHODS`."""
-
-    rule = traits.Coerced(traits.one_of("rule", cam.rule_names()), default_value="sum")
-    """The fusion rule; ``sum`` (default) is Combi-CAM."""
-
-    normalize = traits.Coerced(traits.one_of("normalize", cam.NORMALIZATIONS), default_value=None)
-    """What is done to each map before the rule: None (default), ``minmax`` or ``max``."""
-
-    keep = traits.Coerced(traits.fraction("keep", positive=True), default_value=0.3)
-    """Fraction of the photo, the hottest, that the evidence shows; in (0, 1]. Default 0.3."""
-
-    opacity = traits.Coerced(traits.fraction("opacity"), default_value=0.8)
-    """Opacity of the hottest pixels of the overlay, in [0, 1]. Default 0.8."""
-
-    colormap = traits.Coerced(traits.one_of("colormap", COLORMAPS), default_value=COLORMAPS[0])
-    """Colour map of the heat."""
-
-    prediction = T.Instance(GeoPrediction, read_only=True)
-    """What the model says of the whole photo."""
-
-    maps = T.Instance(cam.LayerMaps, read_only=True)
-    """The layer maps of the method in view."""
-
-    shares = T.Dict(read_only=True)
-    """Share of each layer in the heatmap; sums to 1, or all 0 without positive evidence."""
-
-    heatmap = T.Instance(np.ndarray, read_only=True)
-    """The fused heatmap: (H, W) float32 in [0, 1], in the photo's shape, at most 288 px a side;
-    `LayerMaps.fuse` gives it in full size."""
-
-    evidence = T.Instance(GeoPrediction, allow_none=True, read_only=True)
-    """What the model says of the evidence alone; None if there is no positive evidence."""
-
-    status = T.Unicode(read_only=True)
-    """The line under the pictures, in plain words."""
-
-    error = T.Unicode(read_only=True)
-    """What went wrong with the last request, in words; empty if nothing did."""
-
-    busy = T.Bool(False, read_only=True)  # noqa: FBT003
-    """Whether a new photo, model or target is being worked on beside the page."""
-
     def __init__(
         self,
         model: object = "naturalist",
         image: object = "koala",
         **values: Any,  # noqa: ANN401
     ) -> None:
-        known = {"target", "weights", *_TUNED}
+        known = {"target", "weights", "method", *_TUNED}
         if unknown := sorted(set(values) - known - {"layout"}):
             raise TypeError(
                 f"Explorer has no option {unknown[0]!r}; the options are model, image, "
@@ -125,14 +71,17 @@ class Explorer(w.VBox):
             )
         super().__init__(layout=values.pop("layout", w.Layout()))
         self.add_class("ccw-explorer")
+        # JupyterLab may run the page's messages in a thread beside the cells ("subshells").
+        self._lock = threading.RLock()
         self._quiet = True  # while set, a changed trait sets nothing else in motion
         self._on_page = False  # while set, a change comes from the page, which shall not wait
         self._asking, self._checking = Background(), Background()
-        self._controls, self._status = Controls(self._preset_from_page), w.HTML()
+        self._controls = Controls(self._preset_from_page)
+        self._status_bar = StatusBar(self._cancel)
         self._diagram, self._overlay, self._world = Diagram(), Overlay(), World()
         pictures = w.HBox([self._overlay.figure, self._world.map])
         pictures.add_class("ccw-pictures")
-        self.children = [self._controls, self._diagram, pictures, self._status]
+        self.children = [self._controls, self._diagram, pictures, self._status_bar]
         target, weights = values.pop("target", None), values.pop("weights", None)
         for name, value in {"model": model, "image": image, **values}.items():
             setattr(self, name, value)
@@ -158,34 +107,39 @@ class Explorer(w.VBox):
             raise T.TraitError("At least one layer must stay on.")
         return dict(zip(names, np.round(vector.astype(float), 6).tolist(), strict=True))
 
-    @T.observe("model", "image", "target")
+    @T.observe("model", "image", "target", "method")
     def _ask_again(self, change: Any) -> None:  # noqa: ANN401
-        if self._quiet:
-            return
-        target = change["new"] if change["name"] == "target" else None
+        name, new, old = change["name"], change["new"], change["old"]
+        with self._lock:
+            if self._quiet:
+                return
+            if name == "method" and new in self.maps.methods:
+                self.set_trait("maps", self.maps.with_method(new))
+                self._controls.show(self.model, self.image, self.method)
+                self._draw_tiles()
+                self._fuse()
+                return
+        target = self.target if name in {"target", "method"} else None
         try:
             analysis = analyse(self.model, self.image, target, self.method)
         except Exception:
             with self._quietly():
-                setattr(self, change["name"], change["old"])
+                setattr(self, name, old)
             raise
         self._asking.cancel()
         self._show(analysis)
 
-    @T.observe("method")
-    def _see_other_maps(self, change: Any) -> None:  # noqa: ANN401
-        if not self._quiet:
-            self.set_trait("maps", self.maps.with_method(change["new"]))
-            self._draw_tiles()
-
-    @T.observe("weights", "method", "rule", "normalize", "keep")
+    @T.observe("weights", "rule", "normalize", "keep")
     def _fuse_again(self, _change: Any) -> None:  # noqa: ANN401
-        if not self._quiet:
-            self._fuse()
+        with self._lock:
+            if not self._quiet:
+                self._fuse()
 
     @T.observe("colormap", "opacity")
     def _draw_again(self, change: Any) -> None:  # noqa: ANN401
-        if not self._quiet:
+        with self._lock:
+            if self._quiet:
+                return
             self._overlay.show_heat(self.heatmap, self.colormap, self.opacity)
             if change["name"] == "colormap":
                 self._draw_tiles()
@@ -194,15 +148,16 @@ class Explorer(w.VBox):
 
     def _show(self, analysis: Analysis, weights: Any = None) -> None:  # noqa: ANN401
         """Take over a new analysis, whole, and draw everything."""
-        if weights is None and set(self.weights) == set(analysis.maps.names):
-            weights = self.weights
-        self._analysis = analysis
         with self._quietly():
+            if weights is None and set(self.weights) == set(analysis.maps.names):
+                weights = self.weights
+            self._analysis = analysis
             self.model, self.image, self.target = analysis.model, analysis.photo, analysis.target
             self.set_trait("prediction", analysis.prediction)
-            self.set_trait("maps", analysis.maps.with_method(self.method))
+            self.method = analysis.maps.method
+            self.set_trait("maps", analysis.maps)
             self.weights = dict.fromkeys(self.maps.names, 1.0) if weights is None else weights
-            self._controls.show(self.model, self.image)
+            self._controls.show(self.model, self.image, self.method)
             self._diagram.show_photo(self.image)
             self._draw_tiles()
             self._overlay.show_photo(self.image)
@@ -225,7 +180,7 @@ class Explorer(w.VBox):
         analysis, keep = self._analysis, self.keep
         if self._on_page:
             self._checking.run(
-                lambda: analysis.evidence(heatmap, keep),
+                lambda _report: analysis.evidence(heatmap, keep),
                 self._show_evidence,
                 self._fail,
                 delay=_PAINT_FIRST,
@@ -235,34 +190,29 @@ class Explorer(w.VBox):
             self._show_evidence(analysis.evidence(heatmap, keep))
 
     def _show_evidence(self, evidence: GeoPrediction | None) -> None:
-        self.set_trait("evidence", evidence)
-        self._world.show_evidence(self.prediction, evidence)
-        self.set_trait(
-            "status",
-            sentence(
-                self.prediction,
-                self.maps.target,
-                evidence,
-                self.keep,
-                self.image.position,
-                self._analysis.seen,
-            ),
-        )
-        self._settle()
+        prediction, target, seen = self.prediction, self.maps.target, self._analysis.seen
+        with self._lock:
+            self.set_trait("evidence", evidence)
+            self._world.show_evidence(prediction, evidence)
+            words = sentence(prediction, target, evidence, self.keep, self.image.position, seen)
+            self.set_trait("status", words)
+            self._settle()
 
     def _settle(self, error: str = "") -> None:
         """Show the line in words, and with it an error or that work is going on."""
         self.set_trait("error", error)
         self.set_trait("busy", self._asking.busy)
-        line = f'<div class="ccw-status" role="status">{escape(self.status)}</div>'
-        if self.busy:
-            line += '<div class="ccw-status ccw-busy" role="status">Looking at the photo…</div>'
-        if error:
-            line += f'<div class="ccw-status ccw-error" role="alert">{escape(error)}</div>'
-        self._status.value = line
+        self._status_bar.show(self.status, error, busy=self.busy)
 
     def _fail(self, error: Exception) -> None:
+        """Say what went wrong; the controls go back to what is on screen."""
+        with self._quietly():
+            self._controls.show(self.model, self.image, self.method)
         self._settle(str(error) or type(error).__name__)
+
+    def _cancel(self) -> None:
+        self._asking.cancel()
+        self._fail(Cancelled("Cancelled."))
 
     # From the page: heavy work runs beside it, the latest request wins, nothing queues up.
 
@@ -271,8 +221,9 @@ class Explorer(w.VBox):
             self._join(name, getattr(self._controls, name), "value")
         self._join("weights", self._diagram, "weights")
         for control, ask in (
-            (self._controls.model, lambda value: self._ask_from_page(model=value)),
+            (self._controls.model, self._model_from_page),
             (self._controls.photo, self._photo_from_page),
+            (self._controls.method, self._method_from_page),
             (self._controls.upload, self._upload_from_page),
         ):
             control.observe(self._unless_quiet(ask), "value")
@@ -306,6 +257,9 @@ class Explorer(w.VBox):
         except (ValueError, T.TraitError) as error:
             self._fail(error)
 
+    def _model_from_page(self, name: str) -> None:
+        self._ask_from_page(model=self._controls.models[name])
+
     def _photo_from_page(self, name: str) -> None:
         if name in self._controls.samples:
             self._ask_from_page(image=self._controls.samples[name])
@@ -314,43 +268,49 @@ class Explorer(w.VBox):
         for file in files[:1]:
             self._ask_from_page(image=(bytes(file["content"]), file["name"]))
 
-    def _ask_from_page(self, model: object = None, image: object = None) -> None:
-        kept_model, kept_photo, method = self.model, self.image, self.method
+    def _method_from_page(self, name: str) -> None:
+        if name in self.maps.methods:
+            with self._from_page():
+                self.method = name
+        else:
+            self._ask_from_page(method=name, target=self.target)
 
-        def ask() -> Analysis:
-            new_model = kept_model if model is None else traits.as_model(model)
-            if image is None:
-                photo = kept_photo
-            elif isinstance(image, tuple):
-                photo = load_image(image[0], name=image[1])
-            else:
-                photo = traits.as_photo(image)
-            return analyse(new_model, photo, None, method)
+    def _ask_from_page(
+        self,
+        model: object = None,
+        image: object = None,
+        method: str | None = None,
+        target: int | None = None,
+    ) -> None:
+        model = self.model if model is None else model
+        image = self.image if image is None else image
+        method = self.method if method is None else method
 
-        def fail(error: Exception) -> None:
-            with self._quietly():
-                self._controls.show(self.model, self.image)
-            self._fail(error)
+        def ask(report: Report) -> Analysis:
+            photo = load_image(image[0], name=image[1]) if isinstance(image, tuple) else image
+            return analyse(traits.as_model(model), traits.as_photo(photo), target, method, report)
 
         def done(analysis: Analysis) -> None:
             with self._from_page():
                 self._show(analysis)
 
-        self._asking.run(ask, done, fail)
+        self._asking.run(ask, done, self._fail, self._status_bar.show_progress)
         self._settle()
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
-        before, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = before
+        with self._lock:
+            before, self._quiet = self._quiet, True
+            try:
+                yield
+            finally:
+                self._quiet = before
 
     @contextmanager
     def _from_page(self) -> Iterator[None]:
-        before, self._on_page = self._on_page, True
-        try:
-            yield
-        finally:
-            self._on_page = before
+        with self._lock:
+            before, self._on_page = self._on_page, True
+            try:
+                yield
+            finally:
+                self._on_page = before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,13 @@ def as_photo(value: Any) -> Photo:  # noqa: ANN401
     return load_image(value)
 
 
-def one_of(name: str, options: tuple[Any, ...]) -> Callable[[Any], Any]:
-    """Accept only the given options."""
+def one_of(name: str, options: Callable[[], Sequence[Any]]) -> Callable[[Any], Any]:
+    """Accept only the options there are at the time."""
 
     def check(value: object) -> object:
-        if value not in options:
-            raise ValueError(
-                f"{name} must be one of {', '.join(map(repr, options))}, not {value!r}."
-            )
+        if value not in options():
+            known = ", ".join(map(repr, options()))
+            raise ValueError(f"{name} must be one of {known}, not {value!r}.")
         return value
 
     return check

@@ -35,7 +35,7 @@ def sentence(
     best = prediction.best
     parts = [
         (f"Sees {seen}. " if seen else "")
-        + f"Points {best.place} ({percent(best.probability)}; "
+        + f"Points to a place {best.place} ({percent(best.probability)}; "
         + f"{percent(prediction.density(750))} within 750 km)"
     ]
     if target != best.index:

@@ -214,3 +214,23 @@ def test_pure_functions_of_the_diagram(browser):
         "\u2013",
     ]
     page.close()
+
+
+def test_score_cam_shows_progress_and_can_be_cancelled(opened):
+    lab = opened
+    painted = heat(lab)
+    method = lab.page.get_by_label("Method")
+    method.select_option("scorecam")
+    cancel = lab.page.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_visible()
+    expect(lab.page.get_by_text(re.compile(r"^\d+ of \d+$"))).to_be_visible(timeout=30_000)
+    lab.screenshot("score-cam")
+    # Meanwhile everything else answers.
+    lab.layer("blocks.15").click()
+    painted = until_changes(lab, heat, painted)
+    cancel.click()
+    expect(cancel).not_to_be_visible()
+    expect(lab.page.get_by_role("alert")).to_contain_text("Cancelled")
+    expect(method).to_have_value("gradcam")
+    assert heat(lab) == painted
+    lab.until("[explorer.method, explorer.busy]", ["gradcam", False])

@@ -164,7 +164,7 @@ def photo(*shape, seed=0, dtype=torch.float32):
     return torch.randn(*(shape or (1, 3, 8, 8)), generator=generator).to(dtype)
 
 
-def activations_and_gradients(network, batch, layer, target, score):
+def activations_and_gradients(network, batch, layer, target, score, contrast=None):
     """One pass for one layer: full autograd through unfrozen parameters, nothing in place."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -181,11 +181,8 @@ def activations_and_gradients(network, batch, layer, target, score):
     network.get_submodule(layer).register_forward_hook(look)
     z = network(batch.clone().requires_grad_())[0]
     p = torch.exp(z) / torch.exp(z).sum()
-    value = {
-        "logit": z[target],
-        "probability": p[target],
-        "log_probability": torch.log(p[target]),
-    }[score]
+    values = {"logit": z, "probability": p, "log_probability": torch.log(p)}[score]
+    value = values[target] if contrast is None else values[target] - values[contrast]
     value.backward()
     (a,) = seen
     g = torch.zeros_like(a) if a.grad is None else a.grad

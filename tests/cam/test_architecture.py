@@ -256,6 +256,162 @@ class Nested(nn.Module):
         return self.second(self.first(self.stem(x))).mean((2, 3))
 
 
+FAMILIES_BY_HAND = {
+    "resnet18": {
+        "stage": ["layer1.1", "layer2.1", "layer3.1", "layer4.1"],
+        "convolution": [
+            "conv1",
+            "layer1.0.conv1",
+            "layer1.0.conv2",
+            "layer1.1.conv1",
+            "layer1.1.conv2",
+            *(
+                f"layer{stage}.{inner}"
+                for stage in (2, 3, 4)
+                for inner in ("0.conv1", "0.conv2", "0.downsample.0", "1.conv1", "1.conv2")
+            ),
+        ],
+    },
+    "efficientnet_b0": {
+        "stage": [f"features.{inner}" for inner in ("1.0", "2.1", "3.1", "5.2", "7.0")],
+        "convolution": 1 + 2 + 15 * 3 + 1,  # without those of squeeze and excitation: one pixel
+    },
+    "vgg11": {
+        "stage": [f"features.{inner}" for inner in (0, 3, 8, 13, 18)],
+        "convolution": [f"features.{inner}" for inner in (0, 3, 6, 8, 11, 13, 16, 18)],
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_b0", "vgg11", "densenet121"])
+def test_stages_and_convolutions_of_torchvision_families(found, name):
+    network, batch, seen, blocks = found(name)
+    by_hand = FAMILIES_BY_HAND.get(name, {})
+    assert cam.architecture(network, batch, granularity="block") == blocks
+
+    stages = cam.architecture(network, batch, granularity="stage")
+    last = [
+        layer.name
+        for layer, after in zip(blocks.layers, [*blocks.layers[1:], None], strict=True)
+        if after is None or after.shape[1:] != layer.shape[1:]
+    ]
+    assert list(stages.names) == last == by_hand.get("stage", last)
+    assert [stage.resolution for stage in stages.stages] == [s.resolution for s in blocks.stages]
+    assert {len(stage.layers) for stage in stages.stages} == {1}
+
+    convolutions = cam.architecture(network, batch, granularity="convolution")
+    every = [
+        (inner, tuple(shape[1:]))
+        for inner, shape in seen
+        if isinstance(network.get_submodule(inner), nn.Conv2d) and max(shape[2:]) > 1
+    ]
+    assert [(layer.name, layer.shape) for layer in convolutions.layers] == every
+    expected = by_hand.get("convolution", len(every))
+    assert (len(every) if isinstance(expected, int) else list(convolutions.names)) == expected
+
+
+@pytest.mark.parametrize("granularity", ["stage", "block", "convolution"])
+def test_a_granularity_explains_the_layers_that_it_finds(found, granularity):
+    network, batch, _, _ = found("resnet18")
+    plan = cam.architecture(network, batch, granularity)
+    maps = cam.explain(network, batch, layers=granularity)
+    assert maps.names == plan.names
+    named = cam.explain(network, batch, layers=list(plan.names))
+    for name in maps:
+        np.testing.assert_array_equal(maps[name], named[name])
+
+
+def test_the_granularities_of_a_plain_network():
+    network, x = Plain(), photo(1, 3, 8, 12)
+    before = Snapshot.of(network)
+    assert cam.architecture(network, x, "stage").names == ("conv2", "conv4")
+    plan = cam.architecture(network, x, "convolution")
+    assert plan.names == ("conv1", "conv2", "conv3", "conv4")
+    assert [stage.names for stage in plan.stages] == [("conv1", "conv2"), ("conv3", "conv4")]
+    before.check(network)
+
+
+def test_the_granularities_of_a_users_blocks():
+    network, x = Nested(2), photo()
+    assert cam.architecture(network, x, "stage").names == ("second.inner.1",)
+    inner = [f"inner.{n}.{conv}" for n in (0, 1) for conv in "ab"]
+    assert cam.architecture(network, x, "convolution").names == (
+        "stem",
+        *(f"{outer}.{name}" for outer in ("first", "second") for name in [*inner, "mix"]),
+    )
+
+
+class Hourglass(nn.Module):
+    """Down and up again: one resolution comes twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 1)
+        self.down = nn.Sequential(Inner(), Inner())
+        self.middle = nn.Sequential(Inner(), Inner())
+        self.up = nn.Sequential(Inner(), Inner())
+
+    def forward(self, x):
+        x = self.down(self.stem(x))
+        x = self.middle(nn.functional.avg_pool2d(x, 2))
+        return self.up(nn.functional.interpolate(x, scale_factor=2)).mean((2, 3))
+
+
+def test_a_resolution_that_comes_back_is_another_stage():
+    plan = cam.architecture(Hourglass(), photo(), "stage")
+    assert plan.names == ("down.1", "middle.1", "up.1")
+    assert [stage.resolution for stage in plan.stages] == [(8, 8), (4, 4), (8, 8)]
+
+
+def test_convolutions_that_run_twice_or_leave_one_pixel_are_no_layers():
+    assert cam.architecture(Shared(), photo(), "convolution").names == ("stem", "once")
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 5, 8), nn.Flatten())
+    assert cam.architecture(network, photo(), "convolution").names == ("0",)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "message"),
+    [
+        ("layer", r"one of stage, block, convolution, or a list of layer names, not 'layer'"),
+        ("", r"one of stage, block, convolution, or a list of layer names, not ''"),
+        ("conv1", r"or a list of layer names, not 'conv1'"),
+        ([], "at least one layer name"),
+        (["conv1", "nope"], "no layer 'nope' with a 4-D output"),
+    ],
+)
+def test_a_bad_granularity_is_refused(granularity, message):
+    network = Plain()
+    before = Snapshot.of(network)
+    with pytest.raises(ValueError, match=message):
+        cam.architecture(network, photo(), granularity)
+    before.check(network)
+
+
+class Patches(nn.Module):
+    """Cuts a photo into quarters and averages what it says about them."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.inner = nn.Conv2d(4, 5, 3, padding=1)
+
+    def forward(self, x):
+        x = self.stem(x)
+        h, w = x.shape[2] // 2, x.shape[3] // 2
+        x = torch.cat([x[:, :, :h, :w], x[:, :, :h, w:], x[:, :, h:, :w], x[:, :, h:, w:]])
+        return self.inner(x).mean((2, 3)).reshape(4, -1, 5).mean(0)
+
+
+def test_layers_that_see_pieces_of_a_photo_have_no_one_map():
+    network = Patches()
+    for granularity in ("block", "stage", "convolution"):
+        assert cam.architecture(network, photo(), granularity).names == ("stem",)
+    assert cam.explain(network, photo())["stem"].any()
+    for n in (1, 2):
+        with pytest.raises(ValueError, match=f"'inner' gives {4 * n} maps .* for {n} photos"):
+            cam.explain(network, photo(n, 3, 8, 8), layers=["stem", "inner"])
+
+
 def test_blocks_within_blocks():
     x = photo()
     assert cam.architecture(Nested(1), x).names == ("first", "second")
@@ -291,17 +447,17 @@ def test_modules_that_run_more_than_once_are_left_out():
     assert set(cam.explain(network, photo(), layers=["stem", "once"])) == {"stem", "once"}
     for name in ("again", "act"):
         with pytest.raises(ValueError, match=f"'{name}'.* exactly once"):
-            cam.architecture(network, photo(), layers=[name])
+            cam.architecture(network, photo(), [name])
 
 
 def test_layers_can_be_chosen_by_name():
     network = Mixed()
-    plan = cam.architecture(network, photo(), layers=["relu2", "conv1", "bn1"])
+    plan = cam.architecture(network, photo(), granularity=["relu2", "conv1", "bn1"])
     assert plan.names == ("conv1", "bn1", "relu2")
     assert [len(stage.layers) for stage in plan.stages] == [2, 1]
     for name in ("nope", "head"):
         with pytest.raises(ValueError, match=f"no layer '{name}' with a 4-D output"):
-            cam.architecture(network, photo(), layers=[name, "conv1"])
+            cam.architecture(network, photo(), granularity=[name, "conv1"])
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,13 @@ FAULTS = {
     ),
     "hook refused": (HookRefused, {"layers": LAYERS}, PermissionError, "no hooks"),
     "no layers": (Mixed, {"layers": []}, ValueError, "at least one layer"),
-    "layers is a string": (Mixed, {"layers": "conv1"}, ValueError, "list of at least one"),
+    "layers is one name": (
+        Mixed,
+        {"layers": "conv1"},
+        ValueError,
+        r"granularity must be one of .* or a list of layer names, not 'conv1'",
+    ),
+    "layers is an empty string": (Mixed, {"layers": ""}, ValueError, "granularity must be one of"),
     "raises half-way": (
         lambda: Mixed(Failing(boom)),
         {"layers": LAYERS},
@@ -448,7 +454,7 @@ def test_size_and_the_shape_of_one_photo():
 @pytest.mark.parametrize(
     ("batch", "error", "message"),
     [
-        (photo(2, 3, 8, 8), ValueError, "One photo at a time, not a batch of 2"),
+        (photo(0, 3, 8, 8), ValueError, r"\(N, 3, h, w\), not \(0, 3, 8, 8\)"),
         (photo(8, 8), ValueError, r"shape \(N, 3, h, w\), not \(8, 8\)"),
         (photo(1, 3, 0, 8), ValueError, r"\(1, 3, 0, 8\)"),
         (np.zeros((1, 3, 8, 8), np.float32), TypeError, "torch tensor.*not a ndarray"),

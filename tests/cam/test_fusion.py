@@ -7,9 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from combicam_widgets import cam
-from combicam_widgets.cam.fusion import minmax, upsample
+from combicam_widgets.cam import minmax, upsample
+from combicam_widgets.cam.upsampling import mean_upsampled
 
 RULES = cam.rule_names()
+ADDING = ("sum", "mean", "winsor")
+LARGEST = ("max", "layercam")
 SIZE = (11, 14)
 quick = settings(max_examples=40, deadline=None)
 
@@ -17,31 +20,90 @@ quick = settings(max_examples=40, deadline=None)
 def up(x, size):
     x = torch.as_tensor(np.asarray(x), dtype=torch.float64)[None, None]
     y = torch.nn.functional.interpolate(x, size, mode="bilinear", align_corners=True)
-    return y[0, 0].numpy()
+    y = y[0, 0].numpy()
+    return np.where(y < 1e-12 * y.max(), 0, y)  # torch's rounding where a zero is met exactly
 
 
 def stretch(x):
     return (x - x.min()) / (x.max() - x.min()) if x.max() > x.min() else np.zeros_like(x)
 
 
-def combined(maps, weights, size, rule, normalize):
-    """The fused map before the last N, and the mean of each layer's part of it."""
-    prepare = {
-        None: lambda x: x,
-        "minmax": stretch,
-        "max": lambda x: x / x.max() if x.any() else x,
-    }[normalize]
-    maps = [prepare(np.asarray(x, np.float64)) for x in maps]
-    if rule == "mean":
-        maps = [stretch(x) for x in maps]
-    parts = [w * up(x, size) for x, w in zip(maps, weights, strict=True)]
-    total = sum(parts)
-    return total / sum(weights) if rule == "mean" else total, [part.mean() for part in parts]
+def by_maximum(x):
+    return x / x.max() if x.any() else x
 
 
-def some_maps(seed=0, count=5):
+def winsor_factors(importances):
+    """v = 0.1 + 0.9 N(I), I clipped at the 0.8-quantile of its values that are not zero."""
+    importances = np.asarray(importances, np.float64)
+    if importances.any():
+        ordered = np.sort(importances[importances != 0])
+        position = 0.8 * (len(ordered) - 1)
+        below = int(position)
+        above = min(below + 1, len(ordered) - 1)
+        cap = ordered[below] + (position - below) * (ordered[above] - ordered[below])
+        importances = np.minimum(importances, cap)
+    return 0.1 + 0.9 * stretch(importances)
+
+
+def parts_of(maps, weights, size, rule, normalize, importances=None):
+    """w_l Up(what the rule makes of the map) of every layer, at full size; 0 = layer removed."""
+    if importances is None:
+        importances = np.ones(len(maps))
+    if rule == "winsor":
+        on = np.asarray(weights) > 0
+        factors = np.zeros(len(maps))
+        factors[on] = winsor_factors(np.asarray(importances)[on])
+        weights = factors * weights
+    prepare = {None: lambda x: x, "minmax": stretch, "max": by_maximum}[normalize]
+    inner = {
+        "mean": stretch,
+        "max": stretch,
+        "layercam": lambda x: np.tanh(2 * by_maximum(x)),
+        "product": stretch,
+    }.get(rule, lambda x: x)
+    ups = [up(inner(prepare(np.asarray(x, np.float64))), size) for x in maps]
+    if rule == "product":
+        return [x ** (w / sum(weights)) for x, w in zip(ups, weights, strict=True)]
+    return [w * x for x, w in zip(ups, weights, strict=True)]
+
+
+def combined(maps, weights, size, rule, normalize, importances=None):
+    """The fused map before the last N, and what each layer brings in: (L,), not yet shares."""
+    parts = parts_of(maps, weights, size, rule, normalize, importances)
+    if rule in ADDING:
+        total = sum(parts)
+        return total / sum(weights) if rule == "mean" else total, [p.mean() for p in parts]
+    if rule in LARGEST:
+        total = np.max(parts, axis=0)
+        ties = sum(part == total for part in parts)
+        return total, [(total / ties)[part == total].sum() for part in parts]
+    assert rule == "product"
+    total = np.prod(parts, axis=0)
+    return total, [w if total.any() else 0 for w in weights]
+
+
+def part_of_total(numbers):
+    numbers = np.asarray(numbers, np.float64)
+    return numbers / numbers.sum() if numbers.any() else numbers
+
+
+def bounds_of_largest(parts):
+    """Smallest and largest heat that rounding may give to a layer where several nearly tie."""
+    total = np.max(parts, axis=0)
+    margin = 1e-5 * total.max()
+    low, high = [], []
+    for n, part in enumerate(parts):
+        others = np.max([*parts[:n], *parts[n + 1 :], np.zeros_like(part)], axis=0)
+        low.append(total[part > others + margin].sum())
+        high.append(total[part >= total - margin].sum())
+    return np.array(low) / total.sum(), np.array(high) / total.sum()
+
+
+def some_maps(seed=0, rule=None):
     rng = np.random.default_rng(seed)
-    shapes = [(7, 9), (7, 9), (4, 5), (1, 1), (2, 3), (1, 6)][:count]
+    # A single pixel is stretched to zero, and then a product is zero everywhere.
+    third = (3, 4) if rule == "product" else (1, 1)
+    shapes = [(7, 9), (7, 9), (4, 5), third, (2, 3)]
     return [np.maximum(rng.normal(0.3, 1, s), 0).astype(np.float32) for s in shapes]
 
 
@@ -65,15 +127,19 @@ def problems(draw):
     maps = draw(lists_of_maps)
     weight = st.sampled_from([0.0, 0.25, 1.0, 3.0]) | st.floats(0.01, 10)
     weights = draw(st.lists(weight, min_size=len(maps), max_size=len(maps)).filter(any))
-    return maps, weights, draw(sizes)
+    importance = st.sampled_from([0.0, 0.5, 100.0]) | st.floats(0.01, 10)
+    importances = draw(st.lists(importance, min_size=len(maps), max_size=len(maps)))
+    return maps, weights, draw(sizes), importances
 
 
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("normalize", cam.NORMALIZATIONS)
 @quick
-@given(problems(), st.sampled_from(RULES), st.sampled_from(cam.NORMALIZATIONS))
-def test_every_rule_is_its_formula(problem, rule, normalize):
-    maps, weights, size = problem
-    heat = cam.fuse(maps, weights, size, rule, normalize)
-    total, means = combined(maps, weights, size, rule, normalize)
+@given(problem=problems())
+def test_every_rule_is_its_formula(rule, normalize, problem):
+    maps, weights, size, importances = problem
+    heat = cam.fuse(maps, weights, size, rule, normalize, importances)
+    total, brought = combined(maps, weights, size, rule, normalize, importances)
     assert heat.shape == size
     assert heat.dtype == np.float32
     if np.ptp(total) > 1e-3 * total.max():
@@ -82,92 +148,162 @@ def test_every_rule_is_its_formula(problem, rule, normalize):
         assert heat.max() == 1
     elif np.ptp(total) < 1e-7 * total.max():
         assert not heat.any()
-    shares = cam.shares(maps, weights, size, rule, normalize)
-    if sum(means) > 1e-6:
-        np.testing.assert_allclose(shares, np.array(means) / sum(means), atol=1e-5)
-        assert shares.sum() == pytest.approx(1, abs=1e-5)
-    else:
+    shares = cam.shares(maps, weights, size, rule, normalize, importances)
+    if sum(brought) <= 1e-6:
         assert not shares.any()
+        return
+    assert shares.sum() == pytest.approx(1, abs=1e-5)
+    assert not shares[np.array(weights) == 0].any()
+    if rule in LARGEST:
+        parts = parts_of(maps, weights, size, rule, normalize)
+        low, high = bounds_of_largest(parts)
+        assert (low - 1e-4 <= shares).all()
+        assert (shares <= high + 1e-4).all()
+    else:
+        np.testing.assert_allclose(shares, part_of_total(brought), atol=1e-5)
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("normalize", cam.NORMALIZATIONS)
 class TestLaws:
-    maps = some_maps()
     weights = np.array([1, 0.5, 2, 0.1, 1.5])
+    importances = np.array([0.2, 0, 1.5, 30, 0.7])
 
     def test_the_formula_exactly(self, rule, normalize):
-        total, means = combined(self.maps, self.weights, SIZE, rule, normalize)
-        fused_alike(cam.fuse(self.maps, self.weights, SIZE, rule, normalize), stretch(total))
-        np.testing.assert_allclose(
-            cam.shares(self.maps, self.weights, SIZE, rule, normalize),
-            np.array(means) / sum(means),
-            atol=1e-6,
-        )
+        for seed in range(3):
+            problem = some_maps(seed, rule), self.weights, SIZE, rule, normalize, self.importances
+            total, brought = combined(*problem)
+            assert stretch(total).std() > 0.05
+            fused_alike(cam.fuse(*problem), stretch(total))
+            np.testing.assert_allclose(cam.shares(*problem), part_of_total(brought), atol=1e-5)
 
     def test_weight_zero_removes_a_layer(self, rule, normalize):
-        off = self.weights * [1, 0, 1, 0, 1]
-        left = [self.maps[i] for i in (0, 2, 4)]
+        maps = some_maps(rule=rule)
+        off, left = self.weights * [1, 0, 1, 0, 1], [0, 2, 4]
         for function in (cam.fuse, cam.shares):
-            with_zero = function(self.maps, off, SIZE, rule, normalize)
-            without = function(left, self.weights[[0, 2, 4]], SIZE, rule, normalize)
+            with_zero = function(maps, off, SIZE, rule, normalize, self.importances)
+            without = function(
+                [maps[i] for i in left],
+                self.weights[left],
+                SIZE,
+                rule,
+                normalize,
+                self.importances[left],
+            )
+            assert without.any()
             if function is cam.shares:
                 assert not with_zero[[1, 3]].any()
-                with_zero = with_zero[[0, 2, 4]]
+                with_zero = with_zero[left]
             np.testing.assert_array_equal(with_zero, without)
 
     @pytest.mark.parametrize("scale", [1e-44, 1e-6, 0.3, 7, 1e6, 1e38, 8e307])
     def test_scaling_all_weights_changes_nothing(self, rule, normalize, scale):
+        maps = some_maps(rule=rule)
         for weights in (np.ones(5), self.weights):
             for function in (cam.fuse, cam.shares):
-                fused_alike(
-                    function(self.maps, weights * scale, SIZE, rule, normalize),
-                    function(self.maps, weights, SIZE, rule, normalize),
-                )
+                plain = function(maps, weights, SIZE, rule, normalize, self.importances)
+                scaled = function(maps, weights * scale, SIZE, rule, normalize, self.importances)
+                assert plain.any()
+                fused_alike(scaled, plain)
 
     def test_scaling_all_maps_changes_nothing(self, rule, normalize):
-        plain = cam.fuse(self.maps, self.weights, SIZE, rule, normalize)
+        maps = some_maps(rule=rule)
+        plain = cam.fuse(maps, self.weights, SIZE, rule, normalize, self.importances)
+        assert plain.any()
         for scale in (1e-30, 1e30, 8e37):
-            scaled = [x * np.float32(scale) for x in self.maps]
-            fused_alike(cam.fuse(scaled, self.weights, SIZE, rule, normalize), plain)
+            scaled = [x * np.float32(scale) for x in maps]
+            fused_alike(
+                cam.fuse(scaled, self.weights, SIZE, rule, normalize, self.importances), plain
+            )
+
+    def test_scaling_all_importances_changes_nothing(self, rule, normalize):
+        maps = some_maps(rule=rule)
+        plain = cam.fuse(maps, self.weights, SIZE, rule, normalize, self.importances)
+        for scale in (1e-20, 3, 1e30):
+            scaled = self.importances * scale
+            fused_alike(cam.fuse(maps, self.weights, SIZE, rule, normalize, scaled), plain)
+
+    def test_only_winsor_reads_the_importances(self, rule, normalize):
+        maps = some_maps(rule=rule)
+        for function in (cam.fuse, cam.shares):
+            with_them = function(maps, self.weights, SIZE, rule, normalize, self.importances)
+            without = function(maps, self.weights, SIZE, rule, normalize)
+            assert np.allclose(with_them, without, atol=1e-3) == (rule != "winsor")
+            if rule == "winsor":  # all equal: no layer is favoured
+                fused_alike(without, function(maps, self.weights, SIZE, "sum", normalize))
 
     def test_permuting_layers_changes_nothing(self, rule, normalize):
         order = [3, 0, 4, 2, 1]
-        maps, weights = [self.maps[i] for i in order], self.weights[order]
-        fused_alike(
-            cam.fuse(maps, weights, SIZE, rule, normalize),
-            cam.fuse(self.maps, self.weights, SIZE, rule, normalize),
+        maps = some_maps(rule=rule)
+        permuted = (
+            [maps[i] for i in order],
+            self.weights[order],
+            SIZE,
+            rule,
+            normalize,
+            self.importances[order],
         )
+        plain = maps, self.weights, SIZE, rule, normalize, self.importances
+        fused_alike(cam.fuse(*permuted), cam.fuse(*plain))
         np.testing.assert_allclose(
-            cam.shares(maps, weights, SIZE, rule, normalize),
-            cam.shares(self.maps, self.weights, SIZE, rule, normalize)[order],
-            rtol=1e-5,
+            cam.shares(*permuted), cam.shares(*plain)[order], rtol=1e-5, atol=1e-9
         )
 
     def test_identical_maps_fuse_to_the_map_itself(self, rule, normalize):
-        x = self.maps[0]
+        x = some_maps()[0]
+        inner = np.tanh(2 * by_maximum(x)) if rule == "layercam" else x
+        if rule == "layercam" and normalize == "minmax":
+            inner = np.tanh(2 * stretch(x))
         heat = cam.fuse([x] * 3, [1, 0.2, 5], x.shape, rule, normalize)
-        fused_alike(heat, stretch(x))
-        np.testing.assert_allclose(
-            cam.shares([x] * 3, [1, 2, 5], SIZE, rule, normalize), [0.125, 0.25, 0.625], rtol=1e-5
-        )
+        fused_alike(heat, stretch(inner))
+        expected = [0, 0, 1] if rule in LARGEST else [0.125, 0.25, 0.625]
+        shares = cam.shares([x] * 3, [1, 2, 5], SIZE, rule, normalize)
+        np.testing.assert_allclose(shares, expected, rtol=1e-5)
+        # Where they tie, the order of the layers does not decide.
+        even = cam.shares([x] * 3, [2, 2, 2], SIZE, rule, normalize)
+        np.testing.assert_allclose(even, [1 / 3] * 3, rtol=1e-5)
+
+    def test_one_layer_is_its_own_map(self, rule, normalize):
+        """N(Up(map)) for all rules but layercam, which bends the values first."""
+        for x in some_maps(seed=1)[:3]:
+            heat = cam.fuse([x], [0.3], SIZE, rule, normalize, [4])
+            inner = {None: x, "minmax": stretch(x), "max": by_maximum(x)}[normalize]
+            if rule == "layercam":
+                assert not np.allclose(heat, stretch(up(x, SIZE)), atol=1e-2)
+                inner = np.tanh(2 * by_maximum(inner))
+            fused_alike(heat, stretch(up(inner, SIZE)))
+            shares = cam.shares([x], [0.3], SIZE, rule, normalize, [4])
+            np.testing.assert_array_equal(shares, [1])
 
     def test_a_weight_moves_the_heat_towards_its_layer(self, rule, normalize):
         left, right = np.eye(2, dtype=np.float32), 1 - np.eye(2, dtype=np.float32)
         heat = cam.fuse([left, right], [3, 1], (2, 2), rule, normalize)
-        np.testing.assert_array_equal(heat, left)
-        assert cam.shares([left, right], [3, 1], (2, 2), rule, normalize)[0] == 0.75
+        shares = cam.shares([left, right], [3, 1], (2, 2), rule, normalize)
+        if rule == "product":  # nowhere are both hot; with a common ground, the heavier one wins
+            assert not heat.any()
+            assert not shares.any()
+            left, right = np.array([[[0, 8, 1]], [[0, 1, 8]]], np.float32)
+            heat = cam.fuse([left, right], [3, 1], (1, 3), rule, normalize)
+            fused_alike(heat, [[0, 1, 8**-0.5]])
+            shares = cam.shares([left, right], [3, 1], (1, 3), rule, normalize)
+        else:
+            np.testing.assert_array_equal(heat, left)
+        np.testing.assert_array_equal(shares, [0.75, 0.25])
 
     def test_zeros_stay_zeros(self, rule, normalize):
         zeros = [np.zeros((3, 4), np.float32), np.zeros((1, 1), np.float32)]
         assert not cam.fuse(zeros, [1, 1], SIZE, rule, normalize).any()
         assert not cam.shares(zeros, [1, 1], SIZE, rule, normalize).any()
-        one_silent = [zeros[0], self.maps[0]]
-        fused_alike(
-            cam.fuse(one_silent, [5, 1], SIZE, rule, normalize),
-            cam.fuse(one_silent[1:], [1], SIZE, rule, normalize),
-        )
-        np.testing.assert_array_equal(cam.shares(one_silent, [5, 1], SIZE, rule, normalize), [0, 1])
+        one_silent = [zeros[0], some_maps()[0]]
+        heat = cam.fuse(one_silent, [5, 1], SIZE, rule, normalize)
+        shares = cam.shares(one_silent, [5, 1], SIZE, rule, normalize)
+        if rule == "product":  # hot only where all layers are, and one of them never is
+            assert not heat.any()
+            np.testing.assert_array_equal(shares, [0, 0])
+        else:
+            fused_alike(heat, cam.fuse(one_silent[1:], [1], SIZE, rule, normalize))
+            assert heat.any()
+            np.testing.assert_array_equal(shares, [0, 1])
 
     @pytest.mark.parametrize("value", [1e-30, 0.1, 0.3, 1.0, 7.7, 3e38])
     def test_a_constant_map_shows_nothing(self, rule, normalize, value):
@@ -181,6 +317,18 @@ class TestLaws:
 def test_upsampling_is_torchs_bilinear_with_aligned_corners(maps, size):
     for x in maps:
         np.testing.assert_allclose(upsample(x, size), up(x, size), atol=1e-5)
+        assert mean_upsampled(x, size) == pytest.approx(up(x, size).mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize(("coarse", "fine"), [(50, 288), (56, 320), (7, 13), (4, 4)])
+def test_a_zero_that_is_met_exactly_stays_zero(coarse, fine):
+    """Rounding to 1e-16 there would be 0.3 after the product of 32 layers."""
+    x = np.ones((coarse, 1), np.float32)
+    x[1:-1:2] = 0
+    at = np.arange(fine) * (coarse - 1)
+    met = (at % (fine - 1) == 0) & (at // (fine - 1) % 2 == 1) & (at < (coarse - 1) * (fine - 1))
+    assert met.any()
+    assert not upsample(x, (fine, 1))[met].any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (4, 6), (20, 30)])
@@ -220,6 +368,7 @@ def test_the_published_method_is_the_default():
     assert RULES[0] == "sum"
     assert "mean" in RULES
     maps = some_maps()
+    assert RULES == ("sum", "mean", "max", "layercam", "product", "winsor")
     total, _ = combined(maps, [1] * 5, SIZE, "sum", None)
     fused_alike(cam.fuse(maps, [1] * 5, SIZE), stretch(total))
 
@@ -236,6 +385,11 @@ def test_the_published_method_is_the_default():
         ([1, 1, np.inf, 1, 1], {}, "finite and not negative"),
         ([0] * 5, {}, "All layers are off"),
         ([1] * 5, {"rule": "median"}, "'median'; the rules are sum, mean"),
+        ([1] * 5, {"importances": [1] * 4}, "5 importances are needed"),
+        ([1] * 5, {"importances": 1.0}, "5 importances are needed"),
+        ([1] * 5, {"importances": [1, np.nan, 1, 1, 1]}, "Importances .* finite and not negative"),
+        ([1] * 5, {"importances": [1, np.inf, 1, 1, 1]}, "Importances .* finite and not negative"),
+        ([1] * 5, {"importances": [1, -1, 1, 1, 1]}, "Importances .* finite and not negative"),
         ([1] * 5, {"normalize": "std"}, r"one of \(None, 'minmax', 'max'\), not 'std'"),
     ],
 )

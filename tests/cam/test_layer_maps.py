@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from combicam_widgets import cam
 
 NAMES = ("stem", "block.1", "block.2")
+IMPORTANCES = np.array([0.5, 0.0, 2.0], np.float32)
 
 
 def arrays(seed):
@@ -30,6 +31,7 @@ def layer_maps(**changes):
         "target": 3,
         "score": "logit",
         "probabilities": np.array([0.5, 0.125, 0.125, 0.25], np.float32),
+        "importances": IMPORTANCES.copy(),
     }
     return cam.LayerMaps(**facts | changes)
 
@@ -86,6 +88,9 @@ def test_nothing_can_be_changed():
         for x in maps.with_method(method).maps:
             with pytest.raises(ValueError, match="read-only"):
                 x[0, 0] = 1
+    for numbers in (maps.probabilities, maps.importances):
+        with pytest.raises(ValueError, match="read-only"):
+            numbers[0] = 1
 
 
 @pytest.mark.parametrize("rule", cam.rule_names())
@@ -102,13 +107,19 @@ def test_weights_by_name_by_order_and_by_default(rule, normalize):
         ({"stem": True}, [1, 0, 0]),
     ]:
         np.testing.assert_array_equal(
-            maps.fuse(given_weights, **options), cam.fuse(raw, vector, (8, 10), **options)
+            maps.fuse(given_weights, **options),
+            cam.fuse(raw, vector, (8, 10), importances=IMPORTANCES, **options),
         )
         assert maps.shares(given_weights, **options) == dict(
-            zip(NAMES, cam.shares(raw, vector, (8, 10), **options).tolist(), strict=True)
+            zip(
+                NAMES,
+                cam.shares(raw, vector, (8, 10), importances=IMPORTANCES, **options).tolist(),
+                strict=True,
+            )
         )
     np.testing.assert_array_equal(
-        maps.fuse(size=(3, 4), **options), cam.fuse(raw, [1] * 3, (3, 4), **options)
+        maps.fuse(size=(3, 4), **options),
+        cam.fuse(raw, [1] * 3, (3, 4), importances=IMPORTANCES, **options),
     )
 
 
@@ -147,33 +158,126 @@ def test_a_map_is_finite_two_dimensional_and_not_negative(bad):
         layer_maps(methods={"gradcam": (good, bad, good)})
 
 
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ([1, 2], "must be 3 importances, one per layer"),
+        ([1, 2, 3, 4], "must be 3 importances, one per layer"),
+        ([[1, 2, 3]], "must be 3 importances, one per layer"),
+        (1.0, "must be 3 importances, one per layer"),
+        ([1, np.nan, 1], "importances .* finite and not negative"),
+        ([1, np.inf, 1], "importances .* finite and not negative"),
+        ([1, -0.1, 1], "importances .* finite and not negative"),
+    ],
+)
+def test_importances_are_one_finite_number_per_layer(bad, message):
+    with pytest.raises(ValueError, match=message):
+        layer_maps(importances=np.array(bad, np.float32))
+
+
+def test_the_probability_is_that_of_the_target():
+    probabilities = np.array([0.5, 0.125, 0.3, 0.075], np.float32)
+    for target in range(4):
+        maps = layer_maps(target=target, probabilities=probabilities)
+        assert maps.probability == probabilities[target]
+        assert isinstance(maps.probability, float)
+
+
+def scorecam(**changes):
+    return layer_maps(
+        methods={"scorecam": arrays(3)},
+        method="scorecam",
+        score="logit",
+        importances=np.zeros(3, np.float32),
+        **changes,
+    )
+
+
+def test_joined_maps_know_the_methods_of_both():
+    maps, other = layer_maps(), scorecam()
+    both = maps.joined(other)
+    assert list(both.methods) == ["gradcam", "layercam", "scorecam"]
+    assert both.method == "gradcam"
+    for one in (maps, other):
+        for method in one.methods:
+            for x, y in zip(
+                both.with_method(method).maps, one.with_method(method).maps, strict=True
+            ):
+                np.testing.assert_array_equal(x, y)
+    np.testing.assert_array_equal(both.importances, IMPORTANCES)  # Score-CAM has none of its own
+    np.testing.assert_array_equal(both.fuse(rule="winsor"), maps.fuse(rule="winsor"))
+    np.testing.assert_array_equal(both.with_method("scorecam").fuse(), other.fuse())
+    assert list(maps.methods) == ["gradcam", "layercam"]  # as it was
+    assert other.joined(maps).method == "scorecam"
+    contrasting = layer_maps(contrast=1).joined(scorecam(contrast=1))
+    assert contrasting.contrast == 1
+
+
+def test_joining_again_replaces_a_method():
+    newer = layer_maps(methods={"layercam": arrays(7)}, method="layercam")
+    both = layer_maps().joined(newer)
+    assert list(both.methods) == ["gradcam", "layercam"]
+    np.testing.assert_array_equal(both.with_method("layercam")["stem"], arrays(7)[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"names": ("stem", "block.1", "head")}, "another names"),
+        ({"names": ("stem", "block.2", "block.1")}, "another names"),
+        ({"size": (10, 8)}, "another size"),
+        ({"target": 2}, "another target"),
+        ({"contrast": 0}, "another contrast"),
+        ({"probabilities": np.array([0.5, 0.1, 0.15, 0.25], np.float32)}, "another photo"),
+        ({"probabilities": np.array([0.5, 0.125, 0.125, 0.25, 0], np.float32)}, "another photo"),
+    ],
+)
+def test_maps_of_another_question_are_not_joined(changes, message):
+    with pytest.raises(ValueError, match=rf"{message}.*cannot be joined"):
+        layer_maps().joined(scorecam(**changes))
+
+
+def test_two_passes_for_one_photo_may_differ_by_rounding():
+    rounded = layer_maps().probabilities + np.float32(1e-6)
+    assert "scorecam" in layer_maps().joined(scorecam(probabilities=rounded)).methods
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True),
     st.lists(st.floats(0, 1, width=32), min_size=1, max_size=5),
+    st.none() | st.integers(0, 9),
 )
-def test_save_and_load_give_everything_back(tmp_path_factory, names, probabilities):
+def test_save_and_load_give_everything_back(tmp_path_factory, names, probabilities, contrast):
     rng = np.random.default_rng(0)
     maps = layer_maps(
         names=tuple(names),
         methods={m: tuple(rng.random((2, 3), np.float32) for _ in names) for m in ("a/b", "../c")},
         method="../c",
         probabilities=np.array(probabilities, np.float32),
+        importances=rng.random(len(names), np.float32),
         target=len(probabilities) - 1,
+        contrast=contrast,
     )
     path = tmp_path_factory.mktemp("maps") / "maps.npz"
     maps.save(path)
     again = cam.LayerMaps.load(str(path))
-    for field in ("names", "method", "size", "target", "score", "probability"):
+    for field in ("names", "method", "size", "target", "score", "probability", "contrast"):
         assert getattr(again, field) == getattr(maps, field)
-    np.testing.assert_array_equal(again.probabilities, maps.probabilities)
+    assert repr(again) == repr(maps)
+    for field in ("probabilities", "importances"):
+        numbers = getattr(again, field)
+        np.testing.assert_array_equal(numbers, getattr(maps, field))
+        assert numbers.dtype == np.float32
+        assert not numbers.flags.writeable
     assert list(again.methods) == list(maps.methods)
     for method, stack in maps.methods.items():
         for x, y in zip(stack, again.methods[method], strict=True):
             np.testing.assert_array_equal(x, y)
             assert y.dtype == np.float32
             assert not y.flags.writeable
-    np.testing.assert_array_equal(again.fuse(), maps.fuse())
+    for rule in cam.rule_names():
+        np.testing.assert_array_equal(again.fuse(rule=rule), maps.fuse(rule=rule))
 
 
 def test_the_file_gets_the_name_it_was_given(tmp_path):
@@ -231,6 +335,12 @@ def write_other_version(path):
     np.savez(path, **content)
 
 
+def without(path, key):
+    layer_maps().save(path)
+    with np.load(path) as file:
+        np.savez(path, **{name: x for name, x in dict(file).items() if name != key})
+
+
 def cut(path):
     layer_maps().save(path)
     path.write_bytes(path.read_bytes()[:-200])
@@ -251,6 +361,9 @@ def cut(path):
         lambda path: tampered(path, colour="red"),
         lambda path: tampered(path, method="eigencam"),
         lambda path: tampered(path, names=["a", "b", "c", "d"]),
+        lambda path: without(path, "importances"),
+        lambda path: without(path, "probabilities"),
+        lambda path: without(path, "1.2"),
     ],
 )
 def test_other_files_are_refused(tmp_path, write):

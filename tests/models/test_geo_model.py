@@ -12,7 +12,6 @@ from torch import nn
 
 import combicam_widgets as ccw
 from combicam_widgets import cam
-from combicam_widgets.cam import fusion
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel, WholePhoto, registry
 
@@ -465,7 +464,7 @@ def test_whole_photo_crops_nothing():
     assert red[-1, -1] > 0.9
     assert red[0, -1] < 0.1
     assert float(red.mean()) == pytest.approx(2 * 900 / 18000, abs=0.01)
-    halves = fusion.upsample(red.numpy(), (90, 200)) > 0.5
+    halves = cam.upsample(red.numpy(), (90, 200)) > 0.5
     np.testing.assert_array_equal(halves[:25, :25], True)
 
 

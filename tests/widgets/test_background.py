@@ -17,12 +17,12 @@ def apart(job):
 
 def test_without_a_loop_jobs_run_in_place():
     results = []
-    apart(lambda: Background().run(lambda: 6 * 7, results.append, pytest.fail))
+    apart(lambda: Background().run(lambda _report: 6 * 7, results.append, pytest.fail))
     assert results == [42]
 
 
 def test_errors_arrive():
-    def job():
+    def job(_report):
         raise ValueError("no")
 
     errors = []
@@ -37,7 +37,7 @@ def test_the_latest_wins_and_nothing_queues_up():
         ran, delivered = [], []
 
         def job(name):
-            def work():
+            def work(_report):
                 ran.append(name)
                 if name == "first":
                     started.set()
@@ -71,10 +71,10 @@ def test_results_arrive_on_the_loop_and_cancelled_ones_do_not():
             threads.append(threading.current_thread())
             done.set()
 
-        background.run(lambda: 1, pytest.fail, pytest.fail)
+        background.run(lambda _report: 1, pytest.fail, pytest.fail)
         background.cancel()
         assert not background.busy
-        background.run(threading.current_thread, deliver, pytest.fail)
+        background.run(lambda _report: threading.current_thread(), deliver, pytest.fail)
         await asyncio.wait_for(done.wait(), 10)
         return threads == [threading.current_thread()]
 
@@ -86,7 +86,9 @@ def test_a_delayed_job_starts_once_after_the_last_call():
         background = Background()
         ran = []
         for i in range(5):
-            background.run(lambda i=i: ran.append(i), lambda _: None, pytest.fail, delay=0.02)
+            background.run(
+                lambda _report, i=i: ran.append(i), lambda _: None, pytest.fail, delay=0.02
+            )
             assert ran == []
         while background.busy:
             await asyncio.sleep(0)

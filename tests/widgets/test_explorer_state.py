@@ -1,5 +1,7 @@
 """The explorer without a page: traits take effect at once, or raise and change nothing."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from torch import nn
 from traitlets import TraitError
 
 import combicam_widgets as ccw
+from combicam_widgets import cam
+from combicam_widgets.cam import rules
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets import explorer as explorer_module
 
@@ -215,7 +219,7 @@ def test_initial_values(model):
 def test_the_position_of_a_photo_is_not_in_what_is_sent(model):
     photo = ccw.load_image(ccw.sample("panda").pixels, position=(12.345678, 98.765432))
     explorer = Explorer(model=model, image=photo)
-    texts = [explorer.status, explorer._status.value, str(explorer._diagram.get_state())]
+    texts = [explorer.status, explorer._status_bar._words.value, str(explorer._diagram.get_state())]
     assert not any("12.34" in text or "98.76" in text for text in texts)
     assert "truly taken" in explorer.status
 
@@ -228,6 +232,69 @@ def test_names_from_outside_are_escaped(model):
     )
     hostile = ccw.GeoModel(model.network, cells, model.transform, name="<b>hostile</b>")
     explorer = Explorer(model=hostile, image=photo)
-    assert "<img" not in explorer._status.value
+    assert "<img" not in explorer._status_bar._words.value
     assert "<img" not in explorer._world._top.value
     assert "&lt;img" in explorer._world._top.value
+
+
+@pytest.fixture
+def small():
+    torch.manual_seed(0)
+    cells = ccw.CellGrid.from_centers([0, 0, 60, -60], [0, 120, -120, 10])
+    return ccw.GeoModel(Broken(lambda x: x.mean((2, 3))), cells, name="small")
+
+
+def test_score_cam_joins_the_other_methods(small):
+    explorer = Explorer(model=small, image="panda")
+    gradcam = explorer.heatmap
+    explorer.method = "scorecam"
+    assert explorer.maps.method == "scorecam"
+    expected = small.explain(explorer.image, method="scorecam")
+    np.testing.assert_allclose(explorer.maps["conv"], expected["conv"], atol=1e-6)
+    assert explorer._controls.method.value == "scorecam"
+    explorer.method = "gradcam"
+    np.testing.assert_array_equal(explorer.heatmap, gradcam)
+    with pytest.raises(ValueError, match="knows no contrast"):
+        small.explain(explorer.image, method="scorecam", contrast=1)
+
+
+def test_a_rule_of_your_own_is_offered(model):
+    @cam.fusion_rule("median", "middle of the maps")
+    def median(stack):
+        return np.median([x for _, x in stack.stretched(cam.minmax).upsampled()], axis=0)
+
+    try:
+        explorer = Explorer(model=model)
+        assert "median" in explorer._controls.rule.options
+        explorer.rule = "median"
+        assert explorer.heatmap.max() == 1
+        assert sum(explorer.shares.values()) == pytest.approx(1)
+    finally:
+        rules._RULES.pop("median")
+
+
+def test_every_method_and_rule_is_offered(explorer):
+    assert set(explorer._controls.method.options) == {*cam.METHODS, "scorecam"}
+    assert set(explorer._controls.rule.options) == set(cam.rule_names())
+    for rule in cam.rule_names():
+        explorer.rule = rule
+        assert np.isfinite(explorer.heatmap).all()
+
+
+def test_what_the_page_does_in_another_thread_does_not_mix(explorer, model, monkeypatch):
+    inside, release = threading.Event(), threading.Event()
+
+    def page():
+        with explorer._from_page():
+            inside.set()
+            release.wait(10)
+
+    thread = threading.Thread(target=page)
+    thread.start()
+    inside.wait(10)
+    threading.Timer(0.1, release.set).start()
+    monkeypatch.setattr(explorer._checking, "run", lambda *_, **__: pytest.fail("made to wait"))
+    explorer.image = "panda"
+    thread.join()
+    expected = model.evidence(explorer.image, explorer.heatmap, explorer.keep)
+    np.testing.assert_allclose(explorer.evidence.probabilities, expected.probabilities, atol=1e-6)

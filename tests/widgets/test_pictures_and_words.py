@@ -88,9 +88,9 @@ def test_the_sentence_says_it_all(cells):
     moved = ccw.GeoPrediction(np.array([0.3, 0.5, 0.1, 0.1]), cells)
     text = sentence(photo, 0, moved, 0.3, (0.0, 1.0), "koala 0.93")
     assert text == (
-        "Sees koala 0.93. Points near A (60 %; 60 % within 750 km); from the hottest 30 % of the "
-        "photo alone it keeps 50 % of its confidence and points 10,010 km from there, near B; "
-        "truly taken 110 km away."
+        "Sees koala 0.93. Points to a place near A (60 %; 60 % within 750 km); from the hottest "
+        "30 % of the photo alone it keeps 50 % of its confidence and points 10,010 km from there, "
+        "near B; truly taken 110 km away."
     )
     assert "still points to the same place" in sentence(photo, 0, photo, 0.3, None)
     assert "no positive evidence" in sentence(photo, 0, None, 0.3, None)

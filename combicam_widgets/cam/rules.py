@@ -1,0 +1,225 @@
+"""Fusion rules: how the maps of the layers that are on become one. Pure numpy.
+
+A rule is a function of a `Stack`; `fusion_rule` registers it, and from then on it is offered
+wherever rules are, in the explorer too::
+
+    @cam.fusion_rule("median", "middle of the maps, each stretched to [0, 1] first")
+    def median(stack):
+        return np.median([x for _, x in stack.stretched(cam.minmax).upsampled()], axis=0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from combicam_widgets.cam.upsampling import (
+    Map,
+    Size,
+    by_maximum,
+    mean_upsampled,
+    minmax,
+    upsample,
+)
+
+_WINSOR_QUANTILE = 0.8
+"""Where Winsor-CAM clips the importances; the paper leaves it to the user."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a rule gets: the layers that are on.
+
+    Attributes
+    ----------
+    maps : tuple of (h_l, w_l) float32 arrays
+        Values >= 0.
+    weights : (L,) float32 array
+        All > 0; they sum to 1.
+    importances : (L,) float32 array
+        relu(mean of the gradients) of each layer, >= 0.
+    size : (H, W)
+        Size of the heatmap.
+    """
+
+    maps: tuple[Map, ...]
+    weights: npt.NDArray[np.float32]
+    importances: npt.NDArray[np.float32]
+    size: Size
+
+    def stretched(self, stretch: Callable[[Map], Map]) -> Stack:
+        """Apply a function to each map."""
+        return replace(self, maps=tuple(map(stretch, self.maps)))
+
+    def upsampled(self) -> Iterator[tuple[np.float32, Map]]:
+        """Give each weight with its map upsampled to the heatmap's size, one after the other."""
+        for weight, x in zip(self.weights, self.maps, strict=True):
+            yield weight, upsample(x, self.size)
+
+    def weighted_sum(self) -> Map:
+        """Add up the weighted maps: at the coarse size, then one upsampling per resolution."""
+        coarse: dict[tuple[int, ...], Map] = {}
+        for weight, x in zip(self.weights, self.maps, strict=True):
+            coarse[x.shape] = coarse[x.shape] + weight * x if x.shape in coarse else weight * x
+        total: Map = np.sum([upsample(x, self.size) for x in coarse.values()], axis=0)
+        return total
+
+    def weighted_means(self) -> npt.NDArray[np.float64]:
+        """Mean of each weighted map over the heatmap: what it brings into a sum."""
+        means = [mean_upsampled(x, self.size) for x in self.maps]
+        return self.weights.astype(np.float64) * means
+
+
+Combine: TypeAlias = Callable[[Stack], npt.NDArray[np.floating[Any]]]
+Contributions: TypeAlias = Callable[[Stack], npt.NDArray[np.floating[Any]]]
+
+
+@dataclass(frozen=True)
+class FusionRule:
+    """One way to fuse maps.
+
+    Attributes
+    ----------
+    name : str
+    summary : str
+        One line for people.
+    combine : callable
+        From a `Stack` to the (H, W) heatmap before the final min-max.
+    contributions : callable
+        From a `Stack` to (L,) numbers >= 0: what each layer brings in, on any common scale.
+    """
+
+    name: str
+    summary: str
+    combine: Combine
+    contributions: Contributions
+
+
+_RULES: dict[str, FusionRule] = {}
+
+
+def fusion_rule(
+    name: str, summary: str = "", contributions: Contributions = Stack.weighted_means
+) -> Callable[[Combine], Combine]:
+    """Register the decorated function as a fusion rule.
+
+    Parameters
+    ----------
+    name : str
+        An existing rule of that name is replaced.
+    summary : str
+        One line for people.
+    contributions : callable
+        See `FusionRule`; default: the mean of each weighted map.
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"A fusion rule needs a name, not {name!r}: @fusion_rule('mine').")
+
+    def register(combine: Combine) -> Combine:
+        _RULES[name] = FusionRule(name, summary, combine, contributions)
+        return combine
+
+    return register
+
+
+def get_rule(name: str) -> FusionRule:
+    """Look a fusion rule up; ValueError names the rules there are."""
+    if name not in _RULES:
+        raise ValueError(f"Unknown fusion rule {name!r}; the rules are {', '.join(_RULES)}.")
+    return _RULES[name]
+
+
+def rule_names() -> tuple[str, ...]:
+    """List the names of the fusion rules, the default first."""
+    return tuple(_RULES)
+
+
+@fusion_rule("sum", "sum of the raw maps: Combi-CAM (Faget et al., arXiv 2603.24117)")
+def _sum(stack: Stack) -> Map:
+    return stack.weighted_sum()
+
+
+@fusion_rule(
+    "mean",
+    "mean of the maps, each stretched to [0, 1] first (as in pytorch-grad-cam)",
+    lambda stack: stack.stretched(minmax).weighted_means(),
+)
+def _mean(stack: Stack) -> Map:
+    return stack.stretched(minmax).weighted_sum()
+
+
+def _maximum(stack: Stack) -> Map:
+    heat = np.zeros(stack.size, np.float32)
+    for weight, x in stack.upsampled():
+        np.maximum(heat, weight * x, out=heat)
+    return heat
+
+
+def _won(stack: Stack) -> npt.NDArray[np.float64]:
+    """Heat in the pixels where a layer is the largest; layers that tie have equal parts of it."""
+    heat = _maximum(stack)
+    won = [weight * x == heat for weight, x in stack.upsampled()]
+    ties = np.zeros(stack.size, np.float32)
+    for mine in won:
+        ties += mine
+    part = heat / np.maximum(ties, 1)
+    return np.array([np.vdot(part, mine) for mine in won], np.float64)
+
+
+@fusion_rule(
+    "max",
+    "largest of the maps, each stretched to [0, 1] first (as in TorchCAM)",
+    lambda stack: _won(stack.stretched(minmax)),
+)
+def _max(stack: Stack) -> Map:
+    return _maximum(stack.stretched(minmax))
+
+
+def _saturated(x: Map) -> Map:
+    return np.tanh(2 * by_maximum(x))
+
+
+@fusion_rule(
+    "layercam",
+    "largest of the maps after tanh(2 x / max), which lifts shallow layers (Jiang et al. 2021)",
+    lambda stack: _won(stack.stretched(_saturated)),
+)
+def _layercam(stack: Stack) -> Map:
+    return _maximum(stack.stretched(_saturated))
+
+
+@fusion_rule(
+    "product",
+    "geometric mean: hot only where all layers are (RefineCAM, arXiv 2605.14641)",
+    # d log(heat) / d log(map) is the exponent, everywhere.
+    lambda stack: stack.weights * bool(_product(stack).any()),
+)
+def _product(stack: Stack) -> Map:
+    total = np.zeros(stack.size, np.float32)
+    with np.errstate(divide="ignore"):
+        for weight, x in stack.stretched(minmax).upsampled():
+            total += weight * np.log(x)
+    return np.exp(total)
+
+
+def _winsorized(stack: Stack) -> Stack:
+    """Multiply the weights by v_l = 0.1 + 0.9 N(importances, clipped at a quantile)."""
+    importances = stack.importances
+    if importances.any():
+        cap = np.quantile(importances[importances > 0], _WINSOR_QUANTILE)
+        importances = np.minimum(importances, cap)
+    factors = 0.1 + 0.9 * minmax(importances)
+    return replace(stack, weights=(stack.weights * factors).astype(np.float32))
+
+
+@fusion_rule(
+    "winsor",
+    "sum weighted by each layer's clipped mean gradient (Winsor-CAM, arXiv 2507.10846)",
+    lambda stack: _winsorized(stack).weighted_means(),
+)
+def _winsor(stack: Stack) -> Map:
+    return _winsorized(stack).weighted_sum()

@@ -1,0 +1,205 @@
+"""Score-CAM: how much each channel, used as a mask of the photo, says for the target.
+
+No gradients, but one forward pass per channel: slow work, in batches, with progress and cancel.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from combicam_widgets.cam.explain import checked_targets, layer_names
+from combicam_widgets.cam.maps import LayerMaps
+from combicam_widgets.cam.passes import (
+    at_rest,
+    captured,
+    checked_batch,
+    checked_scores,
+    on_device_of,
+    without_gradients,
+)
+from combicam_widgets.cam.scores import class_score
+
+_SCORE = "logit"
+
+_FLAT = 1e-5
+"""Contrast, relative to the largest value, below which a channel holds nothing but rounding."""
+
+_BREATH = 0.0001
+"""Seconds between batches in which the network is free.
+
+A lock that is released and taken again at once tends to go back to the same thread: in a bare loop
+of passes another thread waited for up to 25 of them, with this pause for one.
+"""
+
+
+class Cancelled(Exception):  # noqa: N818  (no error: somebody asked for it)
+    """Slow work was stopped because its ``cancelled`` said so."""
+
+
+def score_cam(
+    network: nn.Module,
+    batch: Tensor,
+    target: int | None = None,
+    layers: str | Sequence[str] | None = None,
+    *,
+    at_once: int = 16,
+    progress: Callable[[int, int], object] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    size: tuple[int, int] | None = None,
+) -> LayerMaps:
+    """Compute the Score-CAM map of each layer (Wang et al., CVPR Workshops 2020).
+
+    The map of a layer with activations A (K, h, w) is relu(sum_k w_k A_k). The weights are
+    w = softmax_k(z_k) with z_k the *logit* of the target for the photo multiplied by the mask
+    N(Up(A_k)): bilinear to the photo's size with aligned corners, stretched to [0, 1].
+
+    It needs no gradients, but one forward pass per channel of each layer, so choose few layers:
+    the last one of a ResNet-50 alone has 2,048 channels. Between batches the network is as it was
+    and free for passes of other threads.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Any classifier: maps a batch (N, 3, h, w) to class scores (logits, (N, C)). It is left as
+        it was: no hook, mode or flag changes, on success, failure or cancel.
+    batch : Tensor, shape (1, 3, h, w) or (3, h, w)
+        One photo, transformed as the network wants it.
+    target : int, optional
+        Index of the class to explain; default: the most probable one.
+    layers : sequence of str, or str, optional
+        Names of modules with 4-D outputs, or a granularity, as for `explain`.
+    at_once : int
+        Masked photos per forward pass, >= 1. The maps do not depend on it, memory and the wait of
+        other threads do. On a CPU fewer can be faster: try 4.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each batch, with the numbers of masked photos
+        over all layers, in the calling thread.
+    cancelled : callable, optional
+        Asked before each batch; when it returns true, `Cancelled` is raised.
+    size : (H, W), optional
+        Size of the heatmaps; default: that of the batch.
+
+    Returns
+    -------
+    LayerMaps
+        With the one method ``scorecam`` and the score ``logit``. There are no gradients, so
+        ``importances`` is zero and the rule ``winsor`` treats all layers alike.
+
+    Raises
+    ------
+    Cancelled
+        ``cancelled`` returned true.
+    TypeError, ValueError
+        The argument that is wrong, what was given and what to do; as for `explain`.
+
+    Notes
+    -----
+    The logit is the score of the paper's Algorithm 1 and of the CAM libraries; the score of its
+    baseline image is the same for all channels and cancels in the softmax. (Section 3.2 of the
+    paper and its authors' code take probabilities, the code as weights without a softmax over
+    the channels. Inside that softmax probabilities would be too much alike: no two weights could
+    differ by more than a factor of e.)
+
+    Masking is done on the transformed photo: where the mask is 0, so is the network's input, which
+    is the mean colour if the transform subtracts it. A channel that is constant (to rounding: a
+    contrast below 1e-5 of its largest value) says nothing about *where*; its mask is all zeros
+    and it keeps the weight which the definition gives it for that empty photo. A layer in which
+    all channels are constant therefore shows their plain average.
+    """
+    at_once = _checked_count(at_once)
+    batch = on_device_of(network, checked_batch(batch))
+    if len(batch) != 1:
+        raise ValueError(f"Score-CAM explains one photo at a time, not a batch of {len(batch)}.")
+    _stop_if(cancelled)
+    names = layer_names(network, batch, layers)
+    with without_gradients(), captured(network, names) as outputs:
+        logits = checked_scores(network(batch.detach().clone()), 1)
+        if idle := [name for name in names if name not in outputs]:
+            raise ValueError(
+                f"Layer {idle[0]!r} does not run in a pass of the network; leave it out."
+            )
+        index = int(checked_targets(target, logits)[0])
+        probabilities = logits.float().softmax(1)[0].cpu().numpy()
+        layer_activations = {name: output.detach()[0].float() for name, output in outputs.items()}
+    outputs.clear()
+    for name, activations in layer_activations.items():
+        if not activations.isfinite().all():
+            raise ValueError(
+                f"Layer {name!r} gives NaN or infinite values for this photo; leave it out."
+            )
+    names = tuple(layer_activations)
+    done, total = 0, sum(len(activations) for activations in layer_activations.values())
+    maps = []
+    for name in names:
+        activations = layer_activations.pop(name)  # free once its map is there
+        scores = []
+        for first in range(0, len(activations), at_once):
+            _stop_if(cancelled)
+            channels = activations[first : first + at_once]
+            scores.append(_scores(network, batch, channels, index))
+            done += len(channels)
+            if progress is not None:
+                progress(done, total)
+            time.sleep(_BREATH)
+        weights = torch.cat(scores).softmax(0)
+        maps.append(torch.einsum("k,khw->hw", weights, activations).relu().cpu().numpy())
+    return LayerMaps(
+        names=names,
+        methods={"scorecam": tuple(maps)},
+        method="scorecam",
+        size=size or (batch.shape[2], batch.shape[3]),
+        target=index,
+        score=_SCORE,
+        probabilities=probabilities,
+        importances=np.zeros(len(names), np.float32),
+    )
+
+
+def _scores(network: nn.Module, photo: Tensor, channels: Tensor, target: int) -> Tensor:
+    """Score of the photo (1, 3, H, W) seen through each of the channels (n, h, w): (n,)."""
+    with without_gradients():
+        size = (photo.shape[2], photo.shape[3])
+        photos = photo * _masks(channels, size).to(photo.dtype)
+        with at_rest(network):
+            output = network(photos)
+        try:
+            logits = checked_scores(output, len(channels))
+        except ValueError as error:
+            raise ValueError(f"With the photo masked by a channel: {error}") from error
+        targets = torch.full((len(channels),), target, device=logits.device)
+        return class_score(_SCORE, logits, targets).to(channels.device)
+
+
+def _masks(channels: Tensor, size: tuple[int, int]) -> Tensor:
+    """N(Up(channels)): (n, h, w) -> (n, 1, H, W) in [0, 1], all zeros where constant."""
+    largest = channels.abs().amax((1, 2), keepdim=True)
+    # In units of the largest value, neither huge nor tiny channels leave the range of float32.
+    unit = channels / torch.where(largest > 0, largest, 1)
+    up = F.interpolate(unit[:, None], size, mode="bilinear", align_corners=True)
+    low, high = up.amin((2, 3), keepdim=True), up.amax((2, 3), keepdim=True)
+    flat = high - low <= _FLAT
+    return torch.where(flat, 0, (up - low) / torch.where(flat, 1, high - low))
+
+
+def _stop_if(cancelled: Callable[[], bool] | None) -> None:
+    if cancelled is not None and cancelled():
+        raise Cancelled("Score-CAM was cancelled.")
+
+
+def _checked_count(at_once: int) -> int:
+    try:
+        count = operator.index(at_once)
+    except TypeError:
+        count = None
+    if count is None or isinstance(at_once, bool):
+        raise TypeError(f"at_once must be a whole number of photos, not {at_once!r}.")
+    if count < 1:
+        raise ValueError(f"at_once must be at least 1, not {count}.")
+    return count

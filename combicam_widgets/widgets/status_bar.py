@@ -1,0 +1,44 @@
+"""The line in words, errors, and the progress of slow work with a way to stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import ipywidgets as w
+
+
+class StatusBar(w.VBox):
+    """What is seen, what went wrong, what is going on; read out by screen readers.
+
+    Parameters
+    ----------
+    on_cancel : callable
+        Called without arguments when the person wants the work to stop.
+    """
+
+    def __init__(self, on_cancel: Callable[[], None]) -> None:
+        self._words = w.HTML()
+        self._bar = w.FloatProgress(
+            min=0, max=1, description="Working…", style={"description_width": "auto"}
+        )
+        cancel = w.Button(description="Cancel", layout=w.Layout(width="auto"))
+        cancel.on_click(lambda _button: on_cancel())
+        self._work = w.HBox([self._bar, cancel])
+        super().__init__([self._words, self._work])
+        self.show("", "", busy=False)
+
+    def show(self, sentence: str, error: str, *, busy: bool) -> None:
+        """Show a sentence, an error (empty: none), and whether work is going on."""
+        line = f'<div class="ccw-status" role="status">{escape(sentence)}</div>'
+        if error:
+            line += f'<div class="ccw-status ccw-error" role="alert">{escape(error)}</div>'
+        self._words.value = line
+        if not busy:
+            self._bar.value = 0
+        self._work.layout.display = "" if busy else "none"
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self._bar.value = done / total
+        self._bar.description = f"{done} of {total}"
