@@ -106,7 +106,9 @@ def peers_maps(
         "layercam": PytorchLayerCAM,
     }.items():
         with extractor_class(network, [module]) as extractor:
-            raw = extractor.get_cam_image(batch, module, [ClassifierOutputTarget(target)], a, g)
+            raw = extractor.get_cam_image(
+                batch, module, [ClassifierOutputTarget(target)], a, g, eigen_smooth=False
+            )
         maps["pytorch-grad-cam", method] = torch.from_numpy(raw)[0].relu()
     attribution = LayerGradCam(network, module).attribute(batch, target, relu_attributions=True)
     maps["Captum", "gradcam"] = attribution[0, 0]

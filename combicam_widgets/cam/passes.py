@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -152,8 +153,7 @@ def _lighter(network: nn.Module) -> Iterator[None]:
 
 def _affine(norm: nn.BatchNorm2d) -> Callable[[Tensor], Tensor]:
     """Write a batch norm in evaluation mode as x * scale + shift."""
-    mean: Tensor = norm.running_mean  # type: ignore[assignment]  (checked by the caller)
-    variance: Tensor = norm.running_var  # type: ignore[assignment]
+    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
     with torch.no_grad():
         scale = torch.rsqrt(variance + norm.eps)
         scale = scale if norm.weight is None else scale * norm.weight
