@@ -248,7 +248,12 @@ class Explorer(ExplorerState):
         widget.observe(take, trait)
 
     def _unless_quiet(self, handle: Callable[[Any], None]) -> Callable[[Any], None]:
-        return lambda change: None if self._quiet else handle(change["new"])
+        def unless_quiet(change: Any) -> None:  # noqa: ANN401
+            with self._lock:
+                if not self._quiet:
+                    handle(change["new"])
+
+        return unless_quiet
 
     def _preset_from_page(self, name: str) -> None:
         try:

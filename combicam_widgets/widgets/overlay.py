@@ -16,6 +16,8 @@ _HOVER_GRID = 28
 """Hover values are looked up on a grid of this many points a side: a larger one costs bytes."""
 
 _PHOTO_SIDE = 800
+_LEGIBLE = "#808080"
+"""Grey that is legible on the light and the dark theme."""
 
 _NOTHING = heat_image(np.zeros((1, 1)))
 
@@ -65,6 +67,7 @@ class Overlay:
                 "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
                 "xaxis": {"visible": False, "fixedrange": True, "constrain": "domain"},
                 "yaxis": {"visible": False, "fixedrange": True, "scaleanchor": "x"},
+                "font": {"color": _LEGIBLE},
                 "paper_bgcolor": "rgba(0,0,0,0)",
                 "plot_bgcolor": "rgba(0,0,0,0)",
                 "images": [{"name": "photo"}, {"name": "heat"}],
