@@ -171,6 +171,7 @@ class Explorer(ExplorerState):
         self._diagram.show_maps(self.maps, kinds, self.colormap, self.weights)
 
     def _fuse(self) -> None:
+        self._settle()
         settings = self.weights, self.rule, self.normalize
         heatmap = self.maps.fuse(*settings, size=self._analysis.heatmap_size)
         self.set_trait("heatmap", heatmap)
@@ -196,7 +197,7 @@ class Explorer(ExplorerState):
             self._world.show_evidence(prediction, evidence)
             words = sentence(prediction, target, evidence, self.keep, self.image.position, seen)
             self.set_trait("status", words)
-            self._settle()
+            self._settle(self.error)  # what went wrong meanwhile stays on screen
 
     def _settle(self, error: str = "") -> None:
         """Show the line in words, and with it an error or that work is going on."""

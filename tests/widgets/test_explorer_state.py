@@ -298,3 +298,12 @@ def test_what_the_page_does_in_another_thread_does_not_mix(explorer, model, monk
     thread.join()
     expected = model.evidence(explorer.image, explorer.heatmap, explorer.keep)
     np.testing.assert_allclose(explorer.evidence.probabilities, expected.probabilities, atol=1e-6)
+
+
+def test_late_evidence_does_not_wipe_an_error_away(explorer):
+    explorer._fail(ValueError("this went wrong"))
+    explorer._show_evidence(explorer.evidence)
+    assert explorer.error == "this went wrong"
+    assert "this went wrong" in explorer._status_bar._words.value
+    explorer.use("last layer")
+    assert explorer.error == ""
