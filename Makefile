@@ -15,7 +15,7 @@ BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
 
 lab: $(VENV)/lab.stamp
 	@echo "JupyterLab opens in your browser; without one, open the address it prints below."
-	$(BIN)/jupyter lab $(AS_ROOT) notebooks/01-explore.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks/01-explore.ipynb
 
 test: browser check
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
