@@ -16,13 +16,23 @@ from pathlib import Path
 from uuid import uuid4
 
 import nbformat
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
 TOKEN = "combicam-browser-tests"
 WAIT = 60_000
 """Milliseconds to wait for a condition: far more than needed, so that slow machines pass."""
+
+expect.set_options(timeout=WAIT / 2)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _FLAGS = [
