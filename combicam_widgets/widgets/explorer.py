@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
@@ -76,6 +77,7 @@ class Explorer(ExplorerState):
         self._quiet = True  # while set, a changed trait sets nothing else in motion
         self._on_page = False  # while set, a change comes from the page, which shall not wait
         self._asking, self._checking = Background(), Background()
+        self._asked_method: str | None = None  # the slow method that is being worked on
         self._controls = Controls(self._preset_from_page)
         self._status_bar = StatusBar(self._cancel)
         self._diagram, self._overlay, self._world = Diagram(), Overlay(), World()
@@ -276,6 +278,8 @@ class Explorer(ExplorerState):
 
     def _method_from_page(self, name: str) -> None:
         if name in self.maps.methods:
+            if self._asked_method is not None:
+                self._asking.cancel()  # the slow method that was chosen before
             with self._from_page():
                 self.method = name
         else:
@@ -290,7 +294,8 @@ class Explorer(ExplorerState):
     ) -> None:
         model = self.model if model is None else model
         image = self.image if image is None else image
-        method = self.method if method is None else method
+        self._asked_method = asked = method
+        method = self.method if asked is None else asked
 
         def ask(report: Report) -> Analysis:
             photo = load_image(image[0], name=image[1]) if isinstance(image, tuple) else image
@@ -298,6 +303,9 @@ class Explorer(ExplorerState):
 
         def done(analysis: Analysis) -> None:
             with self._from_page():
+                if asked is None and self.method in analysis.maps.methods:
+                    # Another method may have been chosen while the photo was looked at.
+                    analysis = replace(analysis, maps=analysis.maps.with_method(self.method))
                 self._show(analysis)
 
         self._asking.run(ask, done, self._fail, self._status_bar.show_progress)

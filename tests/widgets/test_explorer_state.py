@@ -307,3 +307,19 @@ def test_late_evidence_does_not_wipe_an_error_away(explorer):
     assert "this went wrong" in explorer._status_bar._words.value
     explorer.use("last layer")
     assert explorer.error == ""
+
+
+def test_the_latest_choice_of_a_method_wins(explorer, monkeypatch):
+    asked, cancelled = [], []
+    monkeypatch.setattr(explorer._asking, "run", lambda job, done, *_: asked.append((job, done)))
+    monkeypatch.setattr(explorer._asking, "cancel", lambda: cancelled.append(True))
+    explorer._ask_from_page(image="panda")
+    explorer._method_from_page("layercam")
+    assert not cancelled
+    job, done = asked.pop()
+    done(job(lambda *_: None))
+    assert (explorer.image.name, explorer.method) == ("Panda", "layercam")
+    explorer._method_from_page("scorecam")
+    explorer._method_from_page("gradcam")
+    assert cancelled
+    assert explorer.method == "gradcam"
