@@ -25,11 +25,9 @@ from combicam_widgets.cam.passes import (
     without_gradients,
 )
 from combicam_widgets.cam.scores import class_score
+from combicam_widgets.cam.upsampling import FLAT
 
 _SCORE = "logit"
-
-_FLAT = 1e-5
-"""Contrast, relative to the largest value, below which a channel holds nothing but rounding."""
 
 _BREATH = 0.0001
 """Seconds between batches in which the network is free.
@@ -127,6 +125,11 @@ def score_cam(
             )
         index = int(checked_targets(target, logits)[0])
         probabilities = logits.float().softmax(1)[0].cpu().numpy()
+        for name, output in outputs.items():
+            if len(output) != len(logits):
+                raise ValueError(
+                    f"Layer {name!r} gives {len(output)} maps for one photo; choose another layer."
+                )
         layer_activations = {name: output.detach()[0].float() for name, output in outputs.items()}
     outputs.clear()
     for name, activations in layer_activations.items():
@@ -184,7 +187,7 @@ def _masks(channels: Tensor, size: tuple[int, int]) -> Tensor:
     unit = channels / torch.where(largest > 0, largest, 1)
     up = F.interpolate(unit[:, None], size, mode="bilinear", align_corners=True)
     low, high = up.amin((2, 3), keepdim=True), up.amax((2, 3), keepdim=True)
-    flat = high - low <= _FLAT
+    flat = high - low <= FLAT
     return torch.where(flat, 0, (up - low) / torch.where(flat, 1, high - low))
 
 

@@ -14,14 +14,14 @@ import numpy.typing as npt
 Map: TypeAlias = npt.NDArray[np.float32]
 Size: TypeAlias = tuple[int, int]
 
-_FLAT = 1e-5
+FLAT = 1e-5
 """Contrast, relative to the largest value, below which a map holds nothing but rounding."""
 
 
 def minmax(x: npt.NDArray[np.floating]) -> Map:
     """Stretch to [0, 1]; all zeros where max = min to rounding (``N`` in the formulas)."""
     low, high = x.min(), x.max()
-    if not high - low > _FLAT * max(high, -low):
+    if not high - low > FLAT * max(high, -low):
         return np.zeros(x.shape, np.float32)
     return np.asarray((x - low) / (high - low), np.float32)
 

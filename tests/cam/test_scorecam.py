@@ -550,3 +550,20 @@ def test_activations_of_finished_layers_are_not_kept(monkeypatch):
     monkeypatch.setattr(scorecam, "_scores", look)
     score_cam(Mixed(), photo(), layers=LAYERS, progress=progress)
     assert alive == [[True], [False, True], [False, False, True]]
+
+
+class Pieces(torch.nn.Module):
+    """Cuts a photo into two halves before its layer, as patch-based networks do."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 2, 1)
+
+    def forward(self, batch):
+        features = self.conv(torch.cat(batch.chunk(2, 3)))
+        return features.unflatten(0, (2, -1)).mean((0, 3, 4))
+
+
+def test_a_layer_that_sees_pieces_of_the_photo_is_refused():
+    with pytest.raises(ValueError, match="'conv' gives 2 maps for one photo"):
+        cam.score_cam(Pieces(), torch.rand(1, 3, 4, 6), layers=["conv"])
