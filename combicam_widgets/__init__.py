@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from combicam_widgets.geo import CellGrid, GeoPrediction
+    from combicam_widgets.imagery import tile
     from combicam_widgets.images import Photo, load_image
     from combicam_widgets.models import GeoModel, list_models, load_model
     from combicam_widgets.samples import list_samples, sample
@@ -27,8 +28,9 @@ _HOMES = {
     "load_image": "images",
     "load_model": "models",
     "sample": "samples",
+    "tile": "imagery",
 }
-_ROOMS = ("cam", "geo", "images", "models", "samples", "widgets")
+_ROOMS = ("cam", "geo", "imagery", "images", "models", "samples", "widgets")
 
 __all__ = [
     "CellGrid",
@@ -41,6 +43,7 @@ __all__ = [
     "load_image",
     "load_model",
     "sample",
+    "tile",
 ]
 
 

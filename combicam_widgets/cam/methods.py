@@ -45,18 +45,16 @@ def method_maps(activations: Tensor, gradients: Tensor) -> Tensor:
         - ``layercam``: relu(sum_k relu(G_k) A_k). Jiang et al., TIP 2021.
     """
     a, g = activations.float().flatten(2), gradients.float().flatten(2)
-    product = a * g
     positive = g.relu()
     mass = a.sum(2)
-    channel_weights = torch.stack(
-        [
-            g.mean(2),
-            (positive / _away_from_zero(2 + mass[..., None] * g)).sum(2),
-            product.sum(2) / _away_from_zero(mass),
-        ]
-    )
+    alpha = positive / torch.addcmul(mass.new_full((), 2.0), mass[..., None], positive)
+    plus = alpha.sum(2)
+    if not plus.isfinite().all():
+        plus = (positive / _away_from_zero(2 + mass[..., None] * positive)).sum(2)
+    product = torch.mul(a, g, out=alpha)
+    channel_weights = torch.stack([g.mean(2), plus, product.sum(2) / _away_from_zero(mass)])
     weighted = torch.einsum("mnk,nkp->mnp", channel_weights, a)
-    maps = torch.cat([weighted, product.sum(1)[None], (positive * a).sum(1)[None]])
+    maps = torch.cat([weighted, product.sum(1)[None], positive.mul_(a).sum(1)[None]])
     return maps.relu_().reshape(*maps.shape[:2], *activations.shape[2:])
 
 

@@ -8,13 +8,14 @@ wait for each other, so that threads never see each other's hooks.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+
+from combicam_widgets.cam.lighter import lighter
 
 _locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _locks_guard = threading.Lock()
@@ -30,19 +31,21 @@ def at_rest(network: nn.Module) -> Iterator[None]:
     with _locks_guard:
         lock = _locks.setdefault(network, threading.RLock())
     with lock:
-        modes = [(module, module.training) for module in network.modules()]
-        flags = [(p, p.requires_grad) for p in network.parameters()]
+        modules = list(network.modules())
+        training = [module for module in modules if module.training]
+        wanting = [p for m in modules for p in m._parameters.values() if p is not None]  # noqa: SLF001
+        wanting = [parameter for parameter in wanting if parameter.requires_grad]
         try:
-            for module, _ in modes:
+            for module in training:
                 module.training = False
-            for parameter, _ in flags:
+            for parameter in wanting:
                 parameter.requires_grad_(False)  # noqa: FBT003  (torch takes it by position only)
             yield
         finally:
-            for module, mode in modes:
-                module.training = mode
-            for parameter, flag in flags:
-                parameter.requires_grad_(flag)
+            for module in training:
+                module.training = True
+            for parameter in wanting:
+                parameter.requires_grad_(True)  # noqa: FBT003
 
 
 def class_scores(network: nn.Module, batch: Tensor) -> Tensor:
@@ -110,7 +113,7 @@ def captured(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
         return output.clone()
 
     handles = []
-    with at_rest(network), _lighter(network):
+    with at_rest(network), lighter(network):
         try:
             for name in dict.fromkeys(layers):
                 handles.append(  # noqa: PERF401  (each must be removable if the next one fails)
@@ -122,45 +125,6 @@ def captured(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
         finally:
             for handle in handles:
                 handle.remove()
-
-
-@contextmanager
-def _lighter(network: nn.Module) -> Iterator[None]:
-    """Make a pass that records a graph cheaper, with the same result to rounding.
-
-    Activations work on a new tensor, since in place they would have to copy their input for the
-    graph anyway. Batch norms in evaluation are the scaling and shift that they amount to, whose
-    gradient is one product. Together this saves about a tenth of the time.
-    """
-    in_place = [m for m in network.modules() if getattr(m, "inplace", False) is True]
-    norms = [
-        m
-        for m in network.modules()
-        if type(m) is nn.BatchNorm2d and m.running_mean is not None and "forward" not in vars(m)
-    ]
-    try:
-        for module in in_place:
-            vars(module)["inplace"] = False
-        for norm in norms:
-            vars(norm)["forward"] = _affine(norm)
-        yield
-    finally:
-        for module in in_place:
-            vars(module)["inplace"] = True
-        for norm in norms:
-            vars(norm).pop("forward", None)
-
-
-def _affine(norm: nn.BatchNorm2d) -> Callable[[Tensor], Tensor]:
-    """Write a batch norm in evaluation mode as x * scale + shift."""
-    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
-    with torch.no_grad():
-        scale = torch.rsqrt(variance + norm.eps)
-        scale = scale if norm.weight is None else scale * norm.weight
-        shift = -mean * scale
-        shift = shift if norm.bias is None else shift + norm.bias
-    scale, shift = scale[:, None, None], shift[:, None, None]
-    return lambda x: torch.addcmul(shift, x, scale)
 
 
 def checked_batch(batch: object) -> Tensor:

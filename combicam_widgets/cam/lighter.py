@@ -1,0 +1,212 @@
+"""Passes that record a graph, made cheaper without changing what they compute.
+
+What costs time is fresh memory and small operations. So while a pass runs
+
+- a batch norm in evaluation is the scaling and shift that it amounts to, and where a
+  `nn.Sequential` runs it right after a small convolution, part of that convolution;
+- convolutions do not keep their large inputs, which only the gradients of weights would need;
+- activations work on a new tensor where in place they would have to copy their input for the
+  graph anyway, that is all but ReLU.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_SMALL = 2**15
+"""Weights of a convolution that are worth multiplying by a batch norm's scale in every pass."""
+
+_LARGE = 2**18
+"""Numbers in a convolution's input that are worth not keeping: 1 MB."""
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+ScaleShift: TypeAlias = Mapping[nn.Module, tuple[Tensor, Tensor]]
+
+
+@contextmanager
+def lighter(network: nn.Module) -> Iterator[None]:
+    """Make the passes of a network at rest cheaper, with the same result to rounding.
+
+    The network's methods are replaced on its modules, and put back whatever happens. Modules
+    whose class or instance has a method of its own are left alone.
+    """
+    modules = list(network.modules())
+    in_place = [
+        m for m in modules if type(m) is not nn.ReLU and getattr(m, "inplace", False) is True
+    ]
+    norms = _scales_and_shifts([m for m in modules if type(m) is nn.BatchNorm2d])
+    replaced = [
+        (module, *better)
+        for module in modules
+        if (better := _better(module, norms)) and better[0] not in vars(module)
+    ]
+    try:
+        for module in in_place:
+            vars(module)["inplace"] = False
+        for module, method, replacement in replaced:
+            vars(module)[method] = replacement
+        yield
+    finally:
+        for module in in_place:
+            vars(module)["inplace"] = True
+        for module, method, _ in replaced:
+            vars(module).pop(method, None)
+
+
+def _better(module: nn.Module, norms: ScaleShift) -> tuple[str, Callable[..., Tensor]] | None:
+    """Name the method of a module that can be made cheaper, and what to put in its place."""
+    if isinstance(module, nn.Conv2d):
+        return ("_conv_forward", _frozen(module)) if _is_plain(module) else None
+    if module in norms:
+        return "forward", _affine(*norms[module])
+    if type(module).forward is nn.Sequential.forward:
+        return "forward", _folded(cast(nn.Sequential, module), norms)
+    return None
+
+
+@torch.no_grad()
+def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
+    """Return what each batch norm in evaluation amounts to, x * scale + shift: (K,) both.
+
+    Computed for all alike together, since there are many and each is small.
+    """
+    alike: dict[Any, list[nn.BatchNorm2d]] = defaultdict(list)
+    for norm in norms:
+        if norm.running_mean is not None and norm.running_var is not None and norm.affine:
+            mean = norm.running_mean
+            alike[norm.eps, mean.dtype, norm.weight.dtype, mean.device].append(norm)
+    found: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+    for (epsilon, *_), group in alike.items():
+        mean = torch.cat([cast(Tensor, norm.running_mean) for norm in group])
+        variance = torch.cat([cast(Tensor, norm.running_var) for norm in group])
+        scale = torch.cat([norm.weight for norm in group]) * torch.rsqrt(variance + epsilon)
+        shift = torch.cat([norm.bias for norm in group]) - mean * scale
+        sizes = [norm.num_features for norm in group]
+        pairs = zip(torch.split(scale, sizes), torch.split(shift, sizes), strict=True)
+        found.update(zip(group, pairs, strict=True))
+    return found
+
+
+def _affine(scale: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
+    scale, shift = scale[:, None, None], shift[:, None, None]
+    return lambda x: torch.addcmul(shift, x, scale)
+
+
+def _folded(sequential: nn.Sequential, norms: ScaleShift) -> Callable[[Tensor], Tensor]:
+    """Run the modules one after the other, small convolutions together with their batch norms.
+
+    Only here is it certain that nobody else sees the convolution's own output.
+    """
+    modules = list(sequential)
+    steps: list[Callable[[Tensor], Tensor]] = []
+    while modules:
+        first, *modules = modules
+        if modules and modules[0] in norms and _can_fold(first, modules[0]):
+            norm = modules.pop(0)
+            steps.append(_convolution_and_norm(cast(nn.Conv2d, first), norm, *norms[norm]))
+        else:
+            steps.append(first)
+
+    def forward(x: Tensor) -> Tensor:
+        for step in steps:
+            x = step(x)
+        return x
+
+    return forward
+
+
+def _can_fold(convolution: nn.Module, norm: nn.Module) -> bool:
+    return (
+        isinstance(convolution, nn.Conv2d)
+        and type(convolution).forward is nn.Conv2d.forward
+        and convolution.weight.numel() <= _SMALL
+        and convolution.out_channels == cast(nn.BatchNorm2d, norm).num_features
+        and not any("forward" in vars(module) for module in (convolution, norm))
+    )
+
+
+def _convolution_and_norm(
+    convolution: nn.Conv2d, norm: nn.Module, scale: Tensor, shift: Tensor
+) -> Callable[[Tensor], Tensor]:
+    with torch.no_grad():
+        weight = convolution.weight * scale[:, None, None, None]
+        bias = shift if convolution.bias is None else shift + scale * convolution.bias
+
+    def both(x: Tensor) -> Tensor:
+        # Somebody's hook, perhaps that of a layer to explain, wants to see what lies between.
+        if any(getattr(module, hooks) for module in (convolution, norm) for hooks in _HOOKS):
+            return cast(Tensor, norm(convolution(x)))
+        y: Tensor = convolution._conv_forward(x, weight, bias)  # noqa: SLF001
+        return y
+
+    return both
+
+
+def _is_plain(convolution: nn.Conv2d) -> bool:
+    return (
+        type(convolution)._conv_forward is nn.Conv2d._conv_forward  # noqa: SLF001
+        and convolution.padding_mode == "zeros"
+        and not isinstance(convolution.padding, str)
+    )
+
+
+def _frozen(convolution: nn.Conv2d) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    """Write a convolution as one that only its input's gradient will be asked of."""
+    padding = cast(tuple[int, ...], convolution.padding)
+    settings = convolution.stride, padding, convolution.dilation, convolution.groups
+
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if x.requires_grad and x.numel() >= _LARGE:
+            return cast(Tensor, _FrozenConvolution.apply(x, weight, bias, *settings))
+        return F.conv2d(x, weight, bias, *settings)
+
+    return forward
+
+
+class _FrozenConvolution(torch.autograd.Function):
+    """A convolution that does not keep its input, as PyTorch's own does for its weights' sake."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+    ) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.shape, ctx.strides = x.shape, x.stride()
+        ctx.settings = stride, padding, dilation, groups
+        return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        (weight,) = ctx.saved_tensors
+        stride, padding, dilation, groups = ctx.settings
+        # Only the input's shape and strides are read: memory that is never touched costs nothing.
+        x = torch.empty_strided(ctx.shape, ctx.strides, dtype=weight.dtype, device=weight.device)
+        gradient = torch.ops.aten.convolution_backward(
+            gradients[0],
+            x,
+            weight,
+            None,
+            stride,
+            padding,
+            dilation,
+            False,  # noqa: FBT003  (not transposed)
+            (0, 0),
+            groups,
+            (True, False, False),
+        )[0]
+        return gradient, None, None, None, None, None, None
