@@ -29,7 +29,8 @@ def at_rest(network: nn.Module) -> Iterator[None]:
     each module gets its own mode back.
     """
     with _locks_guard:
-        lock = _locks.setdefault(network, threading.RLock())
+        # The innermost network of a wrapper that says what its modules are (`AsLogits`).
+        lock = _locks.setdefault(next(network.modules()), threading.RLock())
     with lock:
         modules = list(network.modules())
         training = [module for module in modules if module.training]

@@ -2,64 +2,22 @@
 
 from __future__ import annotations
 
-import math
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from combicam_widgets import cam
 from combicam_widgets.geo import CellGrid, GeoPrediction
 from combicam_widgets.images import Photo
-
-Transform: TypeAlias = Callable[[Image.Image], Tensor]
+from combicam_widgets.models.outputs import OUTPUTS, AsLogits, check_outputs
+from combicam_widgets.models.transforms import Transform, WholePhoto, checked_view, keeps_place
 
 _SCORE_CAM_AT_ONCE = 4
 """Masked photos in a batch: on a CPU more are no faster, and make other passes wait longer."""
-
-_STRIDE = 32
-"""Sides are multiples of the stride of the usual networks, so that their grids fit the photo."""
-
-
-class WholePhoto:
-    """The usual transform: the whole photo in its proportions, with as many pixels as a square.
-
-    Nothing is cropped, so the heatmap covers the photo. Networks trained on squares are most sure
-    of themselves when the number of pixels stays the same and the sides are multiples of 32. A
-    strip too long for that, 1 : 49 and beyond for a side of 224, is squeezed.
-
-    Parameters
-    ----------
-    side : int
-        The photo is scaled to about ``side * side`` pixels; sides become multiples of 32.
-    mean, std : three floats
-        Normalisation of the channels in [0, 1]; default: ImageNet's.
-    """
-
-    def __init__(
-        self,
-        side: int = 224,
-        mean: Sequence[float] = (0.485, 0.456, 0.406),
-        std: Sequence[float] = (0.229, 0.224, 0.225),
-    ) -> None:
-        self.side = side
-        self.mean, self.std = np.array(mean, np.float32), np.array(std, np.float32)
-
-    def __call__(self, image: Image.Image) -> Tensor:
-        """Turn an RGB image into a float32 tensor (3, h, w)."""
-        scale = self.side / math.sqrt(image.width * image.height) / _STRIDE
-        longest = max(1, round((self.side / _STRIDE) ** 2))
-        size = [
-            min(max(1, round(side * scale)), longest) * _STRIDE
-            for side in (image.width, image.height)
-        ]
-        pixels = np.asarray(image.resize((size[0], size[1]), Image.Resampling.BICUBIC), np.float32)
-        return torch.from_numpy((pixels / 255 - self.mean) / self.std).permute(2, 0, 1)
 
 
 class GeoModel:
@@ -68,12 +26,14 @@ class GeoModel:
     Parameters
     ----------
     network : nn.Module
-        Maps a batch (N, 3, h, w) to class scores (N, C), logits. It is never changed.
+        Maps a batch (N, 3, h, w) to one number per cell, (N, C); see ``outputs``. It is never
+        changed.
     cells : CellGrid
         The C cells, in class order.
     transform : callable, optional
-        From an RGB PIL image to a float tensor (3, h, w), showing the whole photo (a crop would
-        shift the heatmap). Default: ``WholePhoto(224)``.
+        From an RGB PIL image to a float tensor (3, h, w). It may scale the photo and change its
+        proportions, since the heatmap is stretched over the whole photo again; a crop or a border
+        shifts the heatmap, about which a warning is given once. Default: ``WholePhoto(224)``.
     layers : str or sequence of str
         The layers to explain: a granularity of `combicam_widgets.cam.architecture` ("stage",
         "block", "convolution"; default "block"), or the names of modules.
@@ -81,6 +41,31 @@ class GeoModel:
         A short name for people.
     description : str
         One line for people.
+    outputs : str
+        What the network gives: ``logits`` (default), ``log_probabilities`` or ``probabilities``
+        (a network that ends in a softmax). Checked when it is first asked, never guessed. Better
+        leave the softmax off, if you can: a probability that rounds to 1 has no gradient.
+
+    Attributes
+    ----------
+    network : nn.Module
+        The network whose outputs are logits: the one given or, if that gives probabilities, one
+        around it that takes their logarithm and has the same layers.
+
+    Raises
+    ------
+    TypeError
+        An argument of the wrong kind. When the model is first asked: the transform gives no
+        floating tensor, or the network gives several outputs.
+    ValueError
+        Unknown ``outputs``. When the model is first asked: the transform gives another shape, or
+        NaN; the network's outputs contradict ``outputs``, have another shape, are not finite, or
+        are not as many as the cells. The message says what to do.
+
+    Examples
+    --------
+    >>> cells = CellGrid.from_centers([0, 0, 60, -60], [0, 90, 180, -90])  # doctest: +SKIP
+    >>> model = GeoModel(network, cells, outputs="probabilities")  # doctest: +SKIP
     """
 
     def __init__(
@@ -91,6 +76,7 @@ class GeoModel:
         layers: str | Sequence[str] = "block",
         name: str = "model",
         description: str = "",
+        outputs: str = "logits",
     ) -> None:
         if not isinstance(network, nn.Module):
             raise TypeError(f"network must be a torch.nn.Module, not {type(network).__name__}.")
@@ -98,13 +84,19 @@ class GeoModel:
             raise TypeError(f"cells must be a CellGrid, not {type(cells).__name__}.")
         if transform is not None and not callable(transform):
             raise TypeError("transform must be callable: PIL image -> tensor (3, h, w).")
-        self.network = network
+        if outputs not in OUTPUTS:
+            raise ValueError(f"outputs must be one of {', '.join(OUTPUTS)}, not {outputs!r}.")
+        self.network = AsLogits(network) if outputs == "probabilities" else network
+        self.outputs = outputs
         self.cells = cells
         self.transform = WholePhoto() if transform is None else transform
         self.name = name
         self.description = description
         self._layers = layers if isinstance(layers, str) else tuple(layers)
         self._last_view: tuple[Photo, Tensor, Tensor] | None = None
+        self._sizes_tried: set[tuple[int, int]] = set()
+        self._warned = False
+        self._asked = False
 
     @cached_property
     def architecture(self) -> cam.Architecture:
@@ -132,7 +124,8 @@ class GeoModel:
     ) -> cam.LayerMaps:
         """Compute the maps of all layers: one forward and one backward pass.
 
-        Only the method ``scorecam`` takes longer: one forward pass for each channel.
+        Only the method ``scorecam`` takes longer: one forward pass for each channel. A network
+        that was never asked before is checked first: one forward pass more, once.
 
         Parameters
         ----------
@@ -160,6 +153,8 @@ class GeoModel:
         if slow and contrast is not None:
             raise ValueError(f"The method {method!r} knows no contrast; choose another one.")
         quick = cam.METHODS[0] if slow else method
+        if not self._asked:
+            self._predictions(batch)
         maps = cam.explain(self.network, batch, target, self.layers, quick, score, size, contrast)
         self._check_classes(len(maps.probabilities))
         if not slow:
@@ -229,15 +224,26 @@ class GeoModel:
         last = self._last_view
         if last is None or last[0] is not photo:
             batch = self._transformed(photo)
+            self._warn_of_shifts(photo.size)
             last = self._last_view = (photo, batch, cam.blur(batch))
         return last[1:]
 
     def _transformed(self, photo: Photo) -> Tensor:
-        view = self.transform(photo.to_pil())
-        if not isinstance(view, Tensor) or view.ndim != 3 or len(view) != 3:
-            shape = tuple(view.shape) if isinstance(view, Tensor) else type(view).__name__
-            raise TypeError(f"The transform must give a tensor (3, h, w), not {shape}.")
-        return view[None]
+        return checked_view(self.transform(photo.to_pil()))[None]
+
+    def _warn_of_shifts(self, size: tuple[int, int]) -> None:
+        """Warn, once, if the transform moves things; what it does may depend on the size."""
+        if self._warned or size in self._sizes_tried or type(self.transform) is WholePhoto:
+            return
+        self._sizes_tried.add(size)
+        if not keeps_place(self.transform, size):
+            self._warned = True
+            warnings.warn(
+                "The transform does not leave the photo in place (does it crop, pad or mirror?), "
+                "so heatmaps will lie beside what they explain. Scale the whole photo instead: "
+                "leave transform out, or give WholePhoto(side) or Resize((side, side)).",
+                stacklevel=4,
+            )
 
     def _evidence(
         self, photo: Photo, heatmap: npt.NDArray[np.floating], keep: float | None
@@ -250,6 +256,8 @@ class GeoModel:
     def _predictions(self, batch: Tensor) -> list[GeoPrediction]:
         scores = cam.class_scores(self.network, batch)
         self._check_classes(scores.shape[1])
+        check_outputs(scores, "logits" if self.outputs == "logits" else "log_probabilities")
+        self._asked = True
         probabilities = scores.double().softmax(1).float().cpu().numpy()
         return [GeoPrediction(p, self.cells) for p in probabilities]
 

@@ -34,7 +34,9 @@ class Controls(w.VBox):
     """
 
     def __init__(self, on_preset: Callable[[str], None]) -> None:
-        self.models: dict[str, GeoModel | str] = {name: name for name in list_models()}
+        self.models: dict[str, GeoModel | str] = {
+            name: name for name, info in list_models().items() if info.ready
+        }
         self.model = _menu("Model", list(self.models))
         self.samples = {sample_info(name).title: name for name in list_samples()}
         self.photo = _menu("Photo", [*self.samples, _OTHER])

@@ -19,7 +19,7 @@ class Coerced(T.TraitType[Any, Any]):
     Parameters
     ----------
     coerce : callable
-        From what was given to what is kept; raises TypeError, ValueError or OSError with a
+        From what was given to what is kept; raises TypeError, ValueError, OSError or ImportError with a
         message for people, which becomes the message of the TraitError.
     """
 
@@ -31,7 +31,7 @@ class Coerced(T.TraitType[Any, Any]):
         """Coerce a value."""
         try:
             return self._coerce(value)
-        except (TypeError, ValueError, OSError) as error:
+        except (TypeError, ValueError, OSError, ImportError) as error:
             raise T.TraitError(str(error)) from error
 
 

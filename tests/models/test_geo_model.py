@@ -1,19 +1,19 @@
-"""GeoModel, its transform and the registry, with networks small enough to compute by hand."""
+"""GeoModel, with networks small enough to compute by hand."""
 
+import warnings
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
 from torch import nn
+from torch.nn import functional as F
 
 import combicam_widgets as ccw
 from combicam_widgets import cam
 from combicam_widgets.images import Photo
-from combicam_widgets.models import GeoModel, WholePhoto, registry
+from combicam_widgets.models import GeoModel, WholePhoto
+from combicam_widgets.models.outputs import AsLogits
 
 CELLS = ccw.CellGrid.from_centers([0, 0, 60, -60], [0, 90, 180, -90])
 RED, GREEN, BLUE, DARK = range(4)
@@ -237,9 +237,13 @@ def test_photos_do_not_get_mixed_up(model):
 
 def test_a_photo_is_transformed_once(stripes):
     calls = []
-    model = GeoModel(Colours(), CELLS, lambda image: calls.append(1) or tensor(image))
-    assert model.layers
-    calls.clear()
+
+    def note(image):
+        if image == stripes.to_pil():  # not the example, not the test card
+            calls.append(1)
+        return tensor(image)
+
+    model = GeoModel(Colours(), CELLS, note)
     maps = model.explain(stripes)
     model.predict(stripes)
     model.layer_votes(stripes, maps)
@@ -371,122 +375,229 @@ def test_senseless_evidence_is_refused(heatmap, keep, message, model, stripes):
         model.evidence(stripes, heatmap, keep)
 
 
-@pytest.mark.parametrize(
-    ("transform", "given"),
-    [
-        (lambda image: tensor(image)[0], r"\(12, 16\)"),
-        (lambda image: tensor(image)[None], r"\(1, 3, 12, 16\)"),
-        (lambda image: tensor(image)[:2], r"\(2, 12, 16\)"),
-        (np.asarray, "ndarray"),
-        (lambda _image: None, "NoneType"),
-    ],
-)
-def test_the_transform_must_give_a_photo(transform, given, stripes):
-    model = GeoModel(Colours(), CELLS, transform)
-    with pytest.raises(TypeError, match=rf"tensor \(3, h, w\), not {given}"):
-        model.predict(stripes)
-
-
-def test_a_transform_to_bytes_is_refused(stripes):
-    model = GeoModel(Colours(), CELLS, lambda image: (tensor(image) * 255).to(torch.uint8))
-    with pytest.raises(TypeError, match="floating"):
-        model.predict(stripes)
-
-
 def test_whole_photo_is_the_default(model):
     assert isinstance(GeoModel(Colours(), CELLS).transform, WholePhoto)
     assert model.transform is tensor
 
 
+PROBABILITIES = lambda scores: scores.softmax(1)  # noqa: E731
+LOG_PROBABILITIES = lambda scores: scores.log_softmax(1)  # noqa: E731
+
+
 @pytest.mark.parametrize(
-    ("size", "expected"),
-    [
-        ((224, 224), (224, 224)),
-        ((640, 640), (224, 224)),
-        ((640, 480), (256, 192)),
-        ((480, 640), (192, 256)),
-        ((640, 360), (288, 160)),
-        ((1, 1), (224, 224)),
-        ((4000, 1000), (448, 128)),
-        # Too long for 32 px: squeezed, so that memory stays what it is.
-        ((100_000, 3), (1568, 32)),
-        ((2, 60_000), (32, 1568)),
-    ],
+    ("outputs", "change"),
+    [("probabilities", PROBABILITIES), ("log_probabilities", LOG_PROBABILITIES)],
 )
-def test_whole_photo_by_hand(size, expected):
-    width, height = expected
-    assert WholePhoto(224)(Image.new("RGB", size)).shape == (3, height, width)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    width=st.integers(1, 2000),
-    aspect=st.floats(1 / 40, 40),
-    side=st.sampled_from([64, 224, 300]),
-)
-def test_whole_photo_keeps_size_and_proportions(width, aspect, side):
-    height = max(1, round(width / aspect))
-    view = WholePhoto(side)(Image.new("RGB", (width, height)))
-    sides = np.array(view.shape[1:])
-    assert (sides % 32 == 0).all()
-    assert (sides > 0).all()
-    # Each side is within half a step of what it should be, or is the shortest or longest there is.
-    scale = side / np.sqrt(width * height)
-    wanted = np.array([height, width]) * scale
-    longest = round((side / 32) ** 2) * 32
-    assert (np.abs(sides - np.clip(wanted, 32, longest)) <= 16 + 1e-6).all()
-    assert sides.prod() <= 1.6 * side**2
-
-
-@given(colour=st.tuples(*[st.integers(0, 255)] * 3))
-@settings(deadline=None, max_examples=20)
-def test_whole_photo_normalises_each_channel(colour):
-    image = Image.new("RGB", (50, 40), colour)
-    means, deviations = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
-    view = WholePhoto(64, means, deviations)(image)
-    for channel in range(3):
-        expected = (colour[channel] / 255 - means[channel]) / deviations[channel]
-        np.testing.assert_allclose(view[channel], expected, atol=1e-5)
-    imagenet = WholePhoto(64)(image)[:, 0, 0]
-    plain = np.array(colour) / 255
+def test_probabilities_are_explained_like_the_logits_they_come_from(outputs, change, model):
+    """log softmax(z) and z have the same softmax, hence the same gradients of log p and p."""
+    photo = photo_of((20, 255, 60), (200, 30, 90))
+    other = GeoModel(Altered(change), CELLS, tensor, outputs=outputs)
     np.testing.assert_allclose(
-        imagenet, (plain - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], atol=1e-5
+        other.predict(photo).probabilities, model.predict(photo).probabilities, rtol=1e-5
     )
-    assert imagenet.dtype == torch.float32
+    for score in ("log_probability", "probability"):
+        ours, theirs = (m.explain(photo, GREEN, score=score) for m in (other, model))
+        assert ours.names == tuple(f"colours.{name}" for name in theirs.names)
+        for a, b in zip(ours.maps, theirs.maps, strict=True):
+            assert b.any()
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-8)
+        np.testing.assert_allclose(ours.probabilities, theirs.probabilities, rtol=1e-5)
+    hot = np.ones((photo.height, photo.width))
+    np.testing.assert_allclose(
+        other.evidence(photo, hot).probabilities, model.evidence(photo, hot).probabilities, 1e-5
+    )
+    for a, b in zip(other.layer_votes(photo, ours), model.layer_votes(photo, theirs), strict=True):
+        np.testing.assert_allclose(a.probabilities, b.probabilities, rtol=1e-4)
 
 
-def test_whole_photo_crops_nothing():
-    """A mark in each corner is still there."""
-    pixels = np.zeros((90, 200, 3), np.uint8)
-    pixels[:30, :30] = pixels[-30:, -30:] = (255, 0, 0)
-    red = WholePhoto(128, (0, 0, 0), (1, 1, 1))(Image.fromarray(pixels))[0]
-    assert red[0, 0] > 0.9
-    assert red[-1, -1] > 0.9
-    assert red[0, -1] < 0.1
-    assert float(red.mean()) == pytest.approx(2 * 900 / 18000, abs=0.01)
-    halves = cam.upsample(red.numpy(), (90, 200)) > 0.5
-    np.testing.assert_array_equal(halves[:25, :25], True)
+def test_score_cam_of_probabilities_masks_for_their_logarithm(stripes):
+    ours = GeoModel(Altered(PROBABILITIES), CELLS, tensor, outputs="probabilities")
+    plain = Altered(LOG_PROBABILITIES)
+    batch, layers = tensor(stripes.to_pil())[None], ["colours.first", "colours.second"]
+    expected = cam.score_cam(plain, batch, BLUE, layers)
+    for a, b in zip(ours.explain(stripes, BLUE, "scorecam").maps, expected.maps, strict=True):
+        assert b.any()
+        np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
-def test_the_registry_lists_what_it_loads(naturalist):
-    models = ccw.list_models()
-    assert list(models) == list(registry._MODELS)
-    assert "naturalist" in models
-    assert all(line and "\n" not in line for line in models.values())
-    assert naturalist.name == "naturalist"
-    assert naturalist.description == models["naturalist"]
+def test_a_network_of_probabilities_is_left_as_it_was(stripes):
+    network = Altered(PROBABILITIES).train()
+    network.colours.first.eval()
+    network.colours.second.weight.requires_grad_(False)
+    before = state(network)
+    names = [name for name, _ in network.named_modules()]
+    model = GeoModel(network, CELLS, tensor, outputs="probabilities")
+    assert model.network.network is network
+    maps = model.explain(stripes)
+    model.layer_votes(stripes, maps)
+    model.explain(stripes, method="scorecam")
+    assert_same_state(state(network), before)
+    assert [name for name, _ in network.named_modules()] == names
+    assert [name for name, _ in model.network.named_modules()] == names
 
 
-def test_models_are_loaded_once(naturalist):
-    assert ccw.load_model("naturalist") is naturalist
+def test_evaluation_mode_reaches_a_network_of_probabilities_itself(stripes):
+    class Dropping(Altered):
+        def forward(self, x):
+            return F.dropout(super().forward(x), 0.5, self.training)
+
+    model = GeoModel(Dropping(PROBABILITIES).train(), CELLS, tensor, outputs="probabilities")
+    expected = GeoModel(Colours(), CELLS, tensor).predict(stripes).probabilities
+    for _ in range(3):
+        np.testing.assert_allclose(model.predict(stripes).probabilities, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["Naturalist", "", "resnet50"])
-def test_unknown_models_are_refused_with_the_known_ones(name):
-    with pytest.raises(ValueError, match=f"Unknown model {name!r}; the models are naturalist"):
-        ccw.load_model(name)
+@pytest.mark.parametrize("granularity", ["stage", "block", "convolution", ["blocks.1", "stem"]])
+def test_layers_of_a_network_of_probabilities_keep_their_names(granularity, naturalist):
+    children = OrderedDict(naturalist.classifier.named_children(), softmax=nn.Softmax(1))
+    network, example = nn.Sequential(children), torch.zeros(1, 3, 64, 64)
+    expected = cam.architecture(network, example, granularity)
+    assert len(expected.names) > 1
+    assert cam.architecture(AsLogits(network), example, granularity) == expected
 
 
-def test_a_list_of_models_belongs_to_whoever_asked():
-    ccw.list_models().clear()
-    assert "naturalist" in ccw.list_models()
+def test_moving_and_training_reach_the_network_within():
+    network = Altered(PROBABILITIES)
+    network.register_parameter("own", nn.Parameter(torch.zeros(2)))
+    around = AsLogits(network).double().eval()
+    assert {p.dtype for p in network.parameters()} == {torch.float64}
+    assert not any(module.training for module in network.modules())
+    around.train()
+    assert all(module.training for module in network.modules())
+
+
+def test_probabilities_that_round_to_zero_stay_finite(stripes):
+    hard = Altered(lambda scores: (100 * scores).softmax(1))
+    model = GeoModel(hard, CELLS, tensor, outputs="probabilities")
+    with torch.no_grad():
+        assert hard.eval()(tensor(stripes.to_pil())[None]).min() == 0
+    np.testing.assert_allclose(model.predict(stripes).probabilities, [1, 0, 0, 0], atol=1e-30)
+    for target in range(4):
+        assert np.isfinite(model.explain(stripes, target).fuse()).all()
+
+
+def test_probabilities_of_half_precision_may_round(stripes):
+    network = Altered(lambda scores: scores.softmax(1).bfloat16())
+    model = GeoModel(network, CELLS, tensor, outputs="probabilities")
+    plain = GeoModel(Colours(), CELLS, tensor)
+    a, b = (m.predict(stripes).probabilities for m in (model, plain))
+    np.testing.assert_allclose(a, b, rtol=0.02)
+
+
+CONTRADICTIONS = {
+    "softmax for logits": (
+        ("logits", PROBABILITIES),
+        r'go from 0\.\d+ to 0\.\d+ and add up to 1; these are probabilities: give outputs="prob',
+    ),
+    "softmax for logarithms": (
+        ("log_probabilities", PROBABILITIES),
+        'give outputs="probabilities"',
+    ),
+    "logits for logarithms": (("log_probabilities", lambda z: z), 'give outputs="logits"'),
+    "negative logits for logarithms": (
+        ("log_probabilities", lambda z: -1 - z),
+        'give outputs="logits"',
+    ),
+    "logits for softmax": (
+        ("probabilities", lambda z: z - 1),
+        'do not fit outputs="probabilities": they go from -1 .* give outputs="logits"',
+    ),
+    "logarithms for softmax": (
+        ("probabilities", LOG_PROBABILITIES),
+        'these are log-probabilities: give outputs="log_probabilities"',
+    ),
+    "sigmoid for softmax": (
+        ("probabilities", lambda z: z.sigmoid()),
+        'add up to .*sigmoid\\? Take that off and give outputs="logits"',
+    ),
+    "a little too much": (("probabilities", lambda z: z.softmax(1) * 1.002), "add up to 1.002"),
+    "NaN for softmax": (("probabilities", lambda z: z.softmax(1) * np.nan), "NaN or infinite"),
+    "maps for softmax": (("probabilities", lambda z: z.softmax(1)[..., None]), "returned shape"),
+}
+
+
+@pytest.mark.parametrize(("given", "message"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+@pytest.mark.parametrize("ask", ["predict", "explain", "evidence"])
+def test_outputs_that_contradict_what_was_said_are_refused(ask, given, message, stripes):
+    said, change = given
+    network = Altered(change).train()
+    before = state(network)
+    model = GeoModel(network, CELLS, tensor, outputs=said)
+    arguments = [stripes, np.ones((2, 2))] if ask == "evidence" else [stripes]
+    for _ in range(2):  # asking again makes it no better
+        with pytest.raises(ValueError, match=message):
+            getattr(model, ask)(*arguments)
+    assert_same_state(state(network), before)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda z: z, lambda z: z / 8, LOG_PROBABILITIES, lambda z: z.sigmoid()]
+)
+def test_other_outputs_may_be_logits(change, stripes):
+    with torch.no_grad():
+        scores = change(Colours().eval()(tensor(stripes.to_pil())[None]))
+    prediction = GeoModel(Altered(change), CELLS, tensor).predict(stripes)
+    np.testing.assert_allclose(prediction.probabilities, scores.softmax(1)[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("outputs", ["softmax", "", None, ["logits"]])
+def test_unknown_outputs_are_refused(outputs):
+    with pytest.raises(ValueError, match="logits, log_probabilities, probabilities, not"):
+        GeoModel(Colours(), CELLS, outputs=outputs)
+
+
+@pytest.mark.parametrize("outputs", ["logits", "probabilities"])
+def test_the_check_costs_one_pass_once(outputs, stripes):
+    passes = []
+    change = PROBABILITIES if outputs == "probabilities" else lambda z: z
+    network = Altered(lambda z: passes.append(1) or change(z))
+    model = GeoModel(network, CELLS, tensor, outputs=outputs)
+    assert model.layers
+    passes.clear()
+    model.explain(stripes)
+    assert len(passes) == 2
+    model.explain(stripes, BLUE)
+    model.explain(photo_of((1, 2, 3)))
+    assert len(passes) == 4
+
+
+def test_a_model_that_was_asked_is_not_checked_again(stripes):
+    passes = []
+    model = GeoModel(Altered(lambda z: passes.append(1) or z), CELLS, tensor)
+    model.predict(stripes)
+    assert model.layers
+    passes.clear()
+    model.explain(stripes)
+    assert len(passes) == 1
+
+
+def test_a_crop_is_warned_about_once(stripes):
+    model = GeoModel(Colours(), CELLS, lambda image: tensor(image)[:, 3:-3, 4:-4])
+    with pytest.warns(UserWarning, match=r"crop, pad or mirror.*WholePhoto\(side\)") as warned:
+        model.predict(stripes)
+    assert [w.filename for w in warned] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.explain(stripes)
+        model.predict(photo_of((1, 2, 3), height=40, width=30))
+
+
+@pytest.mark.parametrize("size", [(12, 16), (16, 16), (40, 10)])
+def test_a_squeeze_is_right_and_the_heatmap_stays_in_place(size):
+    """The right half of the photo lights up, whatever the proportions of what the network sees."""
+    photo = photo_of((0, 0, 0), (255, 0, 0), height=size[0], width=size[1])
+    model = GeoModel(Colours(), CELLS, lambda image: tensor(image.resize((48, 48))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        heatmap = model.explain(photo, RED).fuse({"first": 1})
+    half = size[1] // 2
+    assert heatmap[:, half + 2 :].min() > 0.9
+    assert heatmap[:, : half - 2].max() < 0.1
+
+
+def test_each_size_of_photo_is_tried_once():
+    sizes = []
+    model = GeoModel(Colours(), CELLS, lambda image: sizes.append(image.size) or tensor(image))
+    for height, width in [(12, 16), (12, 16), (20, 16)]:
+        model.predict(photo_of((1, 2, 3), height=height, width=width))
+    assert sorted(sizes) == [(16, 12)] * 3 + [(16, 20)] * 2

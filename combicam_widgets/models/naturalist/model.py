@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from combicam_widgets import cam
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
-from combicam_widgets.models.geo_model import GeoModel, WholePhoto
+from combicam_widgets.models.geo_model import GeoModel
+from combicam_widgets.models.info import ModelInfo
 from combicam_widgets.models.naturalist.efficientnet_lite import EfficientNetLite0, load_weights
 from combicam_widgets.models.naturalist.gazetteer import (
     Bump,
@@ -22,6 +23,7 @@ from combicam_widgets.models.naturalist.gazetteer import (
     read_classes,
     read_habitat,
 )
+from combicam_widgets.models.transforms import WholePhoto
 
 _SIDE = 224
 _HALF = (0.5, 0.5, 0.5)
@@ -84,7 +86,17 @@ class Naturalist(GeoModel):
     Coarse by design: it tells a koala's country from a moose's, not one street from the next.
     """
 
-    SUMMARY = "EfficientNet-Lite0 (ImageNet) + a gazetteer of its classes: animals, landmarks, food"
+    INFO = ModelInfo(
+        name="naturalist",
+        summary="knows an ImageNet class when it sees one, and where such things are at home",
+        kind="EfficientNet-Lite0 + gazetteer",
+        layers=16,
+        cells=885,
+        input="224 x 224 px, whole photo",
+        megabytes=19.1,
+        weights_licence="Apache-2.0",
+        data_licence="BSD-3-Clause, place names CC-BY-4.0",
+    )
 
     def __init__(self) -> None:
         classifier = EfficientNetLite0()
@@ -98,8 +110,8 @@ class Naturalist(GeoModel):
             ).eval(),
             cells=habitat.cells,
             transform=WholePhoto(_SIDE, mean=_HALF, std=_HALF),
-            name="naturalist",
-            description=self.SUMMARY,
+            name=self.INFO.name,
+            description=self.INFO.summary,
         )
         self.classifier = classifier
         self.classes = read_classes()
