@@ -2,37 +2,35 @@
 
     python recipes/train_atlas.py
 
-About two hours on 2 cores. Stop it with Ctrl-C and start it again at any time: it goes on from its
-last checkpoint in `recipes/.cache/atlas`. What happens in a step depends on the seed and the step
-only. Needs npm, for the imagery (see `imagery.py`), and the extra `recipes`.
+About an hour and a half on 2 cores. Stop it with Ctrl-C and start it again at any time: it goes on
+from its last checkpoint in `recipes/.cache/atlas`. What happens in a step depends on the seed and
+the step only. Needs npm, for the imagery (see `imagery.py`), and the extra `recipes`.
 
 Every step shows the network 128 pieces of the Earth, 900 to 2,200 km wide, from two world maps,
 disturbed in ways that satellites, seasons, weather and the explorer's evidence disturb them; small
-pictures first, which is quicker. The answer that it should give is soft: a cell counts by its distance from the middle of the piece.
-The weights that are kept are a running mean. At the end the temperature is fitted on disturbed
-pieces of the same two maps, and folded into the last layer.
+pictures first, which is quicker. The answer that it should give is soft: a cell counts by its
+distance from the middle of the piece. The weights that are kept are a running mean. At the end the
+temperature is fitted on disturbed pieces of the same two maps, and folded into the last layer.
 """
 
 import argparse
 import csv
 import math
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import shapely
 import torch
-from build_coastline import land_polygons
-from imagery import BLUE_MARBLE, CACHE, LAND, NATURAL_EARTH
+from imagery import BLUE_MARBLE, CACHE, NATURAL_EARTH
+from land import Land
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, unit_vectors, vector_coordinates
+from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, vector_coordinates
 from combicam_widgets.geo.gnomonic import gnomonic_grid
 from combicam_widgets.models.atlas.network import AtlasNetwork
 
@@ -43,7 +41,7 @@ LOG = HOME / "training.csv"
 SEED = 20261122
 SIDES = (64, 96)  # pixels, in the first and the second half of the steps
 BATCH = 128
-STEPS = 6000
+STEPS = 4800
 WARM_UP = 300
 DECAY = 0.35  # the last part of the steps, in which the learning rate falls to zero
 LEARNING_RATE = 2e-3
@@ -64,7 +62,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS, help="%(default)s unless told")
     steps = parser.parse_args().steps
     cells = CellGrid.load(HOME / "cells.npz")
-    pieces = Pieces(cells)
+    pieces = Pieces(cells, Land.fetch(), world_maps())
     student = Student(len(cells))
     rows = student.resume()
     began, done = time.time(), student.step
@@ -84,17 +82,10 @@ def main() -> None:
 class Pieces:
     """Pieces of the world maps, as many as one likes, and the cells that hold their middles."""
 
-    def __init__(self, cells: CellGrid) -> None:
+    def __init__(self, cells: CellGrid, land: Land, maps: list[tuple[float, Tensor]]) -> None:
         self.cells = cells
-        self.land = Land()
-        blue = world_map(BLUE_MARBLE.fetch())
-        self.maps = {
-            "blue marble": blue,
-            "blue marble, half": F.avg_pool2d(blue, 2),
-            "blue marble, quarter": F.avg_pool2d(blue, 4),
-            "natural earth": world_map(NATURAL_EARTH.fetch()),
-        }
-        self.shares = (0.38, 0.38, 0.12, 0.12)
+        self.land = land
+        self.shares, self.maps = zip(*maps, strict=True)
         self.centers = torch.from_numpy(cells.unit_vectors.astype(np.float32))
 
     def batch(self, step: int, side: int, seed: int = SEED) -> tuple[Tensor, Tensor]:
@@ -104,9 +95,7 @@ class Pieces:
         noise = torch.Generator().manual_seed(int(random.integers(2**62)))
         return normalised(disturbed(pictures, noise)), self.answers(places)
 
-    def pictures(
-        self, random: np.random.Generator, count: int, side: int
-    ) -> tuple[Tensor, Floats]:
+    def pictures(self, random: np.random.Generator, count: int, side: int) -> tuple[Tensor, Floats]:
         """Cut undisturbed pieces; also their middles as unit vectors (count, 3)."""
         places = self.places(random, count)
         latitudes, longitudes = vector_coordinates(places)
@@ -123,7 +112,7 @@ class Pieces:
                 padding_mode="border",
                 align_corners=False,
             )
-            for number, world in enumerate(self.maps.values())
+            for number, world in enumerate(self.maps)
             if len(chosen := np.flatnonzero(source == number))
         ]
         return torch.cat(cut), places
@@ -145,30 +134,15 @@ class Pieces:
         return (km.square() / (-2 * SOFTNESS_KM**2)).softmax(1)
 
 
-class Land:
-    """The land of the Earth."""
-
-    def __init__(self) -> None:
-        self.polygons = land_polygons(LAND.fetch())
-        self.tree = shapely.STRtree(self.polygons)
-
-    def polygon_at(self, latitudes: Floats, longitudes: Floats) -> NDArray[np.intp]:
-        """Index of the polygon that holds each point, -1 at sea."""
-        found = np.full(len(latitudes), -1)
-        points = shapely.points(longitudes, latitudes)
-        inside, polygon = self.tree.query(points, predicate="intersects")
-        found[inside] = polygon
-        return found
-
-    def places(self, random: np.random.Generator, count: int) -> Floats:
-        """Draw places on land, each km2 equally likely, as unit vectors (count, 3)."""
-        kept = np.empty((0, 3))
-        while len(kept) < count:
-            places = random.normal(size=(4 * count, 3))
-            places /= np.linalg.norm(places, axis=1, keepdims=True)
-            on_land = self.polygon_at(*vector_coordinates(places)) >= 0
-            kept = np.concatenate([kept, places[on_land]])
-        return kept[:count]
+def world_maps() -> list[tuple[float, Tensor]]:
+    """Fetch the maps to learn from, each with its share of the pieces."""
+    blue = world_map(BLUE_MARBLE.fetch())
+    return [
+        (0.38, blue),
+        (0.38, F.avg_pool2d(blue, 2)),
+        (0.12, F.avg_pool2d(blue, 4)),
+        (0.12, world_map(NATURAL_EARTH.fetch())),
+    ]
 
 
 def world_map(path: Path) -> Tensor:
@@ -284,7 +258,7 @@ class Student:
             "rows": rows,
         }
         torch.save(state, CHECKPOINT.with_suffix(".new"))
-        os.replace(CHECKPOINT.with_suffix(".new"), CHECKPOINT)
+        CHECKPOINT.with_suffix(".new").replace(CHECKPOINT)
 
     def resume(self) -> list[tuple[float, ...]]:
         """Go on from the last checkpoint, if there is one; return the rows of the log."""

