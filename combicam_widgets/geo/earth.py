@@ -77,6 +77,24 @@ def check_coordinates(latitude: ArrayLike, longitude: ArrayLike) -> tuple[Floats
     return latitude, wrap_longitude(longitude)
 
 
+def check_centers(latitudes: ArrayLike, longitudes: ArrayLike) -> tuple[Floats, Floats]:
+    """Turn two lists of the same length into coordinates; see `check_coordinates`."""
+    latitudes, longitudes = check_coordinates(latitudes, longitudes)
+    if latitudes.ndim != 1 or latitudes.shape != longitudes.shape or not len(latitudes):
+        raise ValueError(
+            "latitudes and longitudes must be two lists of the same length, "
+            f"got shapes {latitudes.shape} and {longitudes.shape}"
+        )
+    return latitudes, longitudes
+
+
+def read_only(array: Floats) -> Floats:
+    """Return a copy that cannot be changed."""
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
 def check_distance(name: str, km: float) -> float:
     """Return a distance as float, or say what is wrong with it.
 

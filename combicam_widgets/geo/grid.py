@@ -5,32 +5,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from combicam_widgets.geo.archive import read_archive, write_archive
+from combicam_widgets.geo.cell_table import read_cell_table
 from combicam_widgets.geo.earth import (
     Floats,
+    check_centers,
     check_coordinates,
     great_circle_km,
+    read_only,
     unit_vectors,
 )
-from combicam_widgets.geo.outlines import (
-    check_outlines,
-    edge_normals,
-    flat_ring,
-    inside,
-    ring_starts,
-)
+from combicam_widgets.geo.geojson import choose_features, feature_cells, read_features
+from combicam_widgets.geo.outlines import check_outlines
 from combicam_widgets.geo.places import place_name
+from combicam_widgets.geo.s2 import s2_cells
+from combicam_widgets.geo.shapes import Shapes
 from combicam_widgets.geo.voronoi import voronoi_outlines
-
-_ARRAYS = ("latitudes", "longitudes", "outline_vertices", "outline_lengths")
-_PIECE = 1_000_000
-"""Products of edges and points computed at once by `locate`, 8 MB."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,7 +39,9 @@ class CellGrid:
         Centres in degrees; longitudes in [-180, 180).
     outlines : tuple of C ndarrays of float64, shape (V, 2)
         (latitude, longitude) of the corners, V >= 3, in order, joined by great circles; the ring
-        is left open. Cells are convex and smaller than a hemisphere. Longitudes are made
+        is left open and may run either way round its smaller side. A cell of several rings, such
+        as islands or a country around another, has a row of NaN between them and its inside on
+        their left: counter-clockwise around land, clockwise around holes. Longitudes are made
         continuous (steps of at most 180 degrees), so they may leave [-180, 180].
     names : tuple of C str, or None
         Place name of each cell. None: they are looked up when asked for, see `name`.
@@ -62,12 +60,12 @@ class CellGrid:
     names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        latitudes, longitudes = _check_centers(self.latitudes, self.longitudes)
+        latitudes, longitudes = check_centers(self.latitudes, self.longitudes)
         names = None if self.names is None else tuple(self.names)
         if names is not None and len(names) != len(latitudes):
             raise ValueError(f"names must be {len(latitudes)}, one per cell, got {len(names)}")
-        object.__setattr__(self, "latitudes", _frozen(latitudes))
-        object.__setattr__(self, "longitudes", _frozen(longitudes))
+        object.__setattr__(self, "latitudes", read_only(latitudes))
+        object.__setattr__(self, "longitudes", read_only(longitudes))
         object.__setattr__(self, "outlines", check_outlines(self.outlines, longitudes))
         object.__setattr__(self, "names", names)
 
@@ -91,9 +89,83 @@ class CellGrid:
         TypeError, ValueError
             If the coordinates are not sane, or no such grid exists.
         """
-        latitudes, longitudes = _check_centers(latitudes, longitudes)
+        latitudes, longitudes = check_centers(latitudes, longitudes)
         outlines = voronoi_outlines(latitudes, longitudes)
         return cls(latitudes, longitudes, outlines, None if names is None else tuple(names))
+
+    @classmethod
+    def from_s2_tokens(cls, tokens: Iterable[str], names: Iterable[str] | None = None) -> Self:
+        """Make a grid of S2 cells (https://s2geometry.io), one per class.
+
+        Parameters
+        ----------
+        tokens : iterable of C str
+            Hexadecimal, such as "89c25", in class order; levels may be mixed.
+        names : iterable of str, optional
+            Place name of each cell.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a token is not that of an S2 cell, or comes twice.
+        """
+        latitudes, longitudes, outlines = s2_cells(tokens)
+        return cls(latitudes, longitudes, outlines, None if names is None else tuple(names))
+
+    @classmethod
+    def from_csv(cls, path: str | PathLike[str]) -> Self:
+        """Read S2 cells from a table like GeoEstimation's (Mueller-Budack et al., ECCV 2018).
+
+        Parameters
+        ----------
+        path : path-like
+            Comma-separated, UTF-8. Headings, in any order and case: `class_label` or `class`
+            (0 to C - 1; rows may be in any order), `hex_id` or `token` (S2), `latitude_mean` or
+            `latitude`, `longitude_mean` or `longitude` (the centre in degrees, taken as it is
+            even if outside the cell). Other columns, empty lines and up to nine lines before the
+            headings are passed over.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such file, or it is not such a table; the message names the line.
+        """
+        tokens, latitudes, longitudes = read_cell_table(path)
+        return cls(latitudes, longitudes, s2_cells(tokens)[2])
+
+    @classmethod
+    def from_geojson(
+        cls,
+        source: str | bytes | PathLike[str] | dict[str, Any],
+        classes: Iterable[str | int] | None = None,
+        key: str = "name",
+        names: Iterable[str] | None = None,
+    ) -> Self:
+        """Make a grid of the polygons in a GeoJSON FeatureCollection, such as countries.
+
+        Centres are centroids on the sphere, or places well inside where those lie outside. Files
+        may be cut at the antimeridian (RFC 7946) or not.
+
+        Parameters
+        ----------
+        source : path-like, str, bytes or dict
+            A file, JSON text (a str that begins with "{") or what it says. Each feature is a
+            Polygon or MultiPolygon.
+        classes : iterable of str or int, optional
+            Class labels in class order, each the value of `key` in exactly one feature. Default:
+            every feature is a class, in the file's order.
+        key : str
+            The property that is matched with `classes`, and names the cells.
+        names : iterable of str, optional
+            Place names in class order. Default: the values of `key`, if every class has one.
+
+        Raises
+        ------
+        FileNotFoundError, TypeError, ValueError
+            If there is no such file or collection, or a class belongs not to exactly one feature.
+        """
+        features, labels = choose_features(read_features(source), classes, key)
+        return cls(*feature_cells(features), labels if names is None else tuple(names))
 
     def save(self, path: str | PathLike[str], **facts: ArrayLike) -> None:
         """Write the grid to a NumPy archive, without pickle.
@@ -112,25 +184,7 @@ class CellGrid:
             If a fact does not have one row per cell, takes a name of the grid's own, or would
             need pickle.
         """
-        arrays: dict[str, NDArray[Any]] = {
-            "latitudes": self.latitudes,
-            "longitudes": self.longitudes,
-            "outline_vertices": np.concatenate(self.outlines),
-            "outline_lengths": np.array([len(ring) for ring in self.outlines], dtype=np.int32),
-        }
-        if self.names is not None:
-            arrays["names"] = np.array(self.names, dtype=np.str_)
-        for key, fact in facts.items():
-            rows = np.asarray(fact)
-            if key in (*_ARRAYS, "names"):
-                raise ValueError(f"{key!r} is a name of the grid's own; call the fact otherwise")
-            if rows.ndim == 0 or len(rows) != len(self):
-                raise ValueError(f"{key} must have {len(self)} rows, got shape {rows.shape}")
-            if rows.dtype.hasobject:
-                raise ValueError(f"{key} holds Python objects, which would need pickle")
-            arrays[key] = rows
-        with Path(path).open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+        write_archive(path, self.latitudes, self.longitudes, self.outlines, self.names, facts)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -148,7 +202,7 @@ class CellGrid:
             If it is not a grid.
         """
         try:
-            return cls(*_read(path))
+            return cls(*read_archive(path))
         except (BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
             raise ValueError(f"{path} is not a grid that CellGrid.save wrote: {error}") from error
 
@@ -196,8 +250,8 @@ class CellGrid:
     def locate(self, latitudes: ArrayLike, longitudes: ArrayLike) -> NDArray[np.intp]:
         """Return the indices of the cells that hold some points.
 
-        A point is tested against the great circles of all edges. On a common border, or where
-        cells overlap, the cell with the nearest centre counts.
+        Edges are great circles, borders belong to the cell. On a common border, or where cells
+        overlap, the cell with the nearest centre counts.
 
         Parameters
         ----------
@@ -214,16 +268,9 @@ class CellGrid:
         TypeError, ValueError
             If they are not points on the Earth.
         """
+        latitudes, longitudes = np.broadcast_arrays(*check_coordinates(latitudes, longitudes))
         points = unit_vectors(latitudes, longitudes).reshape(-1, 3)
-        normals, starts = self._edges
-        found = np.empty(len(points), dtype=np.intp)
-        step = max(1, _PIECE // len(normals))
-        for begin in range(0, len(points), step):
-            piece = points[begin : begin + step]
-            held = inside(normals, starts, piece)
-            closeness = np.where(held, self.unit_vectors @ piece.T, -2.0)
-            found[begin : begin + step] = np.where(held.any(axis=0), closeness.argmax(axis=0), -1)
-        return found
+        return self.shapes.locate(points, longitudes.ravel(), self.unit_vectors)
 
     def distances_km(self, latitude: float, longitude: float) -> Floats:
         """Great-circle distances from a point to all centres.
@@ -259,35 +306,26 @@ class CellGrid:
         Returns
         -------
         dict
-            A GeoJSON FeatureCollection with one closed Polygon per cell, (longitude, latitude)
-            to 3 decimals. Longitudes do not jump, so they may leave [-180, 180]; a cell at a
-            pole follows the map's edge. `properties` holds the cell's `index`.
+            A GeoJSON FeatureCollection with one Polygon or MultiPolygon per cell, (longitude,
+            latitude) to 3 decimals. Longitudes do not jump, so they may leave [-180, 180]; a cell
+            at a pole follows the map's edge. `properties` holds the cell's `index`.
 
         Raises
         ------
-        IndexError
-            If there is no such cell.
-        ValueError
-            If max_step is not positive.
+        IndexError, ValueError
+            If there is no such cell, or max_step is not positive.
         """
-        if not max_step > 0:
-            raise ValueError(f"max_step must be positive, got {max_step}")
-        features = []
-        for index in map(self.check_index, indices):
-            ring = np.round(flat_ring(self.outlines[index], max_step)[:, ::-1], 3).tolist()
-            features.append(
-                {
-                    "type": "Feature",
-                    "properties": {"index": index},
-                    "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
-                }
-            )
-        return {"type": "FeatureCollection", "features": features}
+        return self.shapes.geojson([self.check_index(index) for index in indices], max_step)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """What the cells hold, worked out from the outlines when first asked for."""
+        return Shapes(self.outlines)
 
     @cached_property
     def unit_vectors(self) -> Floats:
         """Centres as unit vectors, shape (C, 3), read-only."""
-        return _frozen(unit_vectors(self.latitudes, self.longitudes))
+        return read_only(unit_vectors(self.latitudes, self.longitudes))
 
     def check_index(self, index: int) -> int:
         """Return the index as a plain int.
@@ -309,40 +347,3 @@ class CellGrid:
         if not 0 <= index < len(self):
             raise IndexError(f"there is no cell {index}; this grid has cells 0 to {len(self) - 1}")
         return int(index)
-
-    @cached_property
-    def _edges(self) -> tuple[Floats, NDArray[np.intp]]:
-        vertices = np.concatenate(self.outlines)
-        starts = ring_starts(self.outlines)
-        return edge_normals(unit_vectors(vertices[:, 0], vertices[:, 1]), starts), starts
-
-
-def _read(
-    path: str | PathLike[str],
-) -> tuple[Floats, Floats, tuple[Floats, ...], tuple[str, ...] | None]:
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise TypeError("it holds a single array")
-    with archive:
-        vertices, lengths = archive["outline_vertices"], archive["outline_lengths"]
-        if lengths.sum() != len(vertices):
-            raise ValueError(f"{len(vertices)} corners for outlines of {lengths.sum()}")
-        outlines = tuple(np.split(vertices, np.cumsum(lengths)[:-1]))
-        names = tuple(archive["names"].tolist()) if "names" in archive else None
-        return archive["latitudes"], archive["longitudes"], outlines, names
-
-
-def _frozen(array: Floats) -> Floats:
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-def _check_centers(latitudes: ArrayLike, longitudes: ArrayLike) -> tuple[Floats, Floats]:
-    latitudes, longitudes = check_coordinates(latitudes, longitudes)
-    if latitudes.ndim != 1 or latitudes.shape != longitudes.shape or not len(latitudes):
-        raise ValueError(
-            "latitudes and longitudes must be two lists of the same length, "
-            f"got shapes {latitudes.shape} and {longitudes.shape}"
-        )
-    return latitudes, longitudes

@@ -1,8 +1,8 @@
 """Outlines of cells on the globe: which side is inside, and how to draw them on a flat map.
 
-An outline is an open ring of vertices (latitude, longitude), joined by great-circle arcs, around
-a convex patch smaller than a hemisphere. Many outlines travel as one flat array of vertices with
-`starts`, the index of each ring's first vertex.
+A ring is an open row of vertices (latitude, longitude), joined by great-circle arcs. An outline is
+one ring or several, parted by a row of NaN as in most plotting libraries. Many rings travel as one
+flat array of vertices with `starts`, the index of each ring's first vertex.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from combicam_widgets.geo.earth import Floats, check_coordinates, unit_vectors, vector_coordinates
 
 _POLE = 90.0 - 1e-7
-_SIDE_TOLERANCE = 1e-12
+SIDE_TOLERANCE = 1e-12
 """How far outside an edge still counts as on it, in radians (a hundredth of a millimetre)."""
 
 
@@ -23,30 +23,63 @@ def check_outlines(outlines: Iterable[ArrayLike], longitudes: Floats) -> tuple[F
     Parameters
     ----------
     outlines : iterable of C array-likes, shape (V, 2)
-        (latitude, longitude) of the vertices of each ring.
+        (latitude, longitude) of the vertices; rows of NaN between rings.
     longitudes : ndarray, shape (C,)
-        Of the centres: each ring comes to lie near its own.
+        Of the centres: each ring comes to lie near that of its cell.
 
     Raises
     ------
     TypeError, ValueError
-        If they are not C rings of at least 3 points on the Earth.
+        If they are not C outlines, each ring with at least 3 points on the Earth.
     """
-    rings = [np.asarray(ring, dtype=np.float64) for ring in outlines]
-    if len(rings) != len(longitudes):
-        raise ValueError(f"outlines must be {len(longitudes)}, one per cell, got {len(rings)}")
-    for index, ring in enumerate(rings):
-        if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3:
-            raise ValueError(
-                "an outline must have shape (V, 2) with V >= 3 corners (latitude, longitude); "
-                f"that of cell {index} has shape {ring.shape}"
-            )
-    vertices = np.concatenate(rings)
-    check_coordinates(vertices[:, 0], vertices[:, 1])
-    starts = ring_starts(rings)
-    vertices = unwrap_rings(vertices, starts, longitudes)
+    given = [np.asarray(outline, dtype=np.float64) for outline in outlines]
+    if len(given) != len(longitudes):
+        raise ValueError(f"outlines must be {len(longitudes)}, one per cell, got {len(given)}")
+    for index, outline in enumerate(given):
+        _check_corners(index, outline)
+    vertices = np.concatenate(given)
+    gap = _gaps(vertices)
+    starts = ring_starts(given)
+    near = longitudes
+    if gap.any():
+        split = [rings_of(outline) for outline in given]
+        for index, rings in enumerate(split):
+            for ring in rings:
+                _check_corners(index, ring)
+        near = np.repeat(longitudes, [len(rings) for rings in split])
+        starts = ring_starts([ring for rings in split for ring in rings])
+    check_coordinates(vertices[~gap, 0], vertices[~gap, 1])
+    vertices[~gap] = unwrap_rings(vertices[~gap], starts, near)
     vertices.flags.writeable = False
-    return tuple(np.split(vertices, starts[1:]))
+    return tuple(np.split(vertices, ring_starts(given)[1:]))
+
+
+def _check_corners(index: int, ring: Floats) -> None:
+    if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3:
+        raise ValueError(
+            "an outline must have shape (V, 2) with V >= 3 corners (latitude, longitude); "
+            f"that of cell {index} has shape {ring.shape}"
+        )
+
+
+def rings_of(outline: Floats) -> list[Floats]:
+    """Return the rings of an outline, each of shape (V, 2)."""
+    gap = _gaps(outline)
+    if not gap.any():
+        return [outline]
+    ends = [*np.flatnonzero(gap).tolist(), len(outline)]
+    return [outline[a:b] for a, b in zip([0, *(end + 1 for end in ends)], ends, strict=False)]
+
+
+def _gaps(outline: Floats) -> NDArray[np.bool_]:
+    """Which rows part rings."""
+    return np.isnan(outline[:, 0]) & np.isnan(outline[:, 1])
+
+
+def outline_of(rings: Sequence[Floats]) -> Floats:
+    """Return the outline made of some rings: the inverse of `rings_of`."""
+    gap = np.full((1, 2), np.nan)
+    return np.concatenate([part for ring in rings for part in (ring, gap)][:-1])
 
 
 def ring_starts(rings: Sequence[Floats]) -> NDArray[np.intp]:
@@ -98,7 +131,7 @@ def inside(normals: Floats, starts: NDArray[np.intp], points: Floats) -> NDArray
     ndarray of bool, shape (C, N)
     """
     innermost = np.minimum.reduceat(normals @ points.T, starts, axis=0)
-    held: NDArray[np.bool_] = innermost >= -_SIDE_TOLERANCE
+    held: NDArray[np.bool_] = innermost >= -SIDE_TOLERANCE
     return held
 
 
@@ -136,15 +169,15 @@ def unwrap_rings(vertices: Floats, starts: NDArray[np.intp], near: Floats) -> Fl
     return np.stack([latitude, longitude], axis=1)
 
 
-def flat_ring(outline: Floats, max_step: float = 1.0) -> Floats:
-    """Turn an outline into a polygon that is right on a map with straight meridians.
+def flat_ring(ring: Floats, max_step: float = 1.0) -> Floats:
+    """Turn a convex ring into a polygon that is right on a map with straight meridians.
 
     Great-circle arcs are curves there: they get points in between. A pole is the whole upper or
     lower edge of such a map: a cell that touches or holds it is led along that edge.
 
     Parameters
     ----------
-    outline : ndarray, shape (V, 2)
+    ring : ndarray, shape (V, 2)
         (latitude, longitude) of the vertices.
     max_step : float
         Longest straight piece, in degrees of arc.
@@ -152,31 +185,54 @@ def flat_ring(outline: Floats, max_step: float = 1.0) -> Floats:
     Returns
     -------
     ndarray of float64, shape (P, 2)
-        (latitude, longitude) of an open polygon, in the order of the outline, without jumps.
+        (latitude, longitude) of an open polygon, in the order of the ring, without jumps.
     """
-    corners = unit_vectors(outline[:, 0], outline[:, 1])
-    ring = _densified(corners, max_step)
-    latitude, longitude = vector_coordinates(ring)
+    path = flat_path(ring, max_step)
+    if round((path[-1, 1] - path[0, 1]) / 360.0) == 0:
+        return path[:-1]
+    corners = unit_vectors(ring[:, 0], ring[:, 1])
+    north = inside(edge_normals(corners, np.array([0])), np.array([0]), np.eye(3)[2:])
+    edge = 90.0 if north[0, 0] else -90.0
+    return np.concatenate([path, [(edge, path[-1, 1]), (edge, path[0, 1])]])
+
+
+def flat_path(ring: Floats, max_step: float, *, oriented: bool = False) -> Floats:
+    """Follow a ring on a map with straight meridians, without jumps.
+
+    Parameters
+    ----------
+    ring : ndarray, shape (V, 2)
+        (latitude, longitude) of the vertices.
+    max_step : float
+        Longest straight piece, in degrees of arc.
+    oriented : bool
+        Whether the inside is on the left, which tells how wide a corner at a pole is. If not, it
+        is less than half a turn.
+
+    Returns
+    -------
+    ndarray of float64, shape (P, 2)
+        (latitude, longitude); the last is the first again, a turn farther for a ring around a
+        pole.
+    """
+    corners = unit_vectors(ring[:, 0], ring[:, 1])
+    latitude, longitude = vector_coordinates(_densified(corners, max_step))
     poles = np.abs(latitude) >= _POLE
     if poles.any():
-        latitude, longitude = _opened_at_pole(latitude, longitude, poles)
+        latitude, longitude = opened_at_pole(latitude, longitude, poles)
     steps = (np.diff(longitude, append=longitude[0]) + 180.0) % 360.0 - 180.0
+    if oriented:
+        along = (np.abs(latitude) >= _POLE) & (np.abs(np.roll(latitude, -1)) >= _POLE)
+        turns = np.where(latitude > 0, np.ceil(steps / 360.0), np.floor(steps / 360.0))
+        steps -= np.where(along, 360.0 * turns, 0.0)
     turn = round(steps.sum() / 360.0)
     if turn:
         # Half a turn goes either way round: over a pole that is touched, the way that closes.
         halves = np.flatnonzero(np.abs(steps) > 180.0 - 1e-6)[:1]
         steps[halves] -= 360.0 * turn
-        turn = round(steps.sum() / 360.0)
     longitude = longitude[0] + np.concatenate([[0.0], np.cumsum(steps)])
-    longitude += 360.0 * np.round((outline[0, 1] - longitude[0]) / 360.0)
-    if turn:
-        north = inside(edge_normals(corners, np.array([0])), np.array([0]), np.eye(3)[2:])
-        edge = 90.0 if north[0, 0] else -90.0
-        latitude = np.concatenate([latitude, [latitude[0], edge, edge]])
-        longitude = np.concatenate([longitude, [longitude[-1], longitude[0]]])
-    else:
-        longitude = longitude[:-1]
-    return np.stack([latitude, longitude], axis=1)
+    longitude += 360.0 * np.round((ring[0, 1] - longitude[0]) / 360.0)
+    return np.stack([np.append(latitude, latitude[0]), longitude], axis=1)
 
 
 def _densified(corners: Floats, max_step: float) -> Floats:
@@ -195,10 +251,23 @@ def _densified(corners: Floats, max_step: float) -> Floats:
     return first * corners[edge] + second * ends[edge]
 
 
-def _opened_at_pole(
+def opened_at_pole(
     latitude: Floats, longitude: Floats, poles: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
-    """Replace a vertex at a pole by the two ends of its piece of the map's edge."""
+    """Replace a vertex at a pole by the two ends of its piece of the map's edge.
+
+    Parameters
+    ----------
+    latitude, longitude : ndarray, shape (V,)
+        Vertices of a ring in degrees.
+    poles : ndarray of bool, shape (V,)
+        Which of them are at a pole.
+
+    Returns
+    -------
+    latitude, longitude : ndarray of float64
+        The same ring; each vertex at a pole comes twice, with the longitudes of its neighbours.
+    """
     copies = np.where(poles, 2, 1)
     source = np.repeat(np.arange(len(latitude)), copies)
     first = np.cumsum(copies) - copies

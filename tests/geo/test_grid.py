@@ -266,6 +266,9 @@ def test_bad_centers_are_named(latitudes, longitudes, words):
         ([OCTANT[:2]], None, r"that of cell 0 has shape \(2, 2\)"),
         ([[(0, 0), (0, 95), (95, 0)]], None, "latitude must lie between"),
         ([OCTANT], ["a", "b"], "names must be 1, one per cell, got 2"),
+        ([[*OCTANT, (np.nan, np.nan), (1, 1)]], None, r"that of cell 0 has shape \(1, 2\)"),
+        ([[*OCTANT, (np.nan, np.nan)]], None, r"that of cell 0 has shape \(0, 2\)"),
+        ([[*OCTANT, (np.nan, 5)]], None, "latitude must be finite"),
     ],
 )
 def test_bad_cells_are_named(outlines, names, words):

@@ -1,0 +1,59 @@
+"""Cell grids in NumPy archives, without pickle."""
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from combicam_widgets.geo.earth import Floats
+
+_OWN = ("latitudes", "longitudes", "outline_vertices", "outline_lengths", "names")
+
+
+def write_archive(
+    path: str | PathLike[str],
+    latitudes: Floats,
+    longitudes: Floats,
+    outlines: tuple[Floats, ...],
+    names: tuple[str, ...] | None,
+    facts: Mapping[str, ArrayLike],
+) -> None:
+    """Write the arrays of a grid to a file; see `CellGrid.save`."""
+    arrays: dict[str, NDArray[Any]] = {
+        "latitudes": latitudes,
+        "longitudes": longitudes,
+        "outline_vertices": np.concatenate(outlines),
+        "outline_lengths": np.array([len(outline) for outline in outlines], dtype=np.int32),
+    }
+    if names is not None:
+        arrays["names"] = np.array(names, dtype=np.str_)
+    for key, fact in facts.items():
+        rows = np.asarray(fact)
+        if key in _OWN:
+            raise ValueError(f"{key!r} is a name of the grid's own; call the fact otherwise")
+        if rows.ndim == 0 or len(rows) != len(latitudes):
+            raise ValueError(f"{key} must have {len(latitudes)} rows, got shape {rows.shape}")
+        if rows.dtype.hasobject:
+            raise ValueError(f"{key} holds Python objects, which would need pickle")
+        arrays[key] = rows
+    with Path(path).open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def read_archive(
+    path: str | PathLike[str],
+) -> tuple[Floats, Floats, tuple[Floats, ...], tuple[str, ...] | None]:
+    """Read the arrays of a grid from a file; see `CellGrid.load`."""
+    archive = np.load(path, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise TypeError("it holds a single array")
+    with archive:
+        vertices, lengths = archive["outline_vertices"], archive["outline_lengths"]
+        if lengths.sum() != len(vertices):
+            raise ValueError(f"{len(vertices)} corners for outlines of {lengths.sum()}")
+        outlines = tuple(np.split(vertices, np.cumsum(lengths)[:-1]))
+        names = tuple(archive["names"].tolist()) if "names" in archive else None
+        return archive["latitudes"], archive["longitudes"], outlines, names

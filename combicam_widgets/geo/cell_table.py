@@ -1,0 +1,117 @@
+"""Tables of S2 cells, as published with GeoEstimation (Mueller-Budack et al., ECCV 2018)."""
+
+import csv
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from combicam_widgets.geo.earth import Floats, check_coordinates
+from combicam_widgets.geo.s2 import s2_cell_id
+
+_HEADINGS = (
+    ("class_label", "class"),
+    ("hex_id", "token"),
+    ("latitude_mean", "latitude"),
+    ("longitude_mean", "longitude"),
+)
+_PREAMBLE = 9
+"""How many lines may stand before the headings; GeoEstimation has two."""
+
+
+class _Row(NamedTuple):
+    line: int
+    label: int
+    token: str
+    latitude: float
+    longitude: float
+
+
+def read_cell_table(path: str | PathLike[str]) -> tuple[list[str], Floats, Floats]:
+    """Read the S2 cells of a network, sorted by class.
+
+    Parameters
+    ----------
+    path : path-like
+        See `CellGrid.from_csv`.
+
+    Returns
+    -------
+    tokens : list of C str
+    latitudes, longitudes : ndarray of float64, shape (C,)
+        Degrees.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not such a table; the message names the line.
+    """
+    path = Path(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        numbered = ((reader.line_num, row) for row in reader)
+        try:
+            rows = _sorted(numbered)
+        except (csv.Error, ValueError) as error:
+            raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from error
+    for label, row in enumerate(rows):
+        if row.label != label:
+            raise ValueError(
+                f"{path.name}, line {row.line}: classes must be 0, 1, 2 and so on without gaps, "
+                f"but there is a class {row.label} and no class {label}"
+            )
+    return (
+        [row.token for row in rows],
+        np.array([row.latitude for row in rows]),
+        np.array([row.longitude for row in rows]),
+    )
+
+
+def _sorted(numbered: Iterator[tuple[int, list[str]]]) -> list[_Row]:
+    """Parse the rows of a table and sort them by class; classes and cells come once."""
+    columns = _columns(numbered)
+    classes: dict[int, _Row] = {}
+    cells: dict[int, _Row] = {}
+    for line, entries in numbered:
+        if any(map(str.strip, entries)):
+            row = _parsed(line, entries, columns)
+            earlier = classes.setdefault(row.label, row)
+            if earlier is not row:
+                raise ValueError(f"class {row.label} is already in line {earlier.line}")
+            earlier = cells.setdefault(s2_cell_id(row.token), row)
+            if earlier is not row:
+                raise ValueError(f"cell {row.token!r} is already in line {earlier.line}")
+    if not classes:
+        raise ValueError("there are no classes below the headings")
+    return [classes[label] for label in sorted(classes)]
+
+
+def _columns(numbered: Iterator[tuple[int, list[str]]]) -> list[int]:
+    """Find the headings and return the columns of class, token, latitude and longitude."""
+    for line, entries in numbered:
+        headings = [heading.strip().lower() for heading in entries]
+        found = [[headings.index(n) for n in names if n in headings] for names in _HEADINGS]
+        if all(found):
+            return [columns[0] for columns in found]
+        if line > _PREAMBLE:
+            break
+    wanted = ", ".join(" or ".join(names) for names in _HEADINGS)
+    raise ValueError(f"no headings found; there must be {wanted}")
+
+
+def _parsed(line: int, entries: list[str], columns: list[int]) -> _Row:
+    if len(entries) <= max(columns):
+        raise ValueError(f"there must be at least {max(columns) + 1} columns, got {len(entries)}")
+    label, token, *place = (entries[column].strip() for column in columns)
+    if not (label.isascii() and label.isdigit()):
+        raise ValueError(f"the class must be a whole number from 0, got {label!r}")
+    try:
+        latitude, longitude = map(float, place)
+    except ValueError:
+        raise ValueError(f"the centre must be two numbers, got {place}") from None
+    check_coordinates(latitude, longitude)
+    return _Row(line, int(label), token, latitude, longitude)
