@@ -20,14 +20,14 @@ CONTINENT_KM2 = 5e6
 GREENLAND_KM2 = 1.5e6
 """The only island above this is Greenland; the next, New Guinea, has half of it."""
 
-# (longitude, latitude): in the sea, but at Suez and in the Darien.
-AFRICA = shapely.Polygon(
-    [(-30, 36), (-5.6, 35.95), (11, 38), (20, 34), (31, 33), (32.5, 30), (34.5, 27.5), (38, 22)]
-    + [(42.5, 14), (43.4, 12.5), (60, 12.5), (60, -40), (-30, -40)]
+# Longitude and latitude; the borders lie in the sea, but at Suez and in the Darien.
+AFRICA = shapely.from_wkt(
+    "POLYGON ((-30 36, -5.6 35.95, 11 38, 20 34, 31 33, 32.5 30, 34.5 27.5, 38 22, 42.5 14,"
+    " 43.4 12.5, 60 12.5, 60 -40, -30 -40, -30 36))"
 )
-SOUTH_AMERICA = shapely.Polygon(
-    [(-78.5, 7.2), (-77.9, 7.2), (-77.3, 8.7), (-75, 13.5), (-30, 13.5), (-30, -60), (-90, -60)]
-    + [(-90, 5)]
+SOUTH_AMERICA = shapely.from_wkt(
+    "POLYGON ((-90 5, -78.5 7.2, -77.9 7.2, -77.3 8.7, -75 13.5, -30 13.5, -30 -60, -90 -60,"
+    " -90 5))"
 )
 
 
@@ -107,7 +107,7 @@ class Land:
     @cached_property
     def _masses(self) -> tuple[shapely.STRtree, Floats]:
         """Land masses, whole for longitudes 0 to 360, and their areas."""
-        again = shapely.transform(self.polygons, lambda points: points + (360, 0))
+        again = shapely.transform(self.polygons, lambda points: np.add(points, (360, 0)))
         masses = shapely.get_parts(shapely.union_all([*self.polygons, *again]))
         flat = shapely.transform(masses, _equal_area)
         return shapely.STRtree(masses), shapely.area(flat) * EARTH_RADIUS_KM**2

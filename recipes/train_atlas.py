@@ -39,9 +39,10 @@ CHECKPOINT = CACHE / "atlas" / "checkpoint.pt"
 LOG = HOME / "training.csv"
 
 SEED = 20261122
-SIDES = (64, 96)  # pixels, in the first and the second half of the steps
+SIDES = (64, 96)  # pixels, before and from step 2,400
+SMALL_UNTIL = 2400
 BATCH = 128
-STEPS = 4800
+STEPS = 4200
 WARM_UP = 300
 DECAY = 0.35  # the last part of the steps, in which the learning rate falls to zero
 LEARNING_RATE = 2e-3
@@ -67,7 +68,7 @@ def main() -> None:
     rows = student.resume()
     began, done = time.time(), student.step
     while student.step < steps:
-        loss = student.learn(*pieces.batch(student.step, side_at(student.step, steps)), steps)
+        loss = student.learn(*pieces.batch(student.step, side_at(student.step)), steps)
         if student.step % 50 == 0:
             hours = (time.time() - began) / (student.step - done) * (steps - student.step) / 3600
             print(f"step {student.step}: loss {loss:.3f}, {hours:.2f} h to go", flush=True)
@@ -295,15 +296,15 @@ class Student:
         print(f"temperature {temperature:.3f}; {path}: {path.stat().st_size} bytes")
 
 
-def side_at(step: int, steps: int) -> int:
+def side_at(step: int) -> int:
     """Side of the pictures in a step, in pixels."""
-    return SIDES[int(step * len(SIDES) >= steps)]
+    return SIDES[int(step >= SMALL_UNTIL)]
 
 
 def pace(step: int, steps: int) -> float:
     """Return the learning rate relative to its highest: up, level, down."""
-    falling = (steps - step) / (DECAY * steps)
-    return max(0.0, min((step + 1) / WARM_UP, 1.0, math.sin(math.pi / 2 * min(falling, 1.0)) ** 2))
+    falling = min(max(0.0, (steps - step) / (DECAY * steps)), 1.0)
+    return min((step + 1) / WARM_UP, math.sin(math.pi / 2 * falling) ** 2)
 
 
 if __name__ == "__main__":

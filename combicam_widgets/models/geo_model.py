@@ -23,6 +23,9 @@ _SCORE_CAM_AT_ONCE = 4
 class GeoModel:
     """Network + cell grid + image transform + the layers worth explaining.
 
+    A subclass whose photos are pieces of the Earth seen from above, as `combicam_widgets.tile`
+    makes them, sets ``from_above = True``: then a click on the explorer's map looks there.
+
     Parameters
     ----------
     network : nn.Module
@@ -67,6 +70,8 @@ class GeoModel:
     >>> cells = CellGrid.from_centers([0, 0, 60, -60], [0, 90, 180, -90])  # doctest: +SKIP
     >>> model = GeoModel(network, cells, outputs="probabilities")  # doctest: +SKIP
     """
+
+    from_above = False
 
     def __init__(
         self,
@@ -175,7 +180,12 @@ class GeoModel:
         return GeoPrediction(maps.probabilities, self.cells)
 
     def evidence(
-        self, photo: Photo, heatmap: npt.NDArray[np.floating], keep: float | None = 0.3
+        self,
+        photo: Photo,
+        heatmap: npt.NDArray[np.floating],
+        keep: float | None = 0.3,
+        *,
+        opposite: bool = False,
     ) -> GeoPrediction:
         """Ask the model again, showing it only what the heatmap highlights.
 
@@ -186,12 +196,15 @@ class GeoModel:
         keep : float or None
             Fraction of the pixels to keep, the hottest; the rest is blurred away. None: show the
             photo in proportion to the heat.
+        opposite : bool
+            Blur away what is highlighted instead, and show the rest.
 
         Returns
         -------
         GeoPrediction
         """
-        return self._predictions(self._evidence(photo, heatmap, keep))[0]
+        shown = self._evidence(photo, heatmap, keep, opposite=opposite)
+        return self._predictions(shown)[0]
 
     def layer_votes(
         self, photo: Photo, maps: cam.LayerMaps, keep: float = 0.3
@@ -246,9 +259,16 @@ class GeoModel:
             )
 
     def _evidence(
-        self, photo: Photo, heatmap: npt.NDArray[np.floating], keep: float | None
+        self,
+        photo: Photo,
+        heatmap: npt.NDArray[np.floating],
+        keep: float | None,
+        *,
+        opposite: bool = False,
     ) -> Tensor:
         batch, blurred = self._view(photo)
+        if opposite:
+            batch, blurred = blurred, batch
         if keep is None:
             return cam.soft_evidence(batch, blurred, heatmap)
         return cam.keep_evidence(batch, blurred, heatmap, keep)

@@ -23,6 +23,7 @@ GROUP = "combicam_widgets.models"
 _SHIPPED: Mapping[str, str] = MappingProxyType(
     {
         "naturalist": "combicam_widgets.models.naturalist:Naturalist",
+        "atlas": "combicam_widgets.models.atlas:Atlas",
         "certh": "combicam_widgets.models.certh:Certh",
     }
 )

@@ -36,6 +36,8 @@ class Atlas(GeoModel):
         data_licence="public domain (NASA, Natural Earth)",
     )
 
+    from_above = True
+
     def __init__(self) -> None:
         cells = CellGrid.load(_HOME / "cells.npz")
         network = AtlasNetwork(len(cells))

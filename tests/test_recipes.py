@@ -1,0 +1,308 @@
+"""The recipes of the atlas on worlds made up here: no imagery, no network, a few steps."""
+
+import importlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+import torch
+from safetensors.torch import load_file
+
+from combicam_widgets.geo import (
+    EARTH_RADIUS_KM,
+    CellGrid,
+    coastline,
+    great_circle_km,
+    unit_vectors,
+    vector_coordinates,
+)
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """Import a recipe by its name, as it is imported when it runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(RECIPES))
+        yield importlib.import_module
+
+
+@pytest.fixture(scope="module")
+def train(recipe):
+    return recipe("train_atlas")
+
+
+@pytest.fixture(scope="module")
+def figures(recipe):
+    return recipe("atlas_figures")
+
+
+@pytest.fixture(scope="module")
+def earth(recipe):
+    """The land of the shipped coastline."""
+    land = shapely.from_geojson(json.dumps(coastline()["geometry"]))
+    return recipe("land").Land(list(land.geoms))
+
+
+@pytest.fixture(scope="module")
+def cells(recipe):
+    return CellGrid.from_centers(*recipe("build_atlas_cells").fibonacci_lattice(50))
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Red, green and blue are x, y and z of the place, from 0 to 1."""
+    latitudes = 90 - (np.arange(128) + 0.5) / 128 * 180
+    longitudes = (np.arange(256) + 0.5) / 128 * 180 - 180
+    vectors = (1 + unit_vectors(latitudes[:, None], longitudes[None])) / 2
+    return torch.from_numpy(vectors).permute(2, 0, 1)[None].float()
+
+
+@pytest.fixture
+def pieces(train, earth, cells, world, monkeypatch):
+    monkeypatch.setattr(train, "BATCH", 6)
+    return train.Pieces(cells, earth, [(0.75, world), (0.25, world)])
+
+
+@pytest.fixture
+def student(train, cells, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "CHECKPOINT", tmp_path / "atlas" / "checkpoint.pt")
+    monkeypatch.setattr(train, "HOME", tmp_path)
+    monkeypatch.setattr(train, "LOG", tmp_path / "training.csv")
+    return train.Student(len(cells))
+
+
+def test_the_lattice_is_even(recipe):
+    vectors = unit_vectors(*recipe("build_atlas_cells").fibonacci_lattice(2000))
+    closeness = vectors @ vectors.T
+    np.fill_diagonal(closeness, -1)
+    nearest = np.arccos(closeness.max(1)) * math.sqrt(2000 / (4 * math.pi))  # in cells' widths
+    assert nearest.min() > 0.85
+    assert nearest.max() < 1.1
+    # Each cap has as many points as its share of the sphere, give or take a few.
+    middles = np.random.default_rng(1).normal(size=(300, 3))
+    middles /= np.linalg.norm(middles, axis=1, keepdims=True)
+    counts = (middles @ vectors.T > math.cos(0.5)).sum(1)
+    assert np.abs(counts - 2000 * math.sin(0.25) ** 2).max() < 9
+
+
+def test_places_on_a_box_of_land_are_spread_by_area(recipe):
+    land = recipe("land").Land([shapely.box(10, 20, 50, 80)])
+    places = land.places(np.random.default_rng(2), 3000)
+    latitudes, longitudes = vector_coordinates(places)
+    np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1)
+    for values, low, high in (
+        (longitudes, 10, 50),
+        (np.sin(np.radians(latitudes)), math.sin(math.radians(20)), math.sin(math.radians(80))),
+    ):
+        steps = np.sort((values - low) / (high - low))
+        assert steps[0] >= 0
+        assert steps[-1] <= 1
+        # Kolmogorov-Smirnov, one in a thousand.
+        assert np.abs(steps - (np.arange(3000) + 0.5) / 3000).max() < 1.95 / math.sqrt(3000)
+
+
+def test_coast_and_area_of_a_box_across_the_antimeridian(recipe):
+    land = recipe("land").Land([shapely.box(170, -5, 180, 5), shapely.box(-180, -5, -170, 5)])
+    degree = math.radians(EARTH_RADIUS_KM)
+    points = np.array([0, 0, 0, 4.0]), np.array([180, -180, -171, 175.0])
+    # The cut is no coast; the nearest point of a parallel or meridian 5, 5, 1, 1 degrees away.
+    expected = np.array([5, 5, 1, 1]) * degree
+    np.testing.assert_allclose(land.coast_km(*points), expected, rtol=0.01)
+    area = EARTH_RADIUS_KM**2 * math.radians(20) * 2 * math.sin(math.radians(5))
+    np.testing.assert_allclose(land.mass_km2(*points), area, rtol=1e-9)
+    assert land.mass_km2(np.array([6.0]), np.array([175.0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    {
+        "Africa": [(30, 31), (-34, 19), (9, 45), (36, 4), (15, -16), (30, 32.3)],
+        "Antarctica": [(-80, 20), (-75, 179.9), (-70, -65)],
+        "Australia": [(-25, 134), (-37, 145)],
+        "Eurasia": [(40, -4), (15, 45), (41, 15), (66.5, -175), (67, 179), (31, 34.8), (3, 102)],
+        "Greenland": [(72, -40), (61.5, -46)],
+        "North America": [(65, -160), (9, -80), (18, -92), (48, -70)],
+        "South America": [(5, -76.5), (-50, -72), (-8, -36), (10, -68)],
+        "other islands": [(-19, 46), (65, -18), (36, 138), (-43, 171), (-5, 142), (70, -72)],
+    }.items(),
+)
+def test_continents(name, places, earth):
+    np.testing.assert_array_equal(earth.continents(*np.array(places, float).T), name)
+
+
+def test_land_masses_have_the_areas_of_the_atlas(earth):
+    places = np.array([(-25, 134), (72, -40), (-19, 46), (67, -175), (67, 100)], float)
+    areas = earth.mass_km2(*places.T) / 1e6
+    np.testing.assert_allclose(areas[:3], [7.6, 2.17, 0.59], rtol=0.05)
+    assert areas[3] == areas[4]
+    # Europe, Asia and Africa have 85, about 5 of them on islands.
+    assert areas[3] == pytest.approx(80, rel=0.02)
+
+
+def test_answers_are_soft_and_symmetric(train, pieces, cells):
+    middle = cells.unit_vectors[0] + cells.unit_vectors[[1, 2, 3, 4]]
+    places = np.concatenate([cells.unit_vectors, middle / np.linalg.norm(middle, axis=1)[:, None]])
+    answers = pieces.answers(places).double().numpy()
+    np.testing.assert_allclose(answers.sum(1), 1, atol=1e-5)
+    np.testing.assert_array_equal(answers[:50].argmax(1), range(50))
+    for row, (a, b) in zip(answers[50:], [(0, 1), (0, 2), (0, 3), (0, 4)], strict=True):
+        assert row[a] == pytest.approx(row[b], rel=0.02)
+
+
+def test_answers_follow_a_bell_curve(train, pieces, cells, monkeypatch):
+    monkeypatch.setattr(train, "SOFTNESS_KM", 900.0)
+    place = unit_vectors([12.0], [34.0])
+    km = cells.distances_km(12, 34)
+    expected = np.exp(-0.5 * (km / 900) ** 2)
+    np.testing.assert_allclose(
+        pieces.answers(place)[0].numpy(), expected / expected.sum(), rtol=0.02, atol=1e-7
+    )
+
+
+def test_pieces_show_what_lies_around_their_middle_north_up(train, pieces, monkeypatch):
+    monkeypatch.setattr(train, "TURN", 0.0)
+    pictures, places = pieces.pictures(np.random.default_rng(3), 64, 33)
+    assert pictures.shape == (64, 3, 33, 33)
+    vectors = pictures.permute(0, 2, 3, 1).double().numpy() * 2 - 1
+    np.testing.assert_allclose(vectors[:, 16, 16], places, atol=0.01)
+    tall = great_circle_km(
+        *vector_coordinates(vectors[:, 0, 16]), *vector_coordinates(vectors[:, -1, 16])
+    )
+    low, high = (width * 32 / 33 for width in train.WIDTHS_KM)
+    assert tall.min() > low * 0.97
+    assert tall.max() < high * 1.03
+    away = np.abs(vector_coordinates(places)[0]) < 75
+    up = vector_coordinates(vectors[away, 12, 16])[0] - vector_coordinates(places[away])[0]
+    east = np.cross([0, 0, 1], places[away])
+    right = ((vectors[away, 16, 20] - places[away]) * east).sum(1)
+    assert up.min() > 0
+    assert right.min() > 0
+
+
+def test_a_step_has_always_the_same_pieces(pieces):
+    for x, y in zip(pieces.batch(7, 16), pieces.batch(7, 16), strict=True):
+        assert torch.equal(x, y)
+    assert not torch.equal(pieces.batch(7, 16)[0], pieces.batch(8, 16)[0])
+    assert not torch.equal(pieces.batch(7, 16)[0], pieces.batch(7, 16, seed=1)[0])
+
+
+def test_disturbed_pictures_are_still_pictures(train):
+    plain = torch.rand(40, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    before = plain.clone()
+    first, again, other = (
+        train.disturbed(plain, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert torch.equal(plain, before)
+    assert first.shape == plain.shape
+    assert first.isfinite().all()
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    # What it shows can still be told: each picture is most like itself.
+    x, y = (p.flatten(1) - p.flatten(1).mean(1, keepdim=True) for p in (plain, first))
+    likeness = (x / x.norm(dim=1, keepdim=True)) @ (y / y.norm(dim=1, keepdim=True)).T
+    assert (likeness.argmax(0) == torch.arange(40)).float().mean() > 0.95
+
+
+def test_the_network_sees_from_minus_one_to_one(train):
+    values = torch.tensor([0.0, 0.25, 0.5, 1.0])
+    assert train.normalised(values).tolist() == [-1, -0.5, 0, 1]
+
+
+def test_the_pace_goes_up_stays_and_goes_down(train):
+    paces = np.array([train.pace(step, 4000) for step in range(4000)])
+    level = round(4000 * (1 - train.DECAY))
+    assert 0 < paces[0] < 0.01
+    assert (np.diff(paces[: train.WARM_UP]) > 0).all()
+    np.testing.assert_array_equal(paces[train.WARM_UP : level], 1)
+    assert (np.diff(paces[level + 1 :]) < 0).all()
+    assert paces[round(4000 * (1 - train.DECAY / 2))] == pytest.approx(0.5, abs=1e-6)
+    assert paces[-1] < 1e-4
+    assert train.pace(4000, 4000) == 0
+    assert train.pace(5000, 4000) == 0
+
+
+def test_pictures_are_small_in_the_first_half(train):
+    assert [train.side_at(step) for step in (0, 2399, 2400, 4199)] == [64, 64, 96, 96]
+
+
+def test_a_resumed_training_takes_the_same_step(train, student, pieces):
+    for step in range(2):
+        student.learn(*pieces.batch(step, 16), steps=10)
+    student.save([(1, 2.5, 3.5, 0.25)])
+    other = train.Student(student.cells)
+    assert other.resume() == [(1, 2.5, 3.5, 0.25)]
+    assert other.step == 2
+    losses = [x.learn(*pieces.batch(2, 16), steps=10) for x in (student, other)]
+    assert losses[0] == losses[1]
+    for a, b in (
+        (student.network.state_dict(), other.network.state_dict()),
+        (student.mean, other.mean),
+    ):
+        assert a.keys() == b.keys()
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_without_a_checkpoint_a_training_begins_at_the_beginning(student):
+    assert student.resume() == []
+    assert student.step == 0
+
+
+def test_the_running_mean_of_few_steps_is_their_mean(student, pieces):
+    seen = []
+    for step in range(3):
+        student.learn(*pieces.batch(step, 16), steps=10)
+        seen.append(student.network.head.weight.detach().clone())
+    torch.testing.assert_close(student.mean["head.weight"], torch.stack(seen).mean(0))
+    torch.testing.assert_close(student.averaged().head.weight, torch.stack(seen).mean(0))
+
+
+def test_learning_learns(student, pieces):
+    """Shown the same six pieces again and again, it gets to know them."""
+    pictures, answers = pieces.batch(0, 16)
+    losses = [student.learn(pictures, answers, steps=1000) for _ in range(40)]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_the_weights_that_are_written_carry_the_temperature(train, student, pieces, monkeypatch):
+    monkeypatch.setattr(train, "SIDES", (16, 16))
+    student.learn(*pieces.batch(0, 16), steps=10)
+    student.finish(pieces, [(1, 2.5, 3.5, 0.25)])
+    written = load_file(train.HOME / "weights.safetensors")
+    assert {x.dtype for x in written.values()} == {torch.float16}
+    network = train.AtlasNetwork(student.cells)
+    network.load_state_dict(written)
+    with torch.inference_mode():
+        picture = pieces.batch(5, 16)[0]
+        scores, plain = network.eval()(picture), student.averaged()(picture)
+    temperature = (plain.norm() / scores.norm()).item()
+    torch.testing.assert_close(scores * temperature, plain, atol=0.02, rtol=0.02)
+    assert 0.3 <= round(temperature, 2) <= 3.0
+    # A network that has learnt nothing had better say little.
+    assert temperature > 1
+    assert train.LOG.read_text().splitlines() == [
+        "step,loss,median_km,within_750_km",
+        "1,2.5,3.5,0.25",
+    ]
+
+
+def test_reliability_of_answers_counted_by_hand(figures):
+    said = np.array([0.05, 0.07, 0.92, 0.94, 0.96, 1.0])
+    found = figures.reliability(said, np.array([False, True, True, True, False, True]))
+    np.testing.assert_allclose(found.said, [0.06, 0.955])
+    np.testing.assert_allclose(found.was, [0.5, 0.75])
+    assert found.count.tolist() == [2, 4]
+    assert found.error == pytest.approx((2 * 0.44 + 4 * 0.205) / 6)
+
+
+def test_honest_answers_have_no_calibration_error(figures):
+    random = np.random.default_rng(4)
+    said = random.random(200_000)
+    assert figures.reliability(said, random.random(200_000) < said).error < 0.01
+    assert figures.reliability(said, random.random(200_000) < said**2).error > 0.1
