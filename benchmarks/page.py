@@ -65,7 +65,7 @@ def main() -> None:
             before = received[0]
             tile = f"[aria-label='Layer blocks.{15 - i % 8}']"
             times.append(page.evaluate(CLICK_TO_PAINT, [tile, HEAT]) / 1000)
-            lab.until("int(explorer._checking.busy)", 0)
+            lab.until("int(explorer._parts.checking.busy)", 0)
             bytes_each.append(received[0] - before)
         lab.python("[setattr(explorer, 'weights', dict.fromkeys(explorer.weights, 1.0))] and None")
         evidence = lab.python(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from combicam_widgets.models import GeoModel, list_models, load_model
     from combicam_widgets.samples import list_samples, sample
     from combicam_widgets.widgets import Explorer
+    from combicam_widgets.widgets.overlay import overlay
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,7 @@ _HOMES = {
     "list_samples": "samples",
     "load_image": "images",
     "load_model": "models",
+    "overlay": "widgets",
     "sample": "samples",
     "tile": "imagery",
 }
@@ -42,6 +44,7 @@ __all__ = [
     "list_samples",
     "load_image",
     "load_model",
+    "overlay",
     "sample",
     "tile",
 ]

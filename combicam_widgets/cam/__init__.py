@@ -4,9 +4,11 @@ Knows no geography: `explain` works for any network that maps a batch to class s
 """
 
 from combicam_widgets.cam.architecture import Architecture, Layer, Stage, architecture
+from combicam_widgets.cam.contributions import contributions
 from combicam_widgets.cam.evidence import blur, hottest, keep_evidence, soft_evidence
 from combicam_widgets.cam.explain import explain
 from combicam_widgets.cam.fusion import NORMALIZATIONS, fuse, shares
+from combicam_widgets.cam.localization import hottest_inside, share_inside
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.cam.methods import METHODS, SLOW_METHODS
 from combicam_widgets.cam.passes import class_scores
@@ -30,15 +32,18 @@ __all__ = [
     "architecture",
     "blur",
     "class_scores",
+    "contributions",
     "explain",
     "fuse",
     "fusion_rule",
     "get_rule",
     "hottest",
+    "hottest_inside",
     "keep_evidence",
     "minmax",
     "rule_names",
     "score_cam",
+    "share_inside",
     "shares",
     "soft_evidence",
     "upsample",

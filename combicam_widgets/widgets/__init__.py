@@ -1,5 +1,6 @@
 """What people see: diagram, overlay, map and the explorer that joins them; no mathematics."""
 
 from combicam_widgets.widgets.explorer import Explorer
+from combicam_widgets.widgets.overlay import overlay
 
-__all__ = ["Explorer"]
+__all__ = ["Explorer", "overlay"]

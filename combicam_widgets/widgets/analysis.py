@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from combicam_widgets.cam import LayerMaps
+from combicam_widgets.cam import LayerMaps, contributions
+from combicam_widgets.cam.fusion import Normalization
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
@@ -56,17 +57,48 @@ class Analysis:
         """Ask the model about the hottest part of the photo; None if nothing is hot."""
         return self.model.evidence(self.photo, heatmap, keep) if heatmap.any() else None
 
+    def opposite(self, heatmap: npt.NDArray[np.float32], keep: float) -> GeoPrediction:
+        """Ask the model about the photo without its hottest part."""
+        return self.model.evidence(self.photo, heatmap, keep, opposite=True)
+
+    def contributions(
+        self,
+        size: tuple[int, int],
+        weights: Mapping[str, float],
+        rule: str,
+        normalize: Normalization,
+    ) -> npt.NDArray[np.float32] | None:
+        """Divide each pixel's heat among the layers; see `cam.contributions`."""
+        return contributions(
+            self.maps.maps,
+            [weights[name] for name in self.maps.names],
+            size,
+            rule,
+            normalize,
+            self.maps.importances,
+        )
+
+    def vote(self, layer: str, keep: float) -> GeoPrediction:
+        """Ask where the evidence of one layer alone points."""
+        heatmap = self.maps.fuse({layer: 1.0}, size=self.heatmap_size)
+        return self.model.evidence(self.photo, heatmap, keep)
+
+    def votes(self, keep: float) -> tuple[GeoPrediction, ...]:
+        """Ask where the evidence of each layer alone points."""
+        return self.model.layer_votes(self.photo, self.maps, keep)
+
 
 def analyse(
     model: GeoModel,
     photo: Photo,
     target: int | None,
     method: str,
+    contrast: int | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> Analysis:
     """Ask a model about a photo: one forward and one backward (and what naming things takes).
 
     ``report`` is called with (done, total) by methods that need many passes.
     """
-    maps = model.explain(photo, target, method, progress=report)
+    maps = model.explain(photo, target, method, contrast=contrast, progress=report)
     return Analysis(model, photo, target, model.prediction_of(maps), maps, model.seen(photo))

@@ -1,22 +1,21 @@
-"""The toolbar: which model, photo, CAM method and fusion; presets; how the heat is drawn."""
+"""The toolbar: which model, photo, CAM method and fusion; presets; what is shown and how."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import ipywidgets as w
 
 from combicam_widgets import cam
+from combicam_widgets.imagery import WIDTHS_KM
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel, list_models
-from combicam_widgets.samples import list_samples, sample_info
 from combicam_widgets.widgets.colors import COLORMAPS
+from combicam_widgets.widgets.places import titles
 from combicam_widgets.widgets.presets import PRESETS
 
 NONE = "none"
 """How a menu writes None, which ipywidgets takes for "nothing selected"."""
 
-_OTHER = "(a photo of your own)"
+_OWN_PHOTO, _OWN_PLACE = "(a photo of your own)", "(a place on the map)"
 
 
 class Controls(w.VBox):
@@ -26,25 +25,41 @@ class Controls(w.VBox):
     ----------
     models : dict
         The models of the menu, or their names in the registry, by the name that is shown.
-    samples : dict
-        Name of each sample photo by its title.
+    titles : tuple of str
+        What the model in view can be shown, as the menu names it.
     model, photo, method, rule, normalize, colormap : ipywidgets.Dropdown
-    opacity, keep : ipywidgets.FloatSlider
+    opacity, keep, tile_width : ipywidgets.FloatSlider
     upload : ipywidgets.FileUpload
+    presets : dict
+        A button for each of `PRESETS`.
+    outline, show_opposite, show_votes, show_rings, online_tiles, guessing : ipywidgets.ToggleButton
+    pin, next_round : ipywidgets.Button
     """
 
-    def __init__(self, on_preset: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         self.models: dict[str, GeoModel | str] = {
             name: name for name, info in list_models().items() if info.ready
         }
+        self.titles: tuple[str, ...] = ()
         self.model = _menu("Model", list(self.models))
-        self.samples = {sample_info(name).title: name for name in list_samples()}
-        self.photo = _menu("Photo", [*self.samples, _OTHER])
+        self.photo = _menu("Photo", [_OWN_PHOTO])
         self.upload = w.FileUpload(
             accept="image/*",
             description="Your photo…",
             tooltip="Open a photo of your own; it stays on this computer",
             layout=w.Layout(width="130px"),
+        )
+        self.tile_width = w.FloatSlider(
+            description="Width",
+            min=max(500, WIDTHS_KM[0]),
+            max=min(3000, WIDTHS_KM[1]),
+            step=100,
+            value=1500,
+            readout_format=",.0f",
+            continuous_update=False,
+            tooltip="How wide a piece of the Earth the model sees, in km",
+            style={"description_width": "auto"},
+            layout=w.Layout(width="220px"),
         )
         self.method = _menu("Method", [*cam.METHODS, *cam.SLOW_METHODS])
         self.rule = _menu("Rule", list(cam.rule_names()))
@@ -52,29 +67,53 @@ class Controls(w.VBox):
         self.colormap = _menu("Colours", list(COLORMAPS))
         self.opacity = _slider("Opacity", 0.0, 1.0, "Opacity of the hottest pixels")
         self.keep = _slider("Keep", 0.01, 1.0, "Part of the photo that the evidence shows")
-        buttons = [w.Label("Layers:")]
-        for name, tip in PRESETS.items():
-            button = w.Button(description=name, tooltip=tip, layout=w.Layout(width="auto"))
-            button.on_click(lambda _button, name=name: on_preset(name))
-            buttons.append(button)
-        presets = w.HBox(buttons)
-        presets.add_class("ccw-presets")
-        menus = w.HBox(
-            [self.model, self.photo, self.upload, self.method, self.rule, self.normalize]
-        )
-        drawing = w.HBox([presets, self.keep, self.opacity, self.colormap])
-        for row in (menus, drawing):
-            row.add_class("ccw-toolbar")
-        super().__init__([menus, drawing])
+        self.presets = {name: _button(name, tip) for name, tip in PRESETS.items()}
+        self.outline = _switch("Outline", "Draw the border of what the evidence shows")
+        self.pin = _button("Compare", "Keep this fusion beside the ones that follow, or let it go")
+        self.show_opposite = _switch("The rest", "Ask about the photo without the evidence, too")
+        self.show_votes = _switch("Votes", "Show where each layer's evidence alone points")
+        self.show_rings = _switch("Rings", "Show how much probability lies how near")
+        self.online_tiles = _switch("Online map", "Fetch OpenStreetMap's tiles from the internet")
+        self.guessing = _switch("Guess first", "Say where it is before the model does")
+        self.next_round = _button("Next round", "Another photo to guess")
+        self._score = w.HTML()
+        layers = w.HBox([w.Label("Layers:"), *self.presets.values()])
+        self._round = w.HBox([self.next_round, self._score])
+        rows = [
+            [self.model, self.photo, self.upload, self.tile_width, self.guessing, self._round],
+            [self.method, self.rule, self.normalize, layers],
+            [self.keep, self.outline, self.show_opposite, self.pin, self.opacity, self.colormap],
+            [self.show_votes, self.show_rings, self.online_tiles],
+        ]
+        boxes = [w.HBox(row) for row in rows]
+        for box in (*boxes, layers, self._round):
+            box.add_class("ccw-toolbar")
+        super().__init__(boxes)
 
-    def show(self, model: GeoModel, photo: Photo, method: str) -> None:
+    def show(self, model: GeoModel, photo: Photo, method: str, tile_width: float) -> None:
         """Show which model, photo and method are in view; those from outside get an entry."""
         self.models[model.name] = model
         if model.name not in self.model.options:
             self.model.options = list(self.models)
         self.model.value = model.name
         self.method.value = method
-        self.photo.value = photo.name if photo.name in self.samples else _OTHER
+        other = _OWN_PLACE if model.from_above else _OWN_PHOTO
+        if self.titles != titles(model):
+            self.titles = titles(model)
+            self.photo.options = [*self.titles, other]
+        self.photo.value = photo.name if photo.name in self.titles else other
+        self.photo.description = "Place" if model.from_above else "Photo"
+        self.tile_width.value = tile_width
+        _show_if(self.tile_width, model.from_above)
+
+    def show_game(self, *, guessing: bool, score: str) -> None:
+        """Show the running score while the person guesses first."""
+        _show_if(self._round, guessing)
+        self._score.value = f'<span class="ccw-score" role="status">{score}</span>'
+
+
+def _show_if(widget: w.Widget, condition: bool) -> None:  # noqa: FBT001
+    widget.layout.display = "" if condition else "none"
 
 
 def _menu(label: str, options: list[object]) -> w.Dropdown:
@@ -97,3 +136,11 @@ def _slider(label: str, low: float, high: float, tip: str) -> w.FloatSlider:
         style={"description_width": "auto"},
         layout=w.Layout(width="220px"),
     )
+
+
+def _button(label: str, tip: str) -> w.Button:
+    return w.Button(description=label, tooltip=tip, layout=w.Layout(width="auto"))
+
+
+def _switch(label: str, tip: str) -> w.ToggleButton:
+    return w.ToggleButton(description=label, tooltip=tip, layout=w.Layout(width="auto"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,51 @@ import numpy as np
 import numpy.typing as npt
 import traitlets as T
 
-from combicam_widgets.cam import LayerMaps, minmax, upsample
+from combicam_widgets.cam import Layer, LayerMaps, minmax, upsample
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.widgets.colors import heat_image
 
 _STATIC = Path(__file__).parent / "static"
+_MODULES = ("diagram", "diagram_tiles", "diagram_gestures", "diagram_dialogs", "diagram_view")
 _THUMBNAIL = 96
+_CARD = 360
+
+NEEDS_WIDGETS = (
+    "<p>Nothing to click on here yet: this is an interactive widget, and the page around it cannot "
+    "show widgets. If this is a notebook that you have just opened, run its cells. Otherwise "
+    "install <code>ipywidgets</code> and <code>anywidget</code> where JupyterLab itself is "
+    "installed (<code>pip install ipywidgets anywidget</code>), and reload the page.</p>"
+)
+"""What a page without Jupyter widgets shows instead, as HTML."""
+
+
+def joined_modules(folder: Path, names: tuple[str, ...]) -> str:
+    """Join ES modules that import from each other into one, since a widget can have only one.
+
+    Parameters
+    ----------
+    folder : Path
+    names : tuple of str
+        File names without ``.js``, each after those that it imports from. Their top-level names
+        must differ; an import from a neighbour takes one line and renames nothing.
+
+    Notes
+    -----
+    The page gets a widget's module as text, without an address that a relative import could
+    start from (https://github.com/manzt/anywidget/issues/78).
+    """
+    texts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in names]
+    return re.sub(r'^import \{.*\} from "\./.*";\n', "", "\n".join(texts), flags=re.MULTILINE)
 
 
 class Diagram(anywidget.AnyWidget):
     """Tiles of all layers, with their maps, weights and shares.
 
-    The page changes only `weights`; everything else is shown as Python sets it.
+    The page changes `weights` (with `gesture`), `preview` and `opened`, and asks for undo and redo
+    (`on_history`); everything else is shown as Python sets it.
     """
 
-    _esm = _STATIC / "diagram.js"
+    _esm = joined_modules(_STATIC, _MODULES)
     _css = _STATIC / "diagram.css"
 
     stages: T.List[dict[str, Any]] = T.List().tag(sync=True)
@@ -41,6 +72,28 @@ class Diagram(anywidget.AnyWidget):
     shares = T.Dict(value_trait=T.Float(), key_trait=T.Unicode()).tag(sync=True)
     """Share of each layer in the fused map, in [0, 1]."""
 
+    gesture = T.Unicode().tag(sync=True)
+    """Name of the gesture that `weights` last came from, set with them by the page: a drag keeps
+    its name, every click has a new one. See `gesture_of`."""
+
+    preview = T.Unicode().tag(sync=True)
+    """Layer that is pointed at, to be shown alone meanwhile; empty (default): none."""
+
+    highlight = T.Unicode().tag(sync=True)
+    """Layer whose tile gets a ring; empty (default): none."""
+
+    opened = T.Unicode().tag(sync=True)
+    """Layer whose card is open; empty (default): none. To be answered by `show_card`."""
+
+    card = T.Dict().tag(sync=True)
+    """What the card shows beyond the tile; see `show_card`."""
+
+    can_undo = T.Bool(False).tag(sync=True)  # noqa: FBT003
+    """Whether the button "Undo weights" does something."""
+
+    can_redo = T.Bool(False).tag(sync=True)  # noqa: FBT003
+    """Whether the button "Redo weights" does something."""
+
     def show_photo(self, photo: Photo) -> None:
         """Put a photo under the maps."""
         self.photo = to_data_uri(photo, format="webp", max_side=_THUMBNAIL)
@@ -48,7 +101,7 @@ class Diagram(anywidget.AnyWidget):
     def show_maps(
         self, maps: LayerMaps, kinds: Mapping[str, str], colormap: str, weights: Mapping[str, float]
     ) -> None:
-        """Draw new tiles.
+        """Draw new tiles; a card that is open waits for a new `show_card`.
 
         Parameters
         ----------
@@ -69,15 +122,73 @@ class Diagram(anywidget.AnyWidget):
                 {
                     "name": name,
                     "detail": f"{kinds[name]}, map of {label}",
-                    "picture": heat_image(_thumbnail(x, maps.size), colormap),
+                    "picture": heat_image(_enlarged(x, maps.size, _THUMBNAIL), colormap),
                     "silent": silent,
                 }
             )
         with self.hold_sync():
+            self.card = {}
+            for name in ("preview", "highlight", "opened"):
+                if getattr(self, name) not in maps.names:
+                    setattr(self, name, "")
             self.stages = stages
             self.weights = dict(weights)
 
+    def show_card(
+        self, layer: Layer, maps: LayerMaps, photo: Photo, colormap: str, vote: str | None = None
+    ) -> None:
+        """Fill the card of a layer: what it is, its map over the photo, where it points.
 
-def _thumbnail(x: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
-    scale = _THUMBNAIL / max(size)
+        Parameters
+        ----------
+        layer : Layer
+            The one named by `opened`; the card of another one is not shown.
+        maps : LayerMaps
+        photo : Photo
+        colormap : str
+        vote : str, optional
+            Where the evidence of this layer alone points, in words. None: still being asked; call
+            again when it is known.
+        """
+        x = maps[layer.name]
+        facts = {
+            "kind": layer.kind,
+            "map": f"{x.shape[0]} x {x.shape[1]}, from {layer.shape[0]:,} channels",
+            "stride": f"{layer.stride} {'pixel' if layer.stride == 1 else 'pixels'}",
+            "parameters": f"{layer.parameters:,}",
+        }
+        self.card = {
+            "name": layer.name,
+            "facts": [list(fact) for fact in facts.items()],
+            "vote": vote,
+            "picture": heat_image(_enlarged(x, maps.size, _CARD), colormap),
+            "photo": to_data_uri(photo, format="webp", max_side=_CARD),
+        }
+
+    def gesture_of(self, weights: Mapping[str, float]) -> str | None:
+        """Name the gesture on the page that led to these weights; None if none did."""
+        return self.gesture if self.gesture and dict(weights) == self.weights else None
+
+    def on_history(self, handle: Callable[[str], None]) -> None:
+        """Call ``handle("undo")`` or ``handle("redo")`` when the page asks for it."""
+
+        def hear(_widget: object, content: object, _buffers: object) -> None:
+            step = content.get("do") if isinstance(content, dict) else None
+            if step in {"undo", "redo"}:
+                handle(step)
+
+        self.on_msg(hear)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:  # noqa: ANN401
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            bundle[0]["text/html"] = NEEDS_WIDGETS
+        return bundle
+
+
+def _enlarged(
+    x: npt.NDArray[np.float32], size: tuple[int, int], side: int
+) -> npt.NDArray[np.float32]:
+    """Stretch a map to its own maximum and to the photo's shape, at most ``side`` pixels long."""
+    scale = side / max(size)
     return minmax(upsample(x, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))))

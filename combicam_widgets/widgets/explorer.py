@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
 import numpy as np
 import traitlets as T
 
-from combicam_widgets.cam import Cancelled
 from combicam_widgets.cam.maps import weight_vector
-from combicam_widgets.geo import GeoPrediction
-from combicam_widgets.images import load_image
-from combicam_widgets.widgets import traits
+from combicam_widgets.images import Photo
 from combicam_widgets.widgets.analysis import Analysis, analyse
-from combicam_widgets.widgets.background import Background, Report
-from combicam_widgets.widgets.controls import NONE, Controls
-from combicam_widgets.widgets.diagram import Diagram
-from combicam_widgets.widgets.overlay import Overlay
+from combicam_widgets.widgets.game import Game, Round
+from combicam_widgets.widgets.gestures import SWITCHED, TUNED, Gestures
+from combicam_widgets.widgets.history import History
+from combicam_widgets.widgets.parts import Parts
+from combicam_widgets.widgets.places import first_picture, puzzle
 from combicam_widgets.widgets.presets import preset
+from combicam_widgets.widgets.questions import Questions
 from combicam_widgets.widgets.state import ExplorerState
-from combicam_widgets.widgets.status_bar import StatusBar
-from combicam_widgets.widgets.words import sentence
+from combicam_widgets.widgets.view import View
 from combicam_widgets.widgets.world import World
-
-_TUNED = ("rule", "normalize", "keep", "opacity", "colormap")
-"""Traits that a control of the same name shows and sets."""
-
-_PAINT_FIRST = 0.1
-"""Seconds after the last click before the evidence is asked about: the page paints meanwhile."""
 
 
 class Explorer(ExplorerState):
@@ -47,8 +35,9 @@ class Explorer(ExplorerState):
     ----------
     model : str or GeoModel
         A name from `list_models`, or a model of your own.
-    image : str, path, bytes, array, PIL image or Photo
-        A name from `list_samples`, or whatever `load_image` reads.
+    image : str, path, bytes, array, PIL image or Photo, optional
+        A name from `list_samples`, or whatever `load_image` reads. Default: the koala, or a piece
+        of the Earth for a model that looks from above.
     **values
         Initial values of the other traits of `ExplorerState`; anything else is refused.
 
@@ -61,10 +50,10 @@ class Explorer(ExplorerState):
     def __init__(
         self,
         model: object = "naturalist",
-        image: object = "koala",
+        image: object = None,
         **values: Any,  # noqa: ANN401
     ) -> None:
-        known = {"target", "weights", "method", *_TUNED}
+        known = {"target", "contrast", "weights", "method", "tile_width", "box", *TUNED, *SWITCHED}
         if unknown := sorted(set(values) - known - {"layout"}):
             raise TypeError(
                 f"Explorer has no option {unknown[0]!r}; the options are model, image, "
@@ -72,29 +61,69 @@ class Explorer(ExplorerState):
             )
         super().__init__(layout=values.pop("layout", w.Layout()))
         self.add_class("ccw-explorer")
-        # JupyterLab may run the page's messages in a thread beside the cells ("subshells").
-        self._lock = threading.RLock()
-        self._quiet = True  # while set, a changed trait sets nothing else in motion
-        self._on_page = False  # while set, a change comes from the page, which shall not wait
-        self._asking, self._checking = Background(), Background()
-        self._asked_method: str | None = None  # the slow method that is being worked on
-        self._controls = Controls(self._preset_from_page)
-        self._status_bar = StatusBar(self._cancel)
-        self._diagram, self._overlay, self._world = Diagram(), Overlay(), World()
-        pictures = w.HBox([self._overlay.figure, self._world.map])
-        pictures.add_class("ccw-pictures")
-        self.children = [self._controls, self._diagram, pictures, self._status_bar]
-        target, weights = values.pop("target", None), values.pop("weights", None)
-        for name, value in {"model": model, "image": image, **values}.items():
+        self._parts = parts = Parts(World(self._click_map, self._choose_cell, self._hover_vote))
+        self._turns = parts.turns
+        self._view = View(self, parts)
+        self._questions = Questions(self, parts, self.settle, self._fail)
+        self._gestures = Gestures(self, parts, self._show, self._fail)
+        self._past: History[dict[str, float]] = History()
+        target, contrast = values.pop("target", None), values.pop("contrast", None)
+        weights = values.pop("weights", None)
+        later = {name: values.pop(name) for name in ("guessing", "box") if name in values}
+        for name, value in {"model": model, **values}.items():
             setattr(self, name, value)
-        self._analysis = analyse(self.model, self.image, target, self.method)
+        self.image = first_picture(self.model, self.tile_width) if image is None else image
+        self._analysis = analyse(self.model, self.image, target, self.method, contrast)
+        self.children = parts.laid_out()
         self._show(self._analysis, weights)
-        self._listen()
-        self._quiet = False
+        self._gestures.listen()
+        parts.world.online_tiles = self.online_tiles
+        self._turns.quiet = False
+        for name, value in later.items():
+            setattr(self, name, value)
 
     def use(self, name: str) -> None:
         """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM) or "invert"."""
         self.weights = preset(name, self._analysis.stages, self.weights)
+
+    def undo(self) -> None:
+        """Take the last change of the weights back; does nothing if there is none."""
+        if self._past.can_undo:
+            self.weights = self._past.undo()
+
+    def redo(self) -> None:
+        """Make the change of the weights again that was taken back last."""
+        if self._past.can_redo:
+            self.weights = self._past.redo()
+
+    def pin(self) -> None:
+        """Keep the present fusion to compare the ones that follow with."""
+        self.set_trait("pinned", self._view.label())
+        self._parts.overlay.pin(self.heatmap, self.pinned)
+
+    def unpin(self) -> None:
+        """Compare no longer."""
+        self.set_trait("pinned", "")
+        self._parts.overlay.unpin()
+
+    def pin_or_unpin(self) -> None:
+        """Pin the present fusion, or let the pinned one go."""
+        if self.pinned:
+            self.unpin()
+        else:
+            self.pin()
+
+    def next_round(self) -> None:
+        """Show another picture to be guessed."""
+        self.image = self.draw_puzzle()
+
+    def draw_puzzle(self) -> Photo:
+        """Draw a picture whose place is known."""
+        return puzzle(self.model, self.tile_width, np.random.default_rng())
+
+    def open_card(self, name: str) -> None:
+        """Fill the card of a layer in the diagram."""
+        self._questions.fill_card(self._analysis, name)
 
     # A trait was set: it takes effect at once, or raises and changes nothing.
 
@@ -109,222 +138,160 @@ class Explorer(ExplorerState):
             raise T.TraitError("At least one layer must stay on.")
         return dict(zip(names, np.round(vector.astype(float), 6).tolist(), strict=True))
 
-    @T.observe("model", "image", "target", "method")
+    @T.validate("preview")
+    def _known_layer(self, proposal: Any) -> str:  # noqa: ANN401
+        name = str(proposal["value"])
+        if name and name not in self.maps.names:
+            raise T.TraitError(f"There is no layer {name!r} to preview.")
+        return name
+
+    @T.observe("model", "image", "target", "contrast", "method")
     def _ask_again(self, change: Any) -> None:  # noqa: ANN401
         name, new, old = change["name"], change["new"], change["old"]
-        with self._lock:
-            if self._quiet:
+        with self._turns.lock:
+            if self._turns.quiet:
                 return
             if name == "method" and new in self.maps.methods:
                 self.set_trait("maps", self.maps.with_method(new))
-                self._controls.show(self.model, self.image, self.method)
-                self._draw_tiles()
+                with self._turns.quietly():  # a photo may be chosen and still be looked at
+                    self._parts.controls.method.value = new
+                self._view.tiles()
                 self._fuse()
                 return
-        target = self.target if name in {"target", "method"} else None
+        target = self.target if name in {"target", "contrast", "method"} else None
+        contrast = self.contrast if name in {"target", "contrast", "method"} else None
+        image = self.image
+        if name == "model" and new.from_above != old.from_above:
+            image = first_picture(new, self.tile_width)
         try:
-            analysis = analyse(self.model, self.image, target, self.method)
+            analysis = analyse(self.model, image, target, self.method, contrast)
         except Exception:
-            with self._quietly():
+            with self._turns.quietly():
                 setattr(self, name, old)
             raise
-        self._asking.cancel()
+        self._parts.asking.cancel()
         self._show(analysis)
 
     @T.observe("weights", "rule", "normalize", "keep")
-    def _fuse_again(self, _change: Any) -> None:  # noqa: ANN401
-        with self._lock:
-            if not self._quiet:
+    def _fuse_again(self, change: Any) -> None:  # noqa: ANN401
+        with self._turns.lock:
+            if not self._turns.quiet:
+                if change["name"] == "weights":
+                    self._remember()
+                    self._questions.dim_votes()
                 self._fuse()
 
-    @T.observe("colormap", "opacity")
+    @T.observe("colormap", "opacity", "outline", "preview", "box")
     def _draw_again(self, change: Any) -> None:  # noqa: ANN401
-        with self._lock:
-            if self._quiet:
+        with self._turns.lock:
+            if self._turns.quiet:
                 return
-            self._overlay.show_heat(self.heatmap, self.colormap, self.opacity)
-            if change["name"] == "colormap":
-                self._draw_tiles()
+            match change["name"]:
+                case "preview":
+                    self._view.preview(self._analysis)
+                    return
+                case "box":
+                    self._parts.overlay.show_box(self.box)
+                case "colormap":
+                    self._view.tiles()
+            self._view.heat(self._analysis)
 
-    # From a state to what is seen.
+    @T.observe("show_opposite", "show_votes", "show_rings", "online_tiles")
+    def _switch(self, change: Any) -> None:  # noqa: ANN401
+        with self._turns.lock:
+            if self._turns.quiet:
+                return
+            match change["name"]:
+                case "show_opposite":
+                    self._questions.check(self._analysis)
+                case "show_votes":
+                    self._questions.survey(self._analysis)
+                case "show_rings":
+                    self._view.rings()
+                case _:
+                    self._parts.world.online_tiles = self.online_tiles
+
+    @T.observe("guessing")
+    def _begin_or_end(self, change: Any) -> None:  # noqa: ANN401
+        if self._turns.quiet:
+            return
+        with self._turns.quietly():
+            self.guess = None
+            self.set_trait("game", Game())
+        if change["new"] and self.image.position is None:
+            self.image = self.draw_puzzle()
+        else:
+            self._show(self._analysis)
+
+    @T.observe("guess")
+    def _reveal(self, _change: Any) -> None:  # noqa: ANN401
+        with self._turns.lock:
+            if self._turns.quiet:
+                return
+            if self.guessing and self.guess is not None:
+                played = Round(self.guess, self.prediction, self.image.position)
+                self.set_trait("game", self.game.played(played))
+            self._show(self._analysis)
+
+    # From an analysis to what is seen.
 
     def _show(self, analysis: Analysis, weights: Any = None) -> None:  # noqa: ANN401
-        """Take over a new analysis, whole, and draw everything."""
-        with self._quietly():
+        """Take over an analysis, whole, and draw everything."""
+        with self._turns.quietly():
+            old, self._analysis = self._analysis, analysis
             if weights is None and set(self.weights) == set(analysis.maps.names):
                 weights = self.weights
-            self._analysis = analysis
+            if analysis.photo is not old.photo or analysis.model is not old.model:
+                self.guess, self.box = None, None
+                self.unpin()
             self.model, self.image, self.target = analysis.model, analysis.photo, analysis.target
+            self.contrast, self.preview = analysis.maps.contrast, ""
             self.set_trait("prediction", analysis.prediction)
             self.method = analysis.maps.method
             self.set_trait("maps", analysis.maps)
             self.weights = dict.fromkeys(self.maps.names, 1.0) if weights is None else weights
-            self._controls.show(self.model, self.image, self.method)
-            self._diagram.show_photo(self.image)
-            self._draw_tiles()
-            self._overlay.show_photo(self.image)
-            self._world.show_prediction(self.prediction, self.maps.target)
-            self._world.show_truth(self.image.position)
+            if analysis.model is not old.model:
+                self._past = History()
+            self._remember()
+            self._view.everything()
             self._fuse()
-        self._settle()
-
-    def _draw_tiles(self) -> None:
-        kinds = {layer.name: layer.kind for layer in self.model.architecture.layers}
-        self._diagram.show_maps(self.maps, kinds, self.colormap, self.weights)
+            self._questions.survey(analysis)
+        self.settle()
 
     def _fuse(self) -> None:
-        self._settle()
+        self.settle()
         settings = self.weights, self.rule, self.normalize
         heatmap = self.maps.fuse(*settings, size=self._analysis.heatmap_size)
         self.set_trait("heatmap", heatmap)
         self.set_trait("shares", self.maps.shares(*settings))
-        self._diagram.shares = self.shares
-        self._overlay.show_heat(heatmap, self.colormap, self.opacity)
-        analysis, keep = self._analysis, self.keep
-        if self._on_page:
-            self._checking.run(
-                lambda _report: analysis.evidence(heatmap, keep),
-                self._show_evidence,
-                self._fail,
-                delay=_PAINT_FIRST,
-            )
-        else:
-            self._checking.cancel()
-            self._show_evidence(analysis.evidence(heatmap, keep))
+        self._parts.diagram.shares = self.shares
+        self._view.heat(self._analysis)
+        self._questions.check(self._analysis)
 
-    def _show_evidence(self, evidence: GeoPrediction | None) -> None:
-        prediction, target, seen = self.prediction, self.maps.target, self._analysis.seen
-        with self._lock:
-            self.set_trait("evidence", evidence)
-            self._world.show_evidence(prediction, evidence)
-            words = sentence(prediction, target, evidence, self.keep, self.image.position, seen)
-            self.set_trait("status", words)
-            self._settle(self.error)  # what went wrong meanwhile stays on screen
+    def _remember(self) -> None:
+        diagram, past = self._parts.diagram, self._past
+        past.push(self.weights, diagram.gesture_of(self.weights))
+        diagram.can_undo, diagram.can_redo = past.can_undo, past.can_redo
 
-    def _settle(self, error: str = "") -> None:
+    def settle(self, error: str = "") -> None:
         """Show the line in words, and with it an error or that work is going on."""
         self.set_trait("error", error)
-        self.set_trait("busy", self._asking.busy)
-        self._status_bar.show(self.status, error, busy=self.busy)
+        self.set_trait("busy", self._parts.asking.busy)
+        self._parts.status_bar.show(self.status, error, busy=self.busy)
 
     def _fail(self, error: Exception) -> None:
         """Say what went wrong; the controls go back to what is on screen."""
-        with self._quietly():
-            self._controls.show(self.model, self.image, self.method)
-        self._settle(str(error) or type(error).__name__)
+        with self._turns.quietly():
+            self._view.controls()
+        self.settle(str(error) or type(error).__name__)
 
-    def _cancel(self) -> None:
-        self._asking.cancel()
-        self._fail(Cancelled("Cancelled."))
+    # The map is made before there is anything to listen to it.
 
-    # From the page: heavy work runs beside it, the latest request wins, nothing queues up.
+    def _click_map(self, latitude: float, longitude: float) -> None:
+        self._gestures.click_map(latitude, longitude)
 
-    def _listen(self) -> None:
-        for name in _TUNED:
-            self._join(name, getattr(self._controls, name), "value")
-        self._join("weights", self._diagram, "weights")
-        for control, ask in (
-            (self._controls.model, self._model_from_page),
-            (self._controls.photo, self._photo_from_page),
-            (self._controls.method, self._method_from_page),
-            (self._controls.upload, self._upload_from_page),
-        ):
-            control.observe(self._unless_quiet(ask), "value")
+    def _choose_cell(self, index: int) -> None:
+        self._gestures.choose_cell(index)
 
-    def _join(self, name: str, widget: w.Widget, trait: str) -> None:
-        """Keep our trait and a widget's the same; ours decides what is allowed."""
-
-        def take(change: Any) -> None:  # noqa: ANN401
-            try:
-                with self._from_page():
-                    setattr(self, name, None if change["new"] == NONE else change["new"])
-            except T.TraitError as error:
-                self._fail(error)
-            show()
-
-        def show(_change: Any = None) -> None:  # noqa: ANN401
-            value = getattr(self, name)
-            setattr(widget, trait, NONE if value is None else value)
-
-        show()
-        self.observe(show, name)
-        widget.observe(take, trait)
-
-    def _unless_quiet(self, handle: Callable[[Any], None]) -> Callable[[Any], None]:
-        def unless_quiet(change: Any) -> None:  # noqa: ANN401
-            with self._lock:
-                if not self._quiet:
-                    handle(change["new"])
-
-        return unless_quiet
-
-    def _preset_from_page(self, name: str) -> None:
-        try:
-            with self._from_page():
-                self.use(name)
-        except (ValueError, T.TraitError) as error:
-            self._fail(error)
-
-    def _model_from_page(self, name: str) -> None:
-        self._ask_from_page(model=self._controls.models[name])
-
-    def _photo_from_page(self, name: str) -> None:
-        if name in self._controls.samples:
-            self._ask_from_page(image=self._controls.samples[name])
-
-    def _upload_from_page(self, files: Any) -> None:  # noqa: ANN401
-        for file in files[:1]:
-            self._ask_from_page(image=(bytes(file["content"]), file["name"]))
-
-    def _method_from_page(self, name: str) -> None:
-        if name in self.maps.methods:
-            if self._asked_method is not None:
-                self._asking.cancel()  # the slow method that was chosen before
-            with self._from_page():
-                self.method = name
-        else:
-            self._ask_from_page(method=name, target=self.target)
-
-    def _ask_from_page(
-        self,
-        model: object = None,
-        image: object = None,
-        method: str | None = None,
-        target: int | None = None,
-    ) -> None:
-        model = self.model if model is None else model
-        image = self.image if image is None else image
-        self._asked_method = asked = method
-        method = self.method if asked is None else asked
-
-        def ask(report: Report) -> Analysis:
-            photo = load_image(image[0], name=image[1]) if isinstance(image, tuple) else image
-            return analyse(traits.as_model(model), traits.as_photo(photo), target, method, report)
-
-        def done(analysis: Analysis) -> None:
-            with self._from_page():
-                if asked is None and self.method in analysis.maps.methods:
-                    # Another method may have been chosen while the photo was looked at.
-                    analysis = replace(analysis, maps=analysis.maps.with_method(self.method))
-                self._show(analysis)
-
-        self._asking.run(ask, done, self._fail, self._status_bar.show_progress)
-        self._settle()
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        with self._lock:
-            before, self._quiet = self._quiet, True
-            try:
-                yield
-            finally:
-                self._quiet = before
-
-    @contextmanager
-    def _from_page(self) -> Iterator[None]:
-        with self._lock:
-            before, self._on_page = self._on_page, True
-            try:
-                yield
-            finally:
-                self._on_page = before
+    def _hover_vote(self, layer: int | None) -> None:
+        self._parts.diagram.highlight = "" if layer is None else self.maps.names[layer]

@@ -8,8 +8,10 @@ import traitlets as T
 
 from combicam_widgets import cam
 from combicam_widgets.geo import GeoPrediction
+from combicam_widgets.imagery import WIDTHS_KM
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.colors import COLORMAPS
+from combicam_widgets.widgets.game import Game
 
 _METHODS = (*cam.METHODS, *cam.SLOW_METHODS)
 
@@ -21,10 +23,17 @@ class ExplorerState(w.VBox):
     """The geo model; a name becomes the model. Another model resets target and weights."""
 
     image = traits.Coerced(traits.as_photo)
-    """The photo that is explained. Another photo resets the target."""
+    """The photo that is explained. Another photo resets target, contrast, box and guess. A model
+    that looks from above gets a place of its own when it replaces one that does not."""
+
+    tile_width = traits.Coerced(traits.kilometres("tile_width", *WIDTHS_KM), default_value=1500.0)
+    """How wide the pieces of the Earth are that a model from above is shown, in km."""
 
     target = T.Int(None, allow_none=True)
     """Index of the cell that is explained; None (default): the most probable one."""
+
+    contrast = T.Int(None, allow_none=True)
+    """Index of another cell: explain why the target rather than this one. None (default)."""
 
     weights = T.Dict()
     """Weight of each layer, >= 0; 0 means off, and so are layers not named. Default: all 1."""
@@ -51,6 +60,36 @@ class ExplorerState(w.VBox):
     )
     """Colour map of the heat."""
 
+    outline = T.Bool(False)  # noqa: FBT003
+    """Whether the border of what the evidence shows is drawn on the photo."""
+
+    preview = T.Unicode()
+    """Name of a layer that is shown alone for the moment; "" (default): the fusion."""
+
+    box = traits.Coerced(traits.box, default_value=None)
+    """What should matter: (left, top, right, bottom) of the photo, each in [0, 1]; or None."""
+
+    show_opposite = T.Bool(False)  # noqa: FBT003
+    """Whether the model is also asked about the photo without the highlighted part."""
+
+    show_votes = T.Bool(False)  # noqa: FBT003
+    """Whether the map shows where the evidence of each layer alone points."""
+
+    show_rings = T.Bool(False)  # noqa: FBT003
+    """Whether the map shows how much probability lies how near to the best cell."""
+
+    online_tiles = T.Bool(False)  # noqa: FBT003
+    """Whether the map fetches OpenStreetMap's tiles from the internet. Default: no."""
+
+    guessing = T.Bool(False)  # noqa: FBT003
+    """Whether answers stay hidden until somebody has guessed; see `guess` and `next_round`."""
+
+    guess = traits.Coerced(traits.position("guess"), default_value=None)
+    """Where somebody thinks the photo was taken, (latitude, longitude) in degrees; or None."""
+
+    game = T.Instance(Game, (), read_only=True)
+    """The rounds of guessing so far."""
+
     prediction = T.Instance(GeoPrediction, read_only=True)
     """What the model says of the whole photo."""
 
@@ -67,6 +106,18 @@ class ExplorerState(w.VBox):
     evidence = T.Instance(GeoPrediction, allow_none=True, read_only=True)
     """What the model says of the evidence alone; None if there is no positive evidence."""
 
+    opposite = T.Instance(GeoPrediction, allow_none=True, read_only=True)
+    """What the model says of the photo without the evidence; None unless `show_opposite`."""
+
+    votes = T.Tuple(read_only=True)
+    """One GeoPrediction per layer, from its evidence alone; empty unless `show_votes`."""
+
+    inside = T.Float(None, allow_none=True, read_only=True)
+    """Share of the heat that lies inside the `box`, in [0, 1]; None without one."""
+
+    pinned = T.Unicode(read_only=True)
+    """What the present fusion is compared with, in words; "" if nothing is pinned."""
+
     status = T.Unicode(read_only=True)
     """The line under the pictures, in plain words."""
 
@@ -75,3 +126,8 @@ class ExplorerState(w.VBox):
 
     busy = T.Bool(False, read_only=True)  # noqa: FBT003
     """Whether a new photo, model or target is being worked on beside the page."""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the answers are hidden, since somebody is to guess first."""
+        return self.guessing and self.guess is None

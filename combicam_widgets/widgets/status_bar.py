@@ -11,19 +11,20 @@ import ipywidgets as w
 class StatusBar(w.VBox):
     """What is seen, what went wrong, what is going on; read out by screen readers.
 
-    Parameters
+    Attributes
     ----------
     on_cancel : callable
         Called without arguments when the person wants the work to stop.
     """
 
-    def __init__(self, on_cancel: Callable[[], None]) -> None:
+    def __init__(self) -> None:
+        self.on_cancel: Callable[[], None] = lambda: None
         self._words = w.HTML()
         self._bar = w.FloatProgress(
             min=0, max=1, description="Working…", style={"description_width": "auto"}
         )
         cancel = w.Button(description="Cancel", layout=w.Layout(width="auto"))
-        cancel.on_click(lambda _button: on_cancel())
+        cancel.on_click(lambda _button: self.on_cancel())
         self._work = w.HBox([self._bar, cancel])
         super().__init__([self._words, self._work])
         self.show("", "", busy=False)

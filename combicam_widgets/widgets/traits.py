@@ -8,6 +8,7 @@ from typing import Any
 
 import traitlets as T
 
+from combicam_widgets.geo.earth import check_coordinates
 from combicam_widgets.images import Photo, load_image
 from combicam_widgets.models import GeoModel, load_model
 from combicam_widgets.samples import list_samples, sample
@@ -76,3 +77,44 @@ def fraction(name: str, *, positive: bool = False) -> Callable[[Any], float]:
         return float(value)
 
     return check
+
+
+def kilometres(name: str, low: float, high: float) -> Callable[[Any], float]:
+    """Accept a distance within a range."""
+
+    def check(value: Any) -> float:  # noqa: ANN401
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name} must be a number of km, not {value!r}.")
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be {low:,.0f} to {high:,.0f} km, not {value!r}.")
+        return float(value)
+
+    return check
+
+
+def position(name: str) -> Callable[[Any], tuple[float, float] | None]:
+    """Accept (latitude, longitude) in degrees, or None."""
+
+    def check(value: Any) -> tuple[float, float] | None:  # noqa: ANN401
+        if value is None:
+            return None
+        pair = tuple(value)
+        if len(pair) != 2:
+            raise ValueError(f"{name} must be (latitude, longitude), not {value!r}.")
+        latitude, longitude = check_coordinates(*pair)
+        return float(latitude), float(longitude)
+
+    return check
+
+
+def box(value: Any) -> tuple[float, float, float, float] | None:  # noqa: ANN401
+    """Accept (left, top, right, bottom) as fractions of the photo, or None."""
+    if value is None:
+        return None
+    sides = tuple(map(float, value))
+    if len(sides) != 4 or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
+        raise ValueError(
+            "box must be (left, top, right, bottom) as fractions of the photo, with left < right "
+            f"and top < bottom, not {value!r}."
+        )
+    return sides

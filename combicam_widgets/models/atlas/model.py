@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import load_file
+from safetensors.torch import load
 
 from combicam_widgets.geo import CellGrid
 from combicam_widgets.models.atlas.network import AtlasNetwork
@@ -41,7 +41,7 @@ class Atlas(GeoModel):
     def __init__(self) -> None:
         cells = CellGrid.load(_HOME / "cells.npz")
         network = AtlasNetwork(len(cells))
-        network.load_state_dict(load_file(_HOME / "weights.safetensors"))
+        network.load_state_dict(load((_HOME / "weights.safetensors").read_bytes()))
         super().__init__(
             network=network.eval(),
             cells=cells,

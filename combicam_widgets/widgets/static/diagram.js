@@ -1,7 +1,8 @@
-// The architecture diagram: state in, DOM out. What computes is pure and exported for the tests.
+// What the architecture diagram computes: pure functions, without a page.
 
 const HIGHEST_WEIGHT = 2;
 const STEP = 0.1;
+const PIXELS_PER_STEP = 8;
 
 /** Switch layers off if all of them are on, else switch on those that are off. */
 export function toggled(weights, names) {
@@ -24,125 +25,76 @@ export function percent(share) {
   return share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
 }
 
-function make(tag, className, attributes = {}, children = []) {
-  const element = document.createElement(tag);
-  element.className = className;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
+/** "off", "1.3"; two digits only where Python has set them. */
+export function weightText(weight) {
+  if (!(weight > 0)) return "off";
+  const text = weight.toFixed(2);
+  return text.endsWith("0") ? text.slice(0, -1) : text;
 }
 
-// JupyterLab takes arrow keys and Enter for itself, except on elements that carry this attribute.
-const KEYS_ARE_OURS = { "data-lm-suppress-shortcuts": "true" };
-
-function makeTile(layer, number, actions) {
-  const heat = make("img", "ccw-heat", { src: layer.picture, alt: "" });
-  const badge = make("span", "ccw-number", { "aria-hidden": "true" }, [String(number)]);
-  const off = make("span", "ccw-off", { "aria-hidden": "true" }, ["off"]);
-  const name = { type: "button", "aria-label": `Layer ${layer.name}`, ...KEYS_ARE_OURS };
-  const toggle = make("button", "ccw-toggle", name, [
-    make("img", "ccw-photo", { alt: "" }),
-    heat,
-    badge,
-    off,
-  ]);
-  if (layer.silent) toggle.append(make("span", "ccw-silent", {}, ["no evidence"]));
-  toggle.addEventListener("click", (event) =>
-    event.shiftKey ? actions.solo(layer.name) : actions.toggle([layer.name]),
-  );
-  const bar = make("div", "ccw-bar");
-  const share = make("div", "ccw-share", { role: "img" }, [
-    make("div", "ccw-track", {}, [bar]),
-    make("span", "ccw-percent"),
-  ]);
-  const weight = make("input", "ccw-weight", {
-    type: "range",
-    min: 0,
-    max: HIGHEST_WEIGHT,
-    step: STEP,
-    "aria-label": `Weight of layer ${layer.name}`,
-    ...KEYS_ARE_OURS,
-  });
-  weight.addEventListener("input", () => actions.weigh(layer.name, Number(weight.value)));
-  const tile = make("div", "ccw-tile", {}, [toggle, share, weight]);
-
-  function update(weights, shares) {
-    const w = weights[layer.name] ?? 0;
-    const s = shares[layer.name] ?? 0;
-    tile.classList.toggle("ccw-is-off", !(w > 0));
-    toggle.setAttribute("aria-pressed", String(w > 0));
-    toggle.title =
-      `${layer.name}: ${layer.detail}\nweight ${w.toFixed(1)}, ${percent(s)} of the heatmap\n` +
-      "click: on or off; shift-click: this layer alone";
-    bar.style.width = `${100 * s}%`;
-    share.lastChild.textContent = percent(s);
-    share.setAttribute("aria-label", `${percent(s)} of the heatmap comes from layer ${layer.name}`);
-    weight.value = w;
-    weight.title = `weight ${w.toFixed(1)}`;
-    weight.setAttribute("aria-valuetext", w > 0 ? w.toFixed(1) : "off");
-  }
-  return { tile, update };
+/** A weight some steps of 0.1 away, at least 0 and at most 2 (or as high as it is already). */
+export function stepped(weight, steps) {
+  if (steps === 0) return weight;
+  const wanted = Math.round(weight / STEP + steps) * STEP;
+  const bounded = Math.min(Math.max(wanted, 0), Math.max(HIGHEST_WEIGHT, weight));
+  return Number(bounded.toFixed(2));
 }
 
-function makeStage(stage, firstNumber, actions) {
-  const names = stage.layers.map((layer) => layer.name);
-  const name = { type: "button", "aria-label": `Stage ${stage.label}`, ...KEYS_ARE_OURS };
-  const heading = make("button", "ccw-stage-label", name, [stage.label]);
-  heading.title = `${names.length} layers with maps of ${stage.label}\nclick: the whole stage on or off`;
-  heading.addEventListener("click", () => actions.toggle(names));
-  const tiles = stage.layers.map((layer, i) => makeTile(layer, firstNumber + i, actions));
-  const column = make("div", "ccw-stage", { role: "group", "aria-label": `Stage ${stage.label}` }, [
-    heading,
-    make("div", "ccw-tiles", {}, tiles.map((each) => each.tile)),
-  ]);
-  return { column, tiles };
+/** The weight after a drag from one by so many pixels. */
+export function dragged(weight, pixels) {
+  return stepped(weight, Math.round(pixels / PIXELS_PER_STEP));
 }
 
-function render({ model, el }) {
-  const stages = make("div", "ccw-stages");
-  const root = make("div", "ccw-diagram", { role: "group", "aria-label": "Architecture diagram" }, [stages]);
-  let tiles = [];
+/** By how many steps a key changes the weight; 0 if it does not. */
+export function stepsOfKey(key) {
+  return { ArrowUp: 1, "+": 1, "=": 1, PageUp: 5, ArrowDown: -1, "-": -1, PageDown: -5 }[key] ?? 0;
+}
 
-  function weigh(weights) {
-    model.set("weights", weights);
-    model.save_changes();
-  }
-  const actions = {
-    toggle: (names) => weigh(toggled(model.get("weights"), names)),
-    solo: (name) => weigh(solo(model.get("weights"), name)),
-    weigh: (name, value) => weigh({ ...model.get("weights"), [name]: value }),
-  };
+/** Which of so many layers a key moves to from one; -1 if it moves to none. */
+export function neighbour(index, key, count) {
+  const places = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: count - 1 };
+  const place = places[key];
+  return place === undefined ? -1 : Math.min(Math.max(place, 0), count - 1);
+}
 
-  function update() {
-    for (const tile of tiles) tile.update(model.get("weights"), model.get("shares"));
-  }
-  function showPhoto() {
-    for (const image of root.querySelectorAll(".ccw-photo")) image.src = model.get("photo");
-  }
-  function rebuild() {
-    const focused = root.querySelector(":focus")?.getAttribute("aria-label");
-    const columns = [];
-    tiles = [];
-    for (const stage of model.get("stages")) {
-      const made = makeStage(stage, tiles.length + 1, actions);
-      columns.push(made.column);
-      tiles.push(...made.tiles);
-    }
-    stages.replaceChildren(...columns);
-    stages.style.setProperty("--layers", tiles.length);
-    showPhoto();
-    update();
-    if (focused) root.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
-  }
+/** "undo" or "redo" for the usual keys, else "". */
+export function historyOfKey({ key, ctrlKey, metaKey, shiftKey, altKey }) {
+  if (!(ctrlKey || metaKey) || altKey) return "";
+  if (key.toLowerCase() === "z") return shiftKey ? "redo" : "undo";
+  return key.toLowerCase() === "y" && !shiftKey ? "redo" : "";
+}
 
-  const listeners = { "change:stages": rebuild, "change:photo": showPhoto };
-  listeners["change:weights"] = listeners["change:shares"] = update;
-  for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
-  rebuild();
-  el.append(root);
-  return () => {
-    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
+/** How closely tiles are set: "roomy", "close" or "dense". */
+export function density(count) {
+  if (count <= 24) return "roomy";
+  return count <= 80 ? "close" : "dense";
+}
+
+/**
+ * Names for runs of changes that are undone in one step: the name stays while kind and layer stay
+ * and pauses are shorter than a second. Without a kind the name is always a new one.
+ */
+export function gestureNames(prefix) {
+  let count = 0;
+  let last = {};
+  return (now, kind, layer) => {
+    const goesOn = kind && kind === last.kind && layer === last.layer && now - last.now < 1000;
+    if (!goesOn) count += 1;
+    last = { kind, layer, now };
+    return `${prefix}-${count}`;
   };
 }
 
-export default { render };
+/** Where a box of some size goes beside another in a window: below it, else above, in full view. */
+export function placed(anchor, size, window) {
+  const gap = 6;
+  const within = (start, length, room) => Math.max(gap, Math.min(start, room - length - gap));
+  const below = anchor.bottom + gap;
+  const fitsBelow = below + size.height + gap <= window.height;
+  const above = anchor.top - gap - size.height;
+  const top = fitsBelow || above < gap ? below : above;
+  return {
+    left: within(anchor.left, size.width, window.width),
+    top: within(top, size.height, window.height),
+  };
+}

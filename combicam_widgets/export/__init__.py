@@ -1,0 +1,12 @@
+"""Out of the notebook: what an explorer shows, as figure, PNG, GeoJSON, or one page that works.
+
+All are functions of a `Snapshot`. None of them writes the photo's own position unless asked to.
+"""
+
+from combicam_widgets.export.drawing import save_png
+from combicam_widgets.export.features import to_geojson
+from combicam_widgets.export.figure import figure
+from combicam_widgets.export.page import to_html
+from combicam_widgets.export.snapshot import Snapshot
+
+__all__ = ["Snapshot", "figure", "save_png", "to_geojson", "to_html"]

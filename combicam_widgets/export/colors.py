@@ -1,0 +1,63 @@
+"""Colours of an export: colour maps as arrays, and what marks what on the world map."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import plotly.colors
+from PIL import Image
+
+COLORMAPS = ("inferno", "cividis", "viridis", "magma", "plasma")
+"""Lightness-monotone colour maps that stay legible with colour blindness; the default first."""
+
+LEVELS = 256
+"""Number of colours that a colour map is sampled at."""
+
+INK, QUIET = "#212121", "#5f6368"
+"""Text, and text of lesser weight."""
+
+SEA, LAND, SHORE = "#dfe8ec", "#f7f5ef", "#9aa5a9"
+
+SHADE = "#0b4f9e"
+"""Probability: the more opaque the larger. Cells are outlined in the colour of `FLAGS["photo"]`."""
+
+FLAGS = {"photo": "#0d3b78", "evidence": "#a34700", "truth": "#1b5e20", "vote": "#6a3d78"}
+"""Blue, orange, green, purple: told apart by their labels and their sides too."""
+
+
+@lru_cache(maxsize=8)
+def palette(colormap: str) -> npt.NDArray[np.uint8]:
+    """Sample a colour map of plotly's: (LEVELS, 3) uint8, from low to high; read-only."""
+    colors = plotly.colors.sample_colorscale(
+        colormap, np.linspace(0, 1, LEVELS).tolist(), colortype="tuple"
+    )
+    sampled = np.round(255 * np.array(colors)).astype(np.uint8)
+    sampled.flags.writeable = False
+    return sampled
+
+
+def blended(
+    photo: Image.Image, heat: npt.NDArray[np.floating], colormap: str, opacity: float
+) -> Image.Image:
+    """Lay heat over a photo, the more opaque the hotter.
+
+    Parameters
+    ----------
+    photo : PIL image, mode RGB
+    heat : (H, W) array in [0, 1]
+        Any size; resized to the photo.
+    colormap : str
+        One of `COLORMAPS`.
+    opacity : float
+        Opacity of the value 1, in [0, 1].
+    """
+    values = Image.fromarray(np.asarray(heat, np.float32)).resize(
+        photo.size, Image.Resampling.BICUBIC
+    )
+    value = np.asarray(values).clip(0, 1)
+    color = palette(colormap)[np.rint(value * (LEVELS - 1)).astype(np.intp)]
+    alpha = (opacity * value)[..., None]
+    pixels = np.asarray(photo) * (1 - alpha) + color * alpha
+    return Image.fromarray(np.rint(pixels).astype(np.uint8))

@@ -1,0 +1,278 @@
+"""The picture for papers as a list of simple things to draw, the same for every way of drawing.
+
+Coordinates are CSS pixels (1/96 inch), counted from the top left corner: 680 of them are 180 mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from combicam_widgets.export import colors, world_view
+from combicam_widgets.export.fonts import drawable, shortened, width, wrapped
+from combicam_widgets.export.snapshot import Snapshot
+from combicam_widgets.export.world_view import Flag, View, percent
+from combicam_widgets.geo import Guess
+from combicam_widgets.geo.earth import Floats
+
+WIDTH = 680
+"""180 mm, two columns of most journals."""
+
+SIZE, SMALL = 11.0, 9.5
+"""Letters: 8 and 7 points."""
+
+_GAP = 14
+_MARGIN = 4
+_PHOTO_ASPECTS = (0.55, 1.8)
+"""Narrower and wider photos leave room beside or below."""
+_PHOTO_SIDE = 1200
+_FINE = 3
+_LINE = 1.35
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image stretched into a box."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    image: Image.Image
+    photographic: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Lines of one look, each an (N, 2) array of x and y."""
+
+    lines: tuple[Floats, ...]
+    color: str
+    width: float
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A filled circle with a white edge."""
+
+    x: float
+    y: float
+    radius: float
+    color: str
+
+
+@dataclass(frozen=True)
+class Box:
+    """A filled rectangle, usually behind a text."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    color: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A line of text; ``y`` is its middle."""
+
+    x: float
+    y: float
+    text: str
+    size: float
+    color: str
+    anchor: Literal["left", "center", "right"] = "left"
+
+
+Item: TypeAlias = Picture | Lines | Dot | Box | Text
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Things to draw, the first at the bottom.
+
+    Attributes
+    ----------
+    width, height : float
+    items : tuple
+    """
+
+    width: float
+    height: float
+    items: tuple[Item, ...]
+
+
+def compose(snapshot: Snapshot, *, include_position: bool = False) -> Scene:
+    """Lay photo, world map, lists and caption out.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    include_position : bool
+        Whether to mark, and say how far away, the photo's own position is.
+    """
+    view = world_view.view_of(snapshot, include_position=include_position)
+    low, high = _PHOTO_ASPECTS
+    aspect = min(high, max(low, snapshot.photo.width / snapshot.photo.height))
+    room = WIDTH - 2 * _MARGIN - _GAP
+    height = room / (aspect + view.aspect)
+    left = aspect * height
+    frame = _Frame(_MARGIN + left + _GAP, _MARGIN, view.aspect * height, view)
+    items = [*_photo(snapshot, left, height), *_world(snapshot, frame, include_position)]
+    below = _MARGIN + height + 12
+    items += _color_bar(snapshot, _MARGIN, below, left)
+    rows = list(_top_list(snapshot, frame, below))
+    items += rows
+    y = below + 3 * SIZE * _LINE + 12
+    caption = snapshot.caption(include_position=include_position)
+    notes = [(caption, SIZE, colors.INK), (snapshot.recipe, SMALL, colors.QUIET)]
+    if snapshot.photo.credit:
+        notes.append((f"Photo: {snapshot.photo.credit}", SMALL, colors.QUIET))
+    for text, size, color in notes:
+        for line in wrapped(drawable(text), size, WIDTH - 2 * _MARGIN):
+            items.append(Text(_MARGIN, y, line, size, color))
+            y += size * _LINE
+        y += 3
+    return Scene(WIDTH, float(np.ceil(y)), tuple(items))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where the map lies."""
+
+    x: float
+    y: float
+    width: float
+    view: View
+
+    @property
+    def height(self) -> float:
+        return self.width / self.view.aspect
+
+    def place(self, points: object) -> Floats:
+        placed: Floats = self.view.project(points) * self.width + [self.x, self.y]  # type: ignore[arg-type]
+        return placed
+
+
+def _photo(snapshot: Snapshot, room: float, height: float) -> Iterator[Item]:
+    photo = snapshot.photo
+    scale = min(room / photo.width, height / photo.height)
+    wide, high = photo.width * scale, photo.height * scale
+    picture = photo.to_pil()
+    picture.thumbnail((_PHOTO_SIDE, _PHOTO_SIDE), Image.Resampling.LANCZOS)
+    heated = colors.blended(picture, snapshot.heatmap, snapshot.colormap, snapshot.opacity)
+    x = _MARGIN + (room - wide) / 2
+    yield Picture(x, _MARGIN + (height - high) / 2, wide, high, heated, photographic=True)
+
+
+def _color_bar(snapshot: Snapshot, x: float, y: float, room: float) -> Iterator[Item]:
+    strip = Image.fromarray(colors.palette(snapshot.colormap)[None])
+    label = "heat"
+    begin = x + width(label, SMALL) + 8
+    wide = min(room - (begin - x) - 6, 160.0)
+    yield Text(x, y, label, SMALL, colors.INK)
+    yield Picture(begin, y - 4, wide, 8, strip, photographic=False)
+    for value, text in ((0.0, "0"), (0.5, "0.5"), (1.0, "1")):
+        at = begin + value * wide
+        yield Lines((np.array([[at, y + 4], [at, y + 7]]),), colors.QUIET, 0.75)
+        yield Text(at, y + 13, text, SMALL, colors.INK, "center")
+
+
+def _world(snapshot: Snapshot, frame: _Frame, include_position: bool) -> Iterator[Item]:  # noqa: FBT001
+    prediction = snapshot.prediction
+    ground = _ground(snapshot, frame.view)
+    yield Picture(frame.x, frame.y, frame.width, frame.height, ground, photographic=False)
+    shores = [frame.place(ring) for polygon in world_view.land() for ring in polygon]
+    yield Lines(tuple(_off_the_edge(shores, frame)), colors.SHORE, 0.5)
+    blue = colors.FLAGS["photo"]
+    for guess in world_view.top_cells(prediction):
+        yield Lines(_rings(guess, frame), blue, 0.75)
+    yield Lines(_rings(prediction.guess(snapshot.target), frame), blue, 1.75)
+    way = tuple(frame.place(line) for line in world_view.path(snapshot))
+    if way:
+        yield Lines(way, colors.FLAGS["evidence"], 1.5, dashed=True)
+    for guess, layers in world_view.votes_by_cell(snapshot):
+        x, y = frame.place([guess.longitude, guess.latitude])[0]
+        yield Dot(x, y, 2.0 + len(layers) ** 0.5, colors.FLAGS["vote"])
+    for flag in world_view.flags(snapshot, include_position=include_position):
+        yield from _flag(flag, frame)
+
+
+def _off_the_edge(rings: list[Floats], frame: _Frame) -> Iterator[Floats]:
+    """Leave out what runs along the edge of the map: it is no shore."""
+    low = [frame.x + 0.2, frame.y + 0.2]
+    high = [frame.x + frame.width - 0.2, frame.y + frame.height - 0.2]
+    for ring in rings:
+        edge = np.any((ring <= low) | (ring >= high), axis=1)
+        for run in np.split(ring, np.flatnonzero(edge[1:] & edge[:-1]) + 1):
+            if len(run) > 1:
+                yield run
+
+
+def _ground(snapshot: Snapshot, view: View) -> Image.Image:
+    """Sea, land and probability as one picture."""
+    shade = world_view.shade(snapshot.prediction, view)
+    height, wide = shade.shape
+    picture = Image.new("RGB", (wide * _FINE, height * _FINE), colors.SEA)
+    draw = ImageDraw.Draw(picture)
+    for polygon in world_view.land():
+        for ring, color in zip(polygon, [colors.LAND] + [colors.SEA] * len(polygon), strict=False):
+            draw.polygon((view.project(ring) * wide * _FINE).ravel().tolist(), fill=color)
+    picture = picture.resize((wide, height), Image.Resampling.BOX)
+    alpha = Image.fromarray(np.rint(255 * 0.9 * shade).astype(np.uint8))
+    picture.paste(Image.new("RGB", picture.size, colors.SHADE), mask=alpha)
+    return picture
+
+
+def _rings(guess: Guess, frame: _Frame) -> tuple[Floats, ...]:
+    polygons = world_view.cell_polygons(guess.cells, guess.index)
+    return tuple(frame.place(ring) for polygon in polygons for ring in polygon)
+
+
+def _flag(flag: Flag, frame: _Frame) -> Iterator[Item]:
+    """Draw a pole and a label: above for photo, below for evidence, beside for truth."""
+    color = colors.FLAGS[flag.kind]
+    x, y = frame.place([flag.longitude, flag.latitude])[0]
+    wide, high, pole = width(flag.text, SMALL) + 8, SMALL + 4, 9.0
+    across = 0.0
+    if flag.kind == "truth":
+        across = pole if x + pole + wide < frame.x + frame.width else -pole
+        left, top = (x + pole if across > 0 else x - pole - wide), y - high / 2
+    else:
+        up = flag.kind == "photo"
+        if up and y - pole - high < frame.y:
+            up = False
+        elif not up and y + pole + high > frame.y + frame.height:
+            up = True
+        left, top = x - wide / 2, (y - pole - high if up else y + pole)
+        pole = -pole if up else pole
+    left = min(max(left, frame.x + 1), frame.x + frame.width - wide - 1)
+    end = [x + across, y] if across else [x, y + pole]
+    yield Lines((np.array([[x, y], end]),), color, 1.5)
+    yield Dot(x, y, 2.5, color)
+    yield Box(left, top, wide, high, color)
+    yield Text(left + wide / 2, top + high / 2, flag.text, SMALL, "#ffffff", "center")
+
+
+def _top_list(snapshot: Snapshot, frame: _Frame, y: float) -> Iterator[Item]:
+    """List the most probable cells in two columns, each with a bar."""
+    top = world_view.top_cells(snapshot.prediction)
+    column, bar = frame.width / 2, 26.0
+    for i, guess in enumerate(top):
+        x, at = frame.x + (i // 3) * column, y + (i % 3) * SIZE * _LINE
+        share = bar * guess.probability / top[0].probability
+        yield Box(x, at - 3, bar, 6, colors.SEA)
+        yield Box(x, at - 3, max(share, 1.0), 6, colors.SHADE)
+        text = drawable(f"{percent(guess.probability)} {guess.place}")
+        text = shortened(text, SMALL, column - bar - 12)
+        yield Text(x + bar + 5, at, text, SMALL, colors.INK)
+    if snapshot.votes:
+        x, at = frame.x + column, y + 2 * SIZE * _LINE
+        yield Dot(x + bar / 2, at, 3.0, colors.FLAGS["vote"])
+        text = shortened("where single layers point", SMALL, column - bar - 12)
+        yield Text(x + bar + 5, at, text, SMALL, colors.INK)

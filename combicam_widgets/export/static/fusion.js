@@ -1,0 +1,245 @@
+// Fusion of layer maps, as in Python's `cam/fusion.py`: pure functions, usable without this page.
+//
+// A map is { shape: [h, w], values } with h * w numbers >= 0 in reading order (any array type); a
+// heatmap looks the same. Weights are one number >= 0 per map; 0 leaves a map out.
+
+/** Contrast, relative to the largest value, below which a map holds nothing but rounding. */
+const FLAT = 1e-5;
+/** Where Winsor-CAM clips the importances. */
+const WINSOR_QUANTILE = 0.8;
+
+export const NORMALIZATIONS = [null, "minmax", "max"];
+
+function range(values) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+const changed = (map, change) => ({ ...map, values: Float64Array.from(map.values, change) });
+
+/** Stretch to [0, 1]; all zeros where max = min to rounding. */
+function minmax(map) {
+  const [low, high] = range(map.values);
+  if (!(high - low > FLAT * Math.max(high, -low))) return changed(map, () => 0);
+  return changed(map, (value) => (value - low) / (high - low));
+}
+
+/** Divide by the maximum; all zeros if there is nothing positive. */
+function byMaximum(map) {
+  const [, high] = range(map.values);
+  return changed(map, high > 0 ? (value) => value / high : () => 0);
+}
+
+/** What is done to a map before the rule: null (nothing), "minmax" or "max". */
+export function normalise(map, how) {
+  if (!NORMALIZATIONS.includes(how)) throw new RangeError(`Unknown normalisation ${how}.`);
+  return { minmax, max: byMaximum }[how]?.(map) ?? map;
+}
+
+/** Left neighbour of each fine point, and how far it lies towards the right one. */
+function neighbours(fine, coarse) {
+  const steps = Math.max(fine - 1, 1);
+  return Array.from({ length: fine }, (_, i) => {
+    // Whole numbers: a fine point on a coarse one takes its value exactly, zero stays zero.
+    const rest = (i * (coarse - 1)) % steps;
+    return [(i * (coarse - 1) - rest) / steps, rest / steps];
+  });
+}
+
+/** Resize a map to [H, W]: bilinear, corners aligned. */
+export function upsample(map, size) {
+  const [h, w] = map.shape;
+  const [H, W] = size;
+  const columns = neighbours(W, w);
+  const wide = new Float64Array(h * W);
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < W; x++) {
+      const [left, part] = columns[x];
+      const at = y * w + left;
+      const value = map.values[at];
+      wide[y * W + x] = part ? value * (1 - part) + map.values[at + 1] * part : value;
+    }
+  }
+  const rows = neighbours(H, h);
+  const values = new Float64Array(H * W);
+  for (let y = 0; y < H; y++) {
+    const [above, part] = rows[y];
+    const at = above * W;
+    for (let x = 0; x < W; x++) {
+      const value = wide[at + x];
+      values[y * W + x] = part ? value * (1 - part) + wide[at + W + x] * part : value;
+    }
+  }
+  return { shape: [H, W], values };
+}
+
+/** The layers that are on, their weights adding up to 1. */
+function stacked(maps, weights, size, normalize, importances) {
+  if (weights.length !== maps.length) {
+    throw new RangeError(`${maps.length} weights are needed, one per layer, not ${weights.length}.`);
+  }
+  if (!Array.from(weights).every((weight) => weight >= 0 && weight < Infinity)) {
+    throw new RangeError("Weights must be finite and not negative; 0 switches a layer off.");
+  }
+  const largest = Math.max(...weights);
+  if (!(largest > 0)) {
+    throw new RangeError("All layers are off: switch at least one on (a weight above 0).");
+  }
+  const total = Array.from(weights).reduce((sum, weight) => sum + weight / largest, 0);
+  const layers = maps.map((map, index) => ({
+    index,
+    map,
+    weight: Math.fround(weights[index] / largest / total),
+    importance: importances?.[index] ?? 1,
+  }));
+  const on = layers.filter((layer) => layer.weight > 0);
+  return { size, layers: on.map((each) => ({ ...each, map: normalise(each.map, normalize) })) };
+}
+
+const stretched = (stack, stretch) => ({
+  ...stack,
+  layers: stack.layers.map((layer) => ({ ...layer, map: stretch(layer.map) })),
+});
+
+/** Add up the weighted maps: at the coarse size, then one upsampling per resolution. */
+function weightedSum({ size, layers }) {
+  const coarse = new Map();
+  for (const { map, weight } of layers) {
+    const key = String(map.shape);
+    if (!coarse.has(key)) {
+      coarse.set(key, { shape: map.shape, values: new Float64Array(map.values.length) });
+    }
+    const { values } = coarse.get(key);
+    for (let i = 0; i < values.length; i++) values[i] += weight * map.values[i];
+  }
+  const values = new Float64Array(size[0] * size[1]);
+  for (const map of coarse.values()) {
+    const fine = upsample(map, size).values;
+    for (let i = 0; i < values.length; i++) values[i] += fine[i];
+  }
+  return values;
+}
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const weightedMeans = ({ size, layers }) =>
+  layers.map(({ map, weight }) => weight * mean(upsample(map, size).values));
+
+const weighted = ({ size, layers }) =>
+  layers.map(({ map, weight }) => upsample(map, size).values.map((value) => weight * value));
+
+function largest(stack, maps = weighted(stack)) {
+  const heat = new Float64Array(stack.size[0] * stack.size[1]);
+  for (const values of maps) {
+    for (let i = 0; i < heat.length; i++) if (values[i] > heat[i]) heat[i] = values[i];
+  }
+  return heat;
+}
+
+/** Heat in the pixels where a layer is the largest; layers that tie have equal parts of it. */
+function won(stack) {
+  const maps = weighted(stack);
+  const heat = largest(stack, maps);
+  const sums = maps.map(() => 0);
+  for (let i = 0; i < heat.length; i++) {
+    const ties = maps.filter((values) => values[i] === heat[i]).length;
+    maps.forEach((values, m) => {
+      if (values[i] === heat[i]) sums[m] += heat[i] / ties;
+    });
+  }
+  return sums;
+}
+
+function product({ size, layers }) {
+  const total = new Float64Array(size[0] * size[1]);
+  for (const { map, weight } of layers) {
+    const { values } = upsample(map, size);
+    for (let i = 0; i < total.length; i++) total[i] += weight * Math.log(values[i]);
+  }
+  return total.map(Math.exp);
+}
+
+const saturated = (map) => changed(byMaximum(map), (value) => Math.tanh(2 * value));
+
+/** Quantile of some numbers, linear between neighbours as numpy's. */
+function quantile(numbers, q) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const at = q * (sorted.length - 1);
+  const left = Math.floor(at);
+  const right = Math.min(left + 1, sorted.length - 1);
+  return sorted[left] + (at - left) * (sorted[right] - sorted[left]);
+}
+
+/** Multiply the weights by 0.1 + 0.9 N(importances, clipped at a quantile). */
+function winsorized(stack) {
+  let values = stack.layers.map((layer) => layer.importance);
+  const positive = values.filter((value) => value > 0);
+  if (positive.length) {
+    const cap = quantile(positive, WINSOR_QUANTILE);
+    values = values.map((value) => Math.min(value, cap));
+  }
+  const factors = minmax({ shape: [1, values.length], values }).values;
+  const layers = stack.layers.map((layer, i) => ({
+    ...layer,
+    weight: layer.weight * (0.1 + 0.9 * factors[i]),
+  }));
+  return { ...stack, layers };
+}
+
+/** How maps become one (`combine`), and what each brings in (`contribute`, on any common scale). */
+const RULES = {
+  sum: { combine: weightedSum, contribute: weightedMeans },
+  mean: {
+    combine: (stack) => weightedSum(stretched(stack, minmax)),
+    contribute: (stack) => weightedMeans(stretched(stack, minmax)),
+  },
+  max: {
+    combine: (stack) => largest(stretched(stack, minmax)),
+    contribute: (stack) => won(stretched(stack, minmax)),
+  },
+  layercam: {
+    combine: (stack) => largest(stretched(stack, saturated)),
+    contribute: (stack) => won(stretched(stack, saturated)),
+  },
+  product: {
+    combine: (stack) => product(stretched(stack, minmax)),
+    contribute: (stack) => {
+      const hot = product(stretched(stack, minmax)).some((value) => value > 0);
+      return stack.layers.map(({ weight }) => (hot ? weight : 0));
+    },
+  },
+  winsor: {
+    combine: (stack) => weightedSum(winsorized(stack)),
+    contribute: (stack) => weightedMeans(winsorized(stack)),
+  },
+};
+
+export const RULE_NAMES = Object.keys(RULES);
+
+function ruleOf(name) {
+  if (!Object.hasOwn(RULES, name)) {
+    throw new RangeError(`Unknown fusion rule ${name}; the rules are ${RULE_NAMES.join(", ")}.`);
+  }
+  return RULES[name];
+}
+
+/** Fuse maps into one heatmap of size [H, W], values in [0, 1]; all zeros where nothing stands out. */
+export function fuse(maps, weights, size, rule = "sum", normalize = null, importances = null) {
+  const stack = stacked(maps, weights, size, normalize, importances);
+  return minmax({ shape: [...size], values: ruleOf(rule).combine(stack) });
+}
+
+/** Each layer's share of the fused map; they sum to 1, or are all 0 without positive evidence. */
+export function shares(maps, weights, size, rule = "sum", normalize = null, importances = null) {
+  const stack = stacked(maps, weights, size, normalize, importances);
+  const parts = ruleOf(rule).contribute(stack);
+  const total = parts.reduce((sum, part) => sum + part, 0);
+  const result = maps.map(() => 0);
+  if (total > 0) stack.layers.forEach(({ index }, i) => (result[index] = parts[i] / total));
+  return result;
+}

@@ -1,0 +1,121 @@
+"""The world map of the page, as SVG: shore, shaded prediction, cells, votes and flags."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Iterator
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from combicam_widgets.export import world_view
+from combicam_widgets.export.snapshot import Snapshot
+from combicam_widgets.export.world_view import Flag, View, numbers, percent
+from combicam_widgets.geo import Guess
+from combicam_widgets.geo.earth import Floats
+
+_WIDTH = 1000
+_LEVELS = 64
+_LABEL = {"photo": 112, "evidence": 88, "truth": 96}
+"""Widths of the flags' labels."""
+
+
+def world_svg(snapshot: Snapshot, *, include_position: bool = False) -> str:
+    """Draw the map; classes and colours are those of `static/page.css`.
+
+    What is drawn in on the edge of the map lies just out of sight. Votes have ``data-layers``,
+    the places of their layers, counted from 0; what follows the evidence has the class
+    ``evidence``. All texts are escaped.
+    """
+    view = world_view.view_of(snapshot, include_position=include_position)
+    height = _WIDTH / view.aspect
+    prediction = snapshot.prediction
+    whole = f'width="{_WIDTH}" height="{height:.1f}"'
+    parts = [
+        f'<svg class="world" viewBox="1 1 {_WIDTH - 2} {height - 2:.0f}"',
+        'role="group" aria-label="World map">',
+        "<title>World map</title>",
+        f'<defs><mask id="shade"><image {whole} preserveAspectRatio="none"',
+        f'href="{_shade(snapshot, view)}"/></mask></defs>',
+        f'<rect class="sea" {whole}/>',
+        f'<path class="land" d="{_paths(_land(), view)}"/>',
+        f'<rect class="shade" {whole} mask="url(#shade)"/>',
+    ]
+    parts += [_cell(guess, view, "cell") for guess in world_view.top_cells(prediction)]
+    parts.append(_cell(prediction.guess(snapshot.target), view, "cell target", "explained: "))
+    lines = world_view.path(snapshot)
+    if lines:
+        parts.append(f'<path class="way evidence" d="{_paths(lines, view, closed=False)}"/>')
+    parts += [_vote(snapshot, *group, view) for group in world_view.votes_by_cell(snapshot)]
+    for flag in world_view.flags(snapshot, include_position=include_position):
+        parts.append(_flag(flag, view, height))
+    return "\n".join([*parts, "</svg>"])
+
+
+def _land() -> Iterator[Floats]:
+    for polygon in world_view.land():
+        yield from polygon
+
+
+def _shade(snapshot: Snapshot, view: View) -> str:
+    """Probability as a grey PNG, which serves as a mask."""
+    shade = world_view.shade(snapshot.prediction, view)
+    levels = np.rint(shade * (_LEVELS - 1)) * (255 / (_LEVELS - 1))
+    file = io.BytesIO()
+    Image.fromarray(levels.astype(np.uint8)).save(file, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _paths(lines: Iterable[Floats], view: View, *, closed: bool = True) -> str:
+    """Write lines as the ``d`` of a path, to a tenth of a unit."""
+    pieces = []
+    for line in lines:
+        points = (view.project(line) * _WIDTH).round(1)
+        steps = np.append(True, (np.diff(points, axis=0) != 0).any(axis=1))
+        if steps.sum() > 1:
+            pieces.append("M" + "L".join(f"{x:g} {y:g}" for x, y in points[steps].tolist()))
+            pieces[-1] += "Z" if closed else ""
+    return "".join(pieces)
+
+
+def _cell(guess: Guess, view: View, kind: str, prefix: str = "") -> str:
+    polygons = world_view.cell_polygons(guess.cells, guess.index)
+    title = escape(f"{prefix}{percent(guess.probability)} {guess.place}")
+    d = _paths((ring for rings in polygons for ring in rings), view)
+    return f'<path class="{kind}" d="{d}"><title>{title}</title></path>'
+
+
+def _vote(snapshot: Snapshot, guess: Guess, layers: list[int], view: View) -> str:
+    x, y = view.project([guess.longitude, guess.latitude])[0] * _WIDTH
+    names = ", ".join(snapshot.maps.names[place] for place in layers)
+    alone = f"{numbers(layers)} alone: {guess.place} ({names})"
+    return (
+        f'<circle class="vote" cx="{x:.1f}" cy="{y:.1f}" r="{3 + 1.6 * len(layers) ** 0.5:.1f}" '
+        f'data-layers="{" ".join(map(str, layers))}" role="img" aria-label="{escape(alone)}">'
+        f"<title>{escape(alone)}</title></circle>"
+    )
+
+
+def _flag(flag: Flag, view: View, height: float) -> str:
+    """Draw a pole and a label: above for photo, below for evidence, beside for truth."""
+    x, y = view.project([flag.longitude, flag.latitude])[0] * _WIDTH
+    wide, high, pole = _LABEL[flag.kind], 25.0, 15.0
+    tip = x, y
+    if flag.kind == "truth":
+        right = x + pole + wide < _WIDTH
+        left, top = (x + pole if right else x - pole - wide), y - high / 2
+        tip = (x + pole if right else x - pole), y
+    else:
+        up = y - pole - high > 0 if flag.kind == "photo" else y + pole + high > height
+        left, top = x - wide / 2, (y - pole - high if up else y + pole)
+        tip = x, (y - pole if up else y + pole)
+    left = min(max(left, 1.0), _WIDTH - wide - 1.0)
+    return (
+        f'<g class="flag {flag.kind}" role="img" aria-label="{escape(flag.text)}">'
+        f'<path d="M{x:.1f} {y:.1f}L{tip[0]:.1f} {tip[1]:.1f}"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+        f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide}" height="{high:g}" rx="3"/>'
+        f'<text x="{left + wide / 2:.1f}" y="{top + 18:.1f}">{escape(flag.text)}</text></g>'
+    )

@@ -1,0 +1,115 @@
+"""Lines on the world map: cut where the map ends, so that nothing runs across it or beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from math import floor
+from typing import Any
+
+import numpy as np
+
+from combicam_widgets.geo import (
+    MAX_LATITUDE,
+    CellGrid,
+    GeoPrediction,
+    circle_points,
+    great_circle_points,
+)
+
+Place = tuple[float, float]
+"""(latitude, longitude) in degrees."""
+
+_ROUND = 120
+"""Points of a ring: a multiple of 8, so that labels can sit at the points of the compass."""
+
+_FROM_THE_MIDDLE = sorted(range(4, 64, 4), key=lambda i: abs(i - 32))
+
+
+def cut(points: Iterable[Iterable[float]]) -> list[list[Place]]:
+    """Cut a line at the antimeridian and at the map's upper and lower edge.
+
+    Parameters
+    ----------
+    points : iterable of (latitude, longitude)
+        Degrees. Longitudes may leave [-180, 180] and go on, but never jump by 180 or more.
+
+    Returns
+    -------
+    list of lists of (latitude, longitude)
+        Pieces of at least two points, to 3 decimals, with longitudes in [-180, 180]. What lies
+        beyond 85.05 degrees, where the map ends, is left out.
+    """
+    pieces: list[list[Place]] = [[]]
+    before: Place | None = None
+    for latitude, longitude in points:
+        if abs(latitude) > MAX_LATITUDE:
+            pieces.append([])
+            before = None
+            continue
+        world = _world(longitude)
+        if before is not None and world != (left := _world(before[1])):
+            edge = 360.0 * max(world, left) - 180.0
+            share = (edge - before[1]) / (longitude - before[1])
+            there = before[0] + share * (latitude - before[0])
+            side = 180.0 if world > left else -180.0
+            pieces[-1].append((round(there, 3), side))
+            pieces.append([(round(there, 3), -side)])
+        pieces[-1].append((round(latitude, 3), round(longitude - 360.0 * world, 3)))
+        before = latitude, longitude
+    return [piece for piece in pieces if len(piece) > 1]
+
+
+def arc(start: Place, end: Place) -> tuple[list[list[Place]], list[Place]]:
+    """Draw the shorter great circle between two places.
+
+    Returns
+    -------
+    pieces : list of lists of (latitude, longitude)
+        See `cut`.
+    spots : list of (latitude, longitude)
+        Where a label may sit, the best first: around the middle.
+    """
+    points = great_circle_points(*start, *end, 65)
+    return cut(points.tolist()), _on_the_map(points[_FROM_THE_MIDDLE])
+
+
+@lru_cache(maxsize=8)
+def ring(prediction: GeoPrediction, radius_km: float) -> tuple[list[list[Place]], list[Place]]:
+    """Draw the circle around the best cell's centre, like `arc`; labels sit on it."""
+    best = prediction.best
+    points = circle_points(best.latitude, best.longitude, radius_km, _ROUND)
+    # Around a pole the ring does not come back to its first longitude but to the next world's.
+    turn = 360.0 * np.round((points[-1, 1] - points[0, 1]) / 360.0)
+    closed = np.vstack([points, points[0] + [0.0, turn]])
+    eighth = _ROUND // 8
+    return cut(closed.tolist()), _on_the_map(points[[i * eighth for i in (4, 0, 2, 6, 3, 5, 1, 7)]])
+
+
+@lru_cache(maxsize=32)
+def outlines(cells: CellGrid, indices: tuple[int, ...]) -> list[list[Place]]:
+    """Outline cells as closed lines, islands and holes included; see `cut`."""
+    return [piece for line in _rings(cells, list(indices)) for piece in cut(line)]
+
+
+def _rings(cells: CellGrid, indices: list[int]) -> list[list[Place]]:
+    rings: list[list[Place]] = []
+    for feature in cells.outline_geojson(indices)["features"]:
+        shape = feature["geometry"]
+        polygons = shape["coordinates"]
+        for polygon in polygons if shape["type"] == "MultiPolygon" else [polygons]:
+            rings += [[(latitude, longitude) for longitude, latitude in ring] for ring in polygon]
+    return rings
+
+
+def _on_the_map(points: Any) -> list[Place]:  # noqa: ANN401
+    return [
+        (round(latitude, 3), round(longitude - 360.0 * _world(longitude), 3))
+        for latitude, longitude in points.tolist()
+        if abs(latitude) <= MAX_LATITUDE
+    ]
+
+
+def _world(longitude: float) -> int:
+    """Count worlds eastwards: 0 is the one from -180 to 180."""
+    return floor((longitude + 180.0) / 360.0)

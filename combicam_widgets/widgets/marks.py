@@ -1,0 +1,71 @@
+"""What lies over the map: flags, lines and votes; and beside them the list and the legend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import ipyleaflet
+import ipywidgets
+import traitlets as T
+
+from combicam_widgets.widgets.diagram import joined_modules
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class Marks(anywidget.AnyWidget):
+    """Flags, lines and votes over a map, two buttons that move it, and a hint.
+
+    One widget for all of them: the page finds room for the flags, groups the votes that would
+    cover each other, and does both again whenever the map moves, without asking the kernel.
+    The page changes only `hovered`.
+    """
+
+    _esm = joined_modules(_STATIC, ("marks_layout", "marks"))
+    _css = _STATIC / "world.css"
+
+    map = T.Instance(ipyleaflet.Map).tag(sync=True, **ipywidgets.widget_serialization)
+    """The map that this widget is a control of."""
+
+    flags = T.List(T.Dict()).tag(sync=True)
+    """`Flag` as dicts."""
+
+    lines = T.List(T.Dict()).tag(sync=True)
+    """`Line` as dicts."""
+
+    rings = T.List(T.Dict()).tag(sync=True)
+    """`Line` as dicts; apart from the others, which change more often."""
+
+    votes = T.List(T.Dict()).tag(sync=True)
+    """`Vote` as dicts."""
+
+    highlighted = T.Int(None, allow_none=True).tag(sync=True)
+    """Index of the layer whose vote stands out; None: none does."""
+
+    hovered = T.Int(None, allow_none=True).tag(sync=True)
+    """Index of the layer whose vote the mouse or the focus is on; None: on none."""
+
+    answer: T.List[float] = T.List(T.Float()).tag(sync=True)
+    """[latitude, longitude] of the best cell, where a button leads; empty: no such button."""
+
+    hint = T.Unicode().tag(sync=True)
+    """What a click on the map does, in words; empty: nothing."""
+
+
+class CellList(anywidget.AnyWidget):
+    """The list of the most probable cells, and the legend.
+
+    A row that is chosen is sent as the message ``{"chosen": index}``.
+    """
+
+    _esm = _STATIC / "cell_list.js"
+
+    rows = T.List(T.Dict()).tag(sync=True)
+    """`Row` as dicts."""
+
+    legend = T.List(T.Dict()).tag(sync=True)
+    """`Key` as dicts."""
+
+    choosable = T.Bool(default_value=False).tag(sync=True)
+    """Whether rows can be chosen."""

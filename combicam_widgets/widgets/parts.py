@@ -1,0 +1,46 @@
+"""What an explorer consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import ipywidgets as w
+
+from combicam_widgets.widgets.background import Background
+from combicam_widgets.widgets.controls import Controls
+from combicam_widgets.widgets.diagram import Diagram
+from combicam_widgets.widgets.overlay import Overlay
+from combicam_widgets.widgets.status_bar import StatusBar
+from combicam_widgets.widgets.turns import Turns
+from combicam_widgets.widgets.world import World
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The widgets, and the work that goes on beside the page.
+
+    Attributes
+    ----------
+    world : World
+    controls, diagram, overlay, status_bar : Controls, Diagram, Overlay, StatusBar
+    turns : Turns
+    asking, checking, surveying, carding : Background
+        For a new analysis; for the evidence; for the votes of all layers, and of one.
+    """
+
+    world: World
+    controls: Controls = field(default_factory=Controls)
+    diagram: Diagram = field(default_factory=Diagram)
+    overlay: Overlay = field(default_factory=Overlay)
+    status_bar: StatusBar = field(default_factory=StatusBar)
+    turns: Turns = field(default_factory=Turns)
+    asking: Background = field(default_factory=Background)
+    checking: Background = field(default_factory=Background)
+    surveying: Background = field(default_factory=Background)
+    carding: Background = field(default_factory=Background)
+
+    def laid_out(self) -> list[w.Widget]:
+        """Return the widgets from top to bottom."""
+        pictures = w.HBox([self.overlay.view, self.world.map])
+        pictures.add_class("ccw-pictures")
+        return [self.controls, self.diagram, pictures, self.status_bar]

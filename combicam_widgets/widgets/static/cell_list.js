@@ -1,0 +1,63 @@
+// The list of the most probable cells and the legend of the world map. State in, DOM out.
+
+function make(tag, className, attributes = {}, children = []) {
+  const element = document.createElement(tag);
+  element.className = className;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function makeRow({ index, text, share, role }, choosable, choose) {
+  const meter = make("span", "ccw-meter", { "aria-hidden": "true" });
+  meter.style.setProperty("--share", share);
+  const parts = [meter, make("span", "ccw-row-text", {}, [text])];
+  if (role) parts.push(make("span", `ccw-role ccw-role-${role.split(" ")[0]}`, {}, [role]));
+  if (!choosable) return make("li", "ccw-row", { title: text }, parts);
+  const name = `Explain this cell: ${text}${role ? ` (${role})` : ""}`;
+  const button = make("button", "ccw-row", { type: "button", "aria-label": name }, parts);
+  button.setAttribute("aria-pressed", String(role === "explained"));
+  button.title = name;
+  button.dataset.index = index;
+  button.addEventListener("click", () => choose(index));
+  return make("li", "", {}, [button]);
+}
+
+function makeKey({ kind, text }) {
+  return make("li", "ccw-key", {}, [
+    make("span", `ccw-swatch ccw-swatch-${kind}`, { "aria-hidden": "true" }),
+    make("span", "", {}, [text]),
+  ]);
+}
+
+function render({ model, el }) {
+  const list = make("ol", "ccw-top", { "aria-label": "Most probable cells" });
+  const keys = make("ul", "ccw-keys", { "aria-label": "Legend" });
+  const legend = make("details", "ccw-legend", {}, [make("summary", "", {}, ["Legend"]), keys]);
+  el.classList.add("ccw-cells");
+  el.append(list, legend);
+
+  function showRows() {
+    const focused = list.contains(document.activeElement) && document.activeElement.dataset.index;
+    const choose = (index) => model.send({ chosen: index });
+    const rows = model.get("rows").map((row) => makeRow(row, model.get("choosable"), choose));
+    list.replaceChildren(...rows);
+    list.hidden = rows.length === 0;
+    // The row that was chosen keeps the focus, so that a keyboard can go on from there.
+    if (focused) list.querySelector(`[data-index="${focused}"]`)?.focus();
+  }
+  function showKeys() {
+    keys.replaceChildren(...model.get("legend").map(makeKey));
+    legend.hidden = model.get("legend").length === 0;
+  }
+  showRows();
+  showKeys();
+  model.on("change:rows", showRows);
+  model.on("change:legend", showKeys);
+  return () => {
+    model.off("change:rows", showRows);
+    model.off("change:legend", showKeys);
+  };
+}
+
+export default { render };

@@ -1,0 +1,95 @@
+"""From the explorer's state to what is seen; it asks nothing of a model."""
+
+from __future__ import annotations
+
+from combicam_widgets.cam import share_inside
+from combicam_widgets.widgets.analysis import Analysis
+from combicam_widgets.widgets.parts import Parts
+from combicam_widgets.widgets.state import ExplorerState
+
+
+class View:
+    """Draws on the parts.
+
+    Parameters
+    ----------
+    state : ExplorerState
+    parts : Parts
+    """
+
+    def __init__(self, state: ExplorerState, parts: Parts) -> None:
+        self._state, self._parts = state, parts
+
+    def everything(self) -> None:
+        """Draw photo, tiles, map and controls; the heat comes with the next fusion."""
+        state, parts = self._state, self._parts
+        self.controls()
+        parts.diagram.show_photo(state.image)
+        parts.overlay.show_photo(state.image)
+        self.tiles()
+        self.world()
+
+    def controls(self) -> None:
+        """Show which model, photo and method are in view, and how the game stands."""
+        state, controls = self._state, self._parts.controls
+        controls.show(state.model, state.image, state.method, state.tile_width)
+        controls.show_game(guessing=state.guessing, score=state.game.score_line())
+
+    def tiles(self) -> None:
+        """Draw the layers' maps."""
+        state = self._state
+        kinds = {layer.name: layer.kind for layer in state.model.architecture.layers}
+        self._parts.diagram.show_maps(state.maps, kinds, state.colormap, state.weights)
+
+    def world(self) -> None:
+        """Draw the prediction; evidence and votes come when they are known."""
+        state, world = self._state, self._parts.world
+        world.show_guess(state.guess)
+        world.show_truth(state.image.position)
+        world.show_prediction(state.prediction, state.maps.target)
+        world.show_contrast(state.maps.contrast)
+        self.rings()
+        world.set_click_mode(_click_hint(state))
+        if state.hidden:
+            world.hide_answers()
+        else:
+            world.show_answers()
+
+    def rings(self) -> None:
+        """Draw the rings, or take them away."""
+        state = self._state
+        self._parts.world.show_rings(state.prediction if state.show_rings else None)
+
+    def heat(self, analysis: Analysis) -> None:
+        """Lay the heatmap over the photo; nobody shall be helped to guess."""
+        state, overlay = self._state, self._parts.overlay
+        settings = state.weights, state.rule, state.normalize
+        overlay.show_layers(state.maps.names, lambda size: analysis.contributions(size, *settings))
+        overlay.show_outline(state.keep if state.outline and not state.hidden else None)
+        opacity = 0.0 if state.hidden else state.opacity
+        overlay.show_heat(state.heatmap, state.colormap, opacity, self.label())
+        inside = None if state.box is None else share_inside(state.heatmap, state.box)
+        state.set_trait("inside", inside)
+
+    def preview(self, analysis: Analysis) -> None:
+        """Show one layer alone, or the fusion again."""
+        state, overlay = self._state, self._parts.overlay
+        if state.preview and not state.hidden:
+            alone = state.maps.fuse({state.preview: 1.0}, size=analysis.heatmap_size)
+            overlay.preview(alone, f"layer {state.preview} alone")
+        else:
+            overlay.preview(None)
+
+    def label(self) -> str:
+        """Name the present fusion in a few words."""
+        state = self._state
+        on = sum(weight > 0 for weight in state.weights.values())
+        return f"{state.method}, {state.rule}, {on} of {len(state.weights)} layers"
+
+
+def _click_hint(state: ExplorerState) -> str:
+    if state.hidden:
+        return "Where is it? Click the map to guess"
+    if state.model.from_above:
+        return "Click the map to look there"
+    return "Click a cell to explain it"

@@ -1,0 +1,433 @@
+"""The exported page as its reader meets it: a file, opened in Chromium, without a network."""
+
+import dataclasses
+import re
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import numpy as np
+import pytest
+from lab import ARTIFACTS, ROOT
+from playwright.sync_api import expect
+
+import combicam_widgets as ccw
+from combicam_widgets.cam import fuse, rule_names, shares
+from combicam_widgets.cam.upsampling import by_maximum, minmax, upsample
+from combicam_widgets.export import Snapshot, to_html
+
+sys.path.insert(0, str(ROOT / "tests" / "export"))
+from snapshots import HOSTILE, make_maps, make_snapshot
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+STATIC = ROOT / "combicam_widgets" / "export" / "static"
+
+ALPHA = """() => {
+  const canvas = document.getElementById("heat");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return { shape: [canvas.height, canvas.width], values: [...data].filter((_, i) => i % 4 === 3) };
+}"""
+
+RUN = """async ([source, vectors]) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const { upsample, normalise, fuse, shares } = await import(url);
+  return vectors.map(({ maps, weights, size, rule, normalize, importances }) => {
+    const recipe = [maps, weights, size, rule, normalize, importances];
+    return {
+      fused: [...fuse(...recipe).values],
+      shares: shares(...recipe),
+      upsampled: maps.map((map) => [...upsample(map, size).values]),
+      normalised: maps.map((map) => [...normalise(map, normalize).values]),
+    };
+  });
+}"""
+
+
+class Reader:
+    """Somebody who opens a page, with all that is asked for and complained about on the way."""
+
+    def __init__(self, browser, path, **look):
+        self.context = browser.new_context(**{"offline": True, **look})
+        self.page = self.context.new_page()
+        self.requests, self.complaints = [], []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.goto(path.as_uri())
+        expect(self.page.get_by_role("status")).to_contain_text("layers")
+
+    def _hear(self, message):
+        # Warnings are about the tests' own reading of the canvas.
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def heat(self):
+        found = self.page.evaluate(ALPHA)
+        return np.array(found["values"]).reshape(found["shape"]) / 255
+
+    def layer(self, name):
+        return self.page.get_by_role("button", name=f"Layer {name}", exact=True)
+
+    def strangers(self):
+        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    readers = []
+
+    def open_page(snapshot, include_position=False, **look):
+        path = tmp_path / f"page{len(readers)}.html"
+        to_html(snapshot, path, include_position=include_position)
+        readers.append(Reader(browser, path, **look))
+        return readers[-1]
+
+    yield open_page
+    for reader in readers:
+        assert reader.strangers() == []
+        assert reader.complaints == []
+        reader.context.close()
+
+
+def expected(snapshot, **changes):
+    recipe = {
+        "weights": snapshot.weights,
+        "rule": snapshot.rule,
+        "normalize": snapshot.normalize,
+        **changes,
+    }
+    return snapshot.maps.fuse(**recipe, size=snapshot.heatmap.shape)
+
+
+def same(reader, heat, opacity=1.0):
+    found = reader.heat()
+    return found.shape == heat.shape and np.abs(found - opacity * heat).max() <= 0.51 / 255 + 1e-5
+
+
+def vectors():
+    random = np.random.default_rng(0)
+    shapes = [(24, 32), (12, 16), (12, 16), (7, 5), (1, 1), (1, 9), (40, 3)]
+    twin = random.random((8, 8), np.float32)
+    sets = {
+        "random": [random.random(s, np.float32) for s in shapes],
+        "sparse": [np.maximum(random.random(s, np.float32) - 0.6, 0) for s in shapes],
+        "faint": [1e-6 * random.random(s, np.float32) ** 4 for s in shapes],
+        "with constants": [
+            random.random((9, 9), np.float32),
+            np.full((4, 4), 0.37, np.float32),
+            np.zeros((6, 8), np.float32),
+            random.random((5, 4), np.float32) * 1e-3,
+        ],
+        "twins": [twin, twin.copy(), random.random((5, 7), np.float32)],
+        "nothing": [np.zeros((3, 4), np.float32), np.zeros((6, 8), np.float32)],
+        "all equal": [np.full((3, 4), 2.5, np.float32), np.full((6, 8), 0.3, np.float32)],
+    }
+    for kind, maps in sets.items():
+        for rule in rule_names():
+            for normalize in (None, "minmax", "max"):
+                weights = random.random(len(maps)).round(2)
+                weights[random.integers(len(maps))] = 0
+                weights[0] = 1.0
+                if kind == "twins":  # which tie
+                    weights[:] = 1.0
+                size = tuple(random.integers(1, 70, 2).tolist())
+                importances = (random.random(len(maps)) * (random.random(len(maps)) > 0.3)).tolist()
+                yield maps, weights, size, rule, normalize, importances
+
+
+def test_the_module_gives_what_python_gives(browser):
+    cases = list(vectors())
+    assert {case[3] for case in cases} >= {"sum", "mean", "max"}
+    sent = [
+        {
+            "maps": [{"shape": x.shape, "values": x.ravel().tolist()} for x in maps],
+            "weights": weights.tolist(),
+            "size": size,
+            "rule": rule,
+            "normalize": normalize,
+            "importances": importances,
+        }
+        for maps, weights, size, rule, normalize, importances in cases
+    ]
+    page = browser.new_page()
+    answers = page.evaluate(RUN, [(STATIC / "fusion.js").read_text(encoding="utf-8"), sent])
+    page.close()
+    stretch = {None: lambda x: x, "minmax": minmax, "max": by_maximum}
+    for (maps, *recipe), answer in zip(cases, answers, strict=True):
+        size, normalize = recipe[1], recipe[3]
+        said = f"{recipe[2]}, {normalize}, {size}, {[x.shape for x in maps]}"
+        fused = fuse(maps, *recipe).ravel()
+        np.testing.assert_allclose(answer["fused"], fused, atol=1e-5, err_msg=said)
+        np.testing.assert_allclose(answer["shares"], shares(maps, *recipe), atol=1e-5, err_msg=said)
+        for i, x in enumerate(maps):
+            np.testing.assert_allclose(answer["upsampled"][i], upsample(x, size).ravel(), atol=1e-5)
+            stretched = stretch[normalize](x).ravel()
+            np.testing.assert_allclose(answer["normalised"][i], stretched, atol=1e-5)
+
+
+def test_the_module_refuses_what_python_refuses(browser):
+    page = browser.new_page()
+    source = (STATIC / "fusion.js").read_text(encoding="utf-8")
+    refuse = """async ([source, weights, rule, how]) => {
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      const { fuse } = await import(url);
+      const maps = [{ shape: [1, 2], values: [0, 1] }, { shape: [1, 2], values: [1, 0] }];
+      try { fuse(maps, weights, [2, 2], rule, how); return ""; } catch (e) { return e.message; }
+    }"""
+    for weights, rule, how, message in [
+        ([0, 0], "sum", None, "All layers are off"),
+        ([1], "sum", None, "2 weights are needed"),
+        ([1, -1], "sum", None, "not negative"),
+        ([1, 1], "vote", None, "Unknown fusion rule"),
+        ([1, 1], "toString", None, "Unknown fusion rule"),
+        ([1, 1], "sum", "l2", "Unknown normalisation"),
+    ]:
+        assert message in page.evaluate(refuse, [source, weights, rule, how])
+    assert page.evaluate(refuse, [source, [1, 1], "sum", None]) == ""
+    page.close()
+
+
+def test_the_page_fuses_as_python_does(opened):
+    snapshot = make_snapshot(opacity=1.0)
+    reader = opened(snapshot)
+    names = snapshot.maps.names
+    assert same(reader, snapshot.heatmap)
+    expect(reader.layer("head")).to_have_attribute("aria-pressed", "true")
+    reader.layer("head").click()
+    expect(reader.layer("head")).to_have_attribute("aria-pressed", "false")
+    weights = {**snapshot.weights, "head": 0.0}
+    assert same(reader, expected(snapshot, weights=weights))
+    assert not same(reader, snapshot.heatmap)
+    expect(reader.page.get_by_role("status")).to_contain_text("3 of 4 layers")
+    expect(reader.page.get_by_role("status")).to_contain_text("as it was saved")
+
+    reader.page.get_by_role("button", name="Stage 12 x 16").click()
+    assert same(reader, expected(snapshot, weights={"stem": 1}))
+    reader.layer("block.2").click(modifiers=["Shift"])
+    assert same(reader, expected(snapshot, weights={"block.2": 1}))
+    part = reader.page.get_by_label("100 % of the heatmap comes from layer block.2", exact=True)
+    expect(part).to_be_visible()
+
+    reader.page.get_by_role("button", name="all", exact=True).click()
+    reader.page.get_by_role("slider", name="Weight of layer stem").fill("0.3")
+    weights = {**dict.fromkeys(names, 1.0), "stem": 0.3}
+    assert same(reader, expected(snapshot, weights=weights))
+    for rule in ("mean", "max"):
+        reader.page.get_by_label("Rule").select_option(rule)
+        for choice in ("max", "none", "minmax"):
+            reader.page.get_by_label("Normalise").select_option(choice)
+            normalize = None if choice == "none" else choice
+            heat = expected(snapshot, weights=weights, rule=rule, normalize=normalize)
+            assert same(reader, heat)
+    share = snapshot.maps.shares(weights, "max", "minmax")["head"]
+    label = f"{100 * share:.0f} % of the heatmap comes from layer head"
+    expect(reader.page.get_by_label(label, exact=True)).to_be_visible()
+    reader.page.get_by_label("Opacity").fill("0.5")
+    assert same(reader, expected(snapshot, weights=weights, rule="max", normalize="minmax"), 0.5)
+    reader.page.get_by_role("button", name="as saved").click()
+    assert same(reader, snapshot.heatmap, 0.5)
+    expect(reader.page.get_by_role("status")).not_to_contain_text("as it was saved")
+
+
+def test_presets_and_colours(opened):
+    snapshot = make_snapshot(opacity=1.0)
+    reader = opened(snapshot)
+    for name, on in {
+        "last layer": {"head"},
+        "one per stage": {"stem", "block.2", "head"},
+        "invert": {"block.1"},
+    }.items():
+        reader.page.get_by_role("button", name=name).click()
+        assert same(reader, expected(snapshot, weights=dict.fromkeys(on, 1.0)))
+    picture = reader.layer("head").locator(".tile-heat")
+    before = picture.get_attribute("src")
+    reader.page.get_by_label("Colours").select_option("cividis")
+    expect(picture).not_to_have_attribute("src", before)
+
+
+def test_the_last_layer_cannot_be_switched_off(opened):
+    snapshot = make_snapshot(opacity=1.0)
+    reader = opened(snapshot)
+    reader.page.get_by_role("button", name="last layer").click()
+    reader.layer("head").click()
+    expect(reader.page.get_by_role("alert")).to_contain_text("switch at least one on")
+    expect(reader.layer("head")).to_have_attribute("aria-pressed", "true")
+    assert same(reader, expected(snapshot, weights={"head": 1}))
+
+
+def test_no_evidence_is_said(opened):
+    maps = make_maps()
+    silent = tuple(0 * x for x in maps.maps)
+    snapshot = make_snapshot(
+        maps=dataclasses.replace(maps, methods={"gradcam": silent}), evidence=None
+    )
+    reader = opened(snapshot)
+    expect(reader.page.get_by_role("status")).to_contain_text("no positive evidence")
+    expect(reader.page.get_by_text("no evidence", exact=True)).to_have_count(4)
+    assert not reader.heat().any()
+
+
+def test_keyboard_alone(opened):
+    snapshot = make_snapshot(opacity=1.0)
+    reader = opened(snapshot)
+    page = reader.page
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-label')") == "Layer block.1":
+            break
+    tile = reader.layer("block.1")
+    expect(tile).to_be_focused()
+    assert tile.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(tile).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Space")
+    expect(tile).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Shift+Enter")
+    assert same(reader, expected(snapshot, weights={"block.1": 1}))
+    page.keyboard.press("Tab")
+    weight = page.get_by_role("slider", name="Weight of layer block.1")
+    expect(weight).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(weight).to_have_attribute("aria-valuetext", "1.1")
+    overlay = page.get_by_role("img", name="Photo with heatmap")
+    overlay.focus()
+    page.keyboard.press("ArrowRight")
+    heat = reader.heat()
+    middle = heat[heat.shape[0] // 2, heat.shape[1] // 2]
+    expect(page.locator("#value")).to_have_text(re.compile(r"^heat [01]\.\d\d$"))
+    said = float(page.locator("#value").text_content().split()[1])
+    assert said == pytest.approx(middle, abs=0.01)
+
+
+def test_the_value_under_the_pointer(opened):
+    snapshot = make_snapshot()
+    reader = opened(snapshot)
+    box = reader.page.locator("#heat").bounding_box()
+    for x, y in [(0.2, 0.3), (0.7, 0.8)]:
+        reader.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        height, width = snapshot.heatmap.shape
+        row, column = int(y * height), int(x * width)
+        near = snapshot.heatmap[row - 1 : row + 2, column - 1 : column + 2]
+        said = float(reader.page.locator("#value").text_content().split()[1])
+        assert near.min() - 0.006 <= said <= near.max() + 0.006
+
+
+def test_names_from_outside_are_only_text(opened):
+    names = tuple(f"{HOSTILE}{i}" for i in range(4))
+    reader = opened(make_snapshot(names, model=HOSTILE, status=f"{HOSTILE} sentence"))
+    expect(reader.page.get_by_text("sentence")).to_contain_text(HOSTILE)
+    expect(reader.layer(names[2])).to_be_visible()
+    assert reader.page.locator("img[src=x]").count() == 0
+
+
+@pytest.fixture
+def listener():
+    """A server on this machine that writes down whoever knocks."""
+    knocks = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            knocks.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", knocks
+    server.shutdown()
+    server.server_close()
+
+
+TRY_ALL = """async (address) => {
+  window.refused = [];
+  document.addEventListener("securitypolicyviolation", (violation) =>
+    window.refused.push(violation.violatedDirective));
+  new Image().src = `${address}image`;
+  await fetch(`${address}fetch`).catch(() => {});
+  const script = document.createElement("script");
+  script.textContent = "window.broken = true";
+  document.body.append(script);
+}"""
+
+
+def test_the_policy_holds_with_a_network_at_hand(opened, browser, listener):
+    address, knocks = listener
+    # Without the policy the server hears of it.
+    free = browser.new_page()
+    free.goto(f"{address}page")
+    free.evaluate("(address) => fetch(`${address}free`).then(() => true)", address)
+    free.close()
+    assert "/free" in knocks
+    knocks.clear()
+    reader = opened(make_snapshot(), offline=False)
+    reader.page.evaluate(TRY_ALL, address)
+    for directive in ("connect-src", "img-src", "script-src-elem"):
+        reader.page.wait_for_function("(name) => refused.includes(name)", arg=directive)
+    assert reader.page.evaluate("window.broken") is None
+    assert knocks == []
+    # These attempts were the test's own; the browser reports them before it blocks them.
+    reader.complaints.clear()
+    reader.requests = [url for url in reader.requests if not url.startswith(address)]
+
+
+def test_flags_and_votes(opened):
+    reader = opened(make_snapshot(), include_position=True)
+    world = reader.page.get_by_role("group", name="World map")
+    for flag in ("whole photo", "evidence", "true place"):
+        expect(world.get_by_role("img", name=flag, exact=True)).to_be_visible()
+    vote = world.get_by_label("layers 2 and 3 alone: Congo")
+    expect(vote).not_to_have_class(re.compile("off"))
+    reader.page.get_by_role("button", name="last layer").click()
+    expect(vote).to_have_class(re.compile("off"))
+    hidden = opened(make_snapshot())
+    expect(hidden.page.get_by_text("true place")).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def koala():
+    model, photo = ccw.load_model("naturalist"), ccw.sample("koala")
+    maps = model.explain(photo)
+    heat = maps.fuse(size=(288, 216))
+    prediction = model.prediction_of(maps)
+    best = prediction.best.place
+    return Snapshot(
+        photo=photo,
+        model=model.name,
+        stages=tuple(stage.names for stage in model.architecture.stages),
+        maps=maps,
+        weights=dict.fromkeys(maps.names, 1.0),
+        rule="sum",
+        normalize=None,
+        keep=0.3,
+        colormap="inferno",
+        opacity=0.8,
+        heatmap=heat,
+        prediction=prediction,
+        evidence=model.evidence(photo, heat, 0.3),
+        votes=model.layer_votes(photo, maps),
+        status=f"Sees {model.seen(photo)}. Points to a place {best}.",
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_how_it_looks(opened, koala, width, scheme):
+    size = {"width": width, "height": 900}
+    reader = opened(koala, viewport=size, color_scheme=scheme, reduced_motion="reduce")
+    assert same(reader, koala.heatmap, 0.8)
+    reader.page.screenshot(path=ARTIFACTS / f"page-{width}-{scheme}.png", full_page=True)
+    # Nothing sticks out, photo and map stand side by side, about as high as each other.
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+    photo, world = (reader.page.locator(s).bounding_box() for s in ("#heat", ".world"))
+    assert world["x"] >= photo["x"] + photo["width"]
+    assert photo["height"] == pytest.approx(world["height"], rel=0.15)
+    light = reader.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (int(re.search(r"\d+", light)[0]) > 128) == (scheme == "light")
+    moving = reader.page.locator(".bar").first
+    assert moving.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"

@@ -1,0 +1,98 @@
+"""Cutting at the antimeridian, against shapely."""
+
+import itertools
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.affinity import translate
+
+from combicam_widgets.export.antimeridian import cut_line, cut_polygon
+
+
+def ring(middle, radii, height=1.0):
+    angles = np.linspace(0, 2 * np.pi, len(radii), endpoint=False)
+    x, y = np.cos(angles) * radii, np.sin(angles) * radii * height
+    return np.stack([middle[0] + x, middle[1] + y], axis=1)
+
+
+def expected(rings):
+    """What shapely leaves of a polygon in the world, once it is moved there."""
+    whole = shapely.Polygon(rings[0], rings[1:])
+    world = shapely.box(-180, -90, 180, 90)
+    parts = [translate(whole, 360 * turn).intersection(world) for turn in (-2, -1, 0, 1, 2)]
+    return shapely.union_all(parts)
+
+
+def check(rings):
+    parts = cut_polygon(rings)
+    polygons = [shapely.Polygon(part[0], part[1:]) for part in parts]
+    assert all(shapely.is_valid(polygon) for polygon in polygons)
+    difference = shapely.symmetric_difference(shapely.union_all(polygons), expected(rings))
+    assert difference.area < 1e-6
+    whole = shapely.Polygon(rings[0], rings[1:])
+    assert sum(p.area for p in polygons) == pytest.approx(whole.area)
+    for outer, *holes in parts:
+        assert shapely.is_ccw(shapely.LinearRing(outer))
+        assert not any(shapely.is_ccw(shapely.LinearRing(hole)) for hole in holes)
+        assert all((piece[0] == piece[-1]).all() for piece in (outer, *holes))
+    return parts
+
+
+radii = st.lists(st.floats(2, 30), min_size=4, max_size=24)
+
+
+@given(radii, st.floats(-400, 400), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_any_star_is_cut_as_shapely_cuts_it(radii, longitude, clockwise):
+    shape = ring((longitude, 5), np.array(radii))
+    check([shape[::-1] if clockwise else shape])
+
+
+@pytest.mark.parametrize("longitude", [170, 175, 180, 185, -180, -172, 0])
+def test_holes_are_cut_too(longitude):
+    outer, hole = ring((longitude, 0), np.full(30, 20.0)), ring((longitude, 1), np.full(20, 9.0))
+    parts = check([outer, hole])
+    assert len(parts) == (2 if abs(longitude) > 160 else 1)
+
+
+def test_a_comb_across_the_border_gives_each_tooth():
+    x = [170, 190, 190, 175, 175, 190, 190, 170]
+    y = [0, 0, 5, 5, 10, 10, 15, 15]
+    parts = check([np.array([x, y], float).T])
+    assert len(parts) == 3
+
+
+def test_what_is_within_stays_as_it_is():
+    square = np.array([[170.0, 0], [180, 0], [180, 10], [170, 10]])
+    (((*corners, _),),) = cut_polygon([square])
+    assert {tuple(c) for c in corners} == {tuple(c) for c in square}
+
+
+def test_a_line_goes_on_where_it_left():
+    line = np.array([[170.0, 0], [190, 10], [200, 0]])
+    first, second = cut_line(line)
+    np.testing.assert_allclose(first, [[170, 0], [180, 5]])
+    np.testing.assert_allclose(second, [[-180, 5], [-170, 10], [-160, 0]])
+
+
+def test_a_line_westwards():
+    first, second = cut_line(np.array([[-170.0, 0], [-190, 20]]))
+    np.testing.assert_allclose(first, [[-170, 0], [-180, 10]])
+    np.testing.assert_allclose(second, [[180, 10], [170, 20]])
+
+
+@given(st.lists(st.tuples(st.floats(-500, 500), st.floats(-80, 80)), min_size=2, max_size=9))
+@settings(max_examples=150, deadline=None)
+def test_any_line_stays_in_the_world_and_keeps_its_length(points):
+    line = np.array(points)
+    pieces = cut_line(line)
+    length = np.hypot(*np.diff(line, axis=0).T).sum()
+    assert sum(np.hypot(*np.diff(p, axis=0).T).sum() for p in pieces) == pytest.approx(length)
+    assert all((np.abs(p[:, 0]) <= 180).all() for p in pieces)
+    for one, other in itertools.pairwise(pieces):
+        gap = one[-1] - other[0]
+        assert abs(gap[0]) == pytest.approx(360)
+        assert gap[1] == 0

@@ -1,0 +1,68 @@
+"""The explorer with a model that looks from above: places, clicks, widths."""
+
+import numpy as np
+import pytest
+
+import combicam_widgets as ccw
+from combicam_widgets.widgets import Explorer
+from combicam_widgets.widgets.places import PLACES
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    return ccw.load_model("atlas")
+
+
+@pytest.fixture
+def above(atlas):
+    return Explorer(model=atlas)
+
+
+def test_it_begins_with_a_place_and_finds_it(above):
+    assert above.image.name == "Italy"
+    assert above.image.position == PLACES["Italy"]
+    assert above.prediction.distance_to(*PLACES["Italy"]) < 750
+    assert above._parts.controls.photo.options[:2] == ("Italy", "Amazon")
+    assert above._parts.controls.tile_width.layout.display == ""
+
+
+def test_a_click_looks_there(above):
+    above._gestures.click_map(-19.0, 47.0)
+    assert above.image.position == (-19.0, 47.0)
+    np.testing.assert_array_equal(above.image.pixels, ccw.tile(-19.0, 47.0, 1500).pixels)
+    assert above.prediction.distance_to(-19.0, 47.0) < 750
+    assert above._parts.controls.photo.value == "(a place on the map)"
+
+
+def test_the_width_is_that_of_the_next_look(above):
+    above._parts.controls.tile_width.value = 1000
+    assert above.tile_width == 1000
+    np.testing.assert_array_equal(above.image.pixels, ccw.tile(*PLACES["Italy"], 1000).pixels)
+    above._gestures.click_map(36.0, 138.0)
+    np.testing.assert_array_equal(above.image.pixels, ccw.tile(36.0, 138.0, 1000).pixels)
+
+
+def test_models_are_switched_with_what_they_can_see(above, model):
+    above.model = model
+    assert above.image.name == "Koala"
+    assert "Koala" in above._parts.controls.photo.options
+    above._parts.controls.model.value = "atlas"
+    assert above.image.position == PLACES["Italy"]
+
+
+def test_the_poles_and_the_antimeridian(above):
+    for place in ((89.9, 12.0), (-90.0, 0.0), (66.0, 179.9), (-17.8, -179.99)):
+        above._gestures.click_map(*place)
+        assert above.image.position == pytest.approx(place)
+        assert above.error == ""
+
+
+def test_a_ground_model_explains_the_cell_that_is_clicked(model):
+    explorer = Explorer(model=model, image="koala")
+    there = explorer.prediction.top(3)[2]
+    explorer._gestures.click_map(there.latitude, there.longitude)
+    assert explorer.target == there.index
+    before = explorer.maps
+    explorer._gestures.click_map(0.0, -140.0)
+    assert "no cell here" in explorer.error
+    assert explorer.maps is before
