@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets as w
 import numpy as np
 import numpy.typing as npt
 import traitlets as T
@@ -28,6 +29,21 @@ NEEDS_WIDGETS = (
     "installed (<code>pip install ipywidgets anywidget</code>), and reload the page.</p>"
 )
 """What a page without Jupyter widgets shows instead, as HTML."""
+
+
+def anywidget_missing() -> w.HTML:
+    """Return a message that is seen only where Jupyter widgets work but `anywidget` does not.
+
+    Diagrams bring the style that hides it; it waits five seconds for them.
+    """
+    message = w.HTML(
+        "<style>@keyframes ccw-wait { from, to { visibility: hidden; } } "
+        ".ccw-missing { animation: ccw-wait 5s; }</style>"
+        "<p>Parts of this cannot be shown: install <code>anywidget</code> where JupyterLab itself "
+        "is installed (<code>pip install anywidget</code>), and reload the page.</p>"
+    )
+    message.add_class("ccw-missing")
+    return message
 
 
 def joined_modules(folder: Path, names: tuple[str, ...]) -> str:

@@ -218,7 +218,8 @@ class Explorer(ExplorerState):
         with self._turns.quietly():
             self.guess = None
             self.set_trait("game", Game())
-        if change["new"] and self.image.position is None:
+        # On the page the present picture was looked at already, with its answer.
+        if change["new"] and (self._turns.from_page or self.image.position is None):
             self.image = self.draw_puzzle()
         else:
             self._show(self._analysis)

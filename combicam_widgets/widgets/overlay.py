@@ -15,19 +15,14 @@ from combicam_widgets.cam import hottest, upsample
 from combicam_widgets.cam.localization import Box, checked_box
 from combicam_widgets.images import ImageSource, Photo, load_image
 from combicam_widgets.widgets.box import BoxTool, OnBox, box_sentence
-from combicam_widgets.widgets.caption import Caption
+from combicam_widgets.widgets.caption import NO_EVIDENCE, Caption, described, pointed_at
 from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.compare import BAR, SIZE, Comparison, coarse
 from combicam_widgets.widgets.photo_figure import PhotoFigure
 from combicam_widgets.widgets.pictures import heat_picture
-from combicam_widgets.widgets.words import percent
 
 _ALONE = 500, 440
 """Size of the figure in CSS pixels while nothing is beside it."""
-
-_NO_EVIDENCE = "no positive evidence"
-_TOP = 3
-"""How many of the layers that the heat comes from are named."""
 
 Heatmap = npt.NDArray[np.float32]
 Contributions = Callable[[tuple[int, int]], Heatmap | None]
@@ -211,7 +206,7 @@ class Overlay:
             label = f"now: {self._label}" if self._label else "now"
         self._main.show_colors(colormap)
         self._main.lay_over(self._picture(seen, heatmap), label, _words(seen))
-        self._caption.name = _described(self._photo, seen, label, keep)
+        self._caption.name = described(self._photo, seen, label, keep)
         self._caption.text = self._sources()
         if (comparison := self._comparison) is not None:
             pinned = comparison.heatmap
@@ -219,7 +214,7 @@ class Overlay:
                 self._picture(pinned, pinned),
                 colormap,
                 _words(pinned),
-                _described(self._photo, pinned, comparison.label, keep),
+                described(self._photo, pinned, comparison.label, keep),
             )
             comparison.follow(heatmap, opacity)
         if self._box.box is not None and not self._own_words:
@@ -251,19 +246,10 @@ class Overlay:
         if pointer is None or not (pointer[0] < values.shape[0] and pointer[1] < values.shape[1]):
             return "Point at the photo to see which layers its heat comes from."
         names, contributions = layers
-        heat = f"Heat {values[pointer]} %"
         if self._parts is None:
             self._parts = contributions(values.shape)
-        if self._parts is None:
-            return f"{heat}. This rule does not divide a pixel's heat among layers."
-        parts = self._parts[:, pointer[0], pointer[1]]
-        order = np.argsort(-parts, kind="stable")[:_TOP]
-        said = ", ".join(
-            f"{percent(float(parts[i]))} from layer {i + 1} ({names[i]})"
-            for i in order
-            if parts[i] > 0
-        )
-        return f"{heat}: {said}." if said else f"{heat}: no layer highlights this place."
+        parts = None if self._parts is None else self._parts[:, pointer[0], pointer[1]]
+        return pointed_at(int(values[pointer]), names, parts)
 
     def _box_from_page(self, box: Box | None) -> None:
         self.show_box(box)
@@ -329,21 +315,4 @@ def _kept(heatmap: Heatmap, keep: float | None) -> npt.NDArray[np.bool_] | None:
 
 
 def _words(heatmap: Heatmap) -> str:
-    return "" if heatmap.any() else _NO_EVIDENCE
-
-
-def _described(photo: Photo | None, heatmap: Heatmap, label: str, keep: float | None) -> str:
-    """Say in words what a figure shows."""
-    name = photo.name if photo is not None and photo.name else "a photo"
-    what = f"{label}. " if label else ""
-    if not heatmap.any():
-        return f"{what}Heatmap over {name}: {_NO_EVIDENCE}"
-    row, column = np.unravel_index(np.argmax(heatmap), heatmap.shape)
-    across, down = (
-        (i + 0.5) / side for i, side in zip((column, row), heatmap.shape[::-1], strict=True)
-    )
-    outlined = f"; the hottest {percent(keep)} outlined" if keep is not None else ""
-    return (
-        f"{what}Heatmap over {name}, hottest {percent(float(across))} from the left and "
-        f"{percent(float(down))} from the top{outlined}"
-    )
+    return "" if heatmap.any() else NO_EVIDENCE

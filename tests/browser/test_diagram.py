@@ -11,8 +11,9 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 FIRST, OTHER, LAST = "blocks.0", "blocks.3", "blocks.15"
 CELL = '''
+from ipywidgets import VBox
 import combicam_widgets as ccw
-from combicam_widgets.widgets.diagram import Diagram
+from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
 from combicam_widgets.widgets.history import History
 
 model, photo = ccw.load_model("naturalist"), ccw.sample("koala")
@@ -82,7 +83,7 @@ def shown(browser, server):
     """One notebook for all tests: two views of a diagram, and another diagram."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     lab = Lab(page, *server)
-    lab.open(notebook(CELL, "diagram", "second"))
+    lab.open(notebook(CELL, "diagram", "VBox([second, anywidget_missing()])"))
     expect(page.locator(".ccw-diagram")).to_have_count(3)
     yield lab
     lab.close()
@@ -434,15 +435,23 @@ def test_two_views_agree_and_another_diagram_is_left_alone(lab: Lab):
     tile(lab, OTHER, 1).focus()
     lab.page.keyboard.press("i")
     expect(view(lab, 1).get_by_role("dialog").get_by_label("Close")).to_be_focused()
-    expect(lab.page.locator("[role=dialog]")).to_have_count(2)  # one in each view
-    ids = lab.page.locator("[role=dialog]").evaluate_all(
-        "(all) => all.map((one) => one.getAttribute('aria-labelledby'))"
-    )
-    assert len(set(ids)) == 2
+    dialogs = lab.page.get_by_role("dialog")
+    expect(dialogs).to_have_count(1)  # the card lies where the hand is
     lab.page.keyboard.press("Escape")
-    expect(lab.page.locator("[role=dialog]")).to_have_count(0)
+    expect(dialogs).to_have_count(0)
     expect(tile(lab, OTHER, 1)).to_be_focused()
     lab.until("diagram.opened", "")
+
+
+def test_a_card_opened_by_python_is_in_every_view(lab: Lab):
+    lab.python(f"diagram.set_trait('opened', {OTHER!r})")
+    dialogs = lab.page.locator("[role=dialog]")
+    expect(dialogs).to_have_count(2)
+    ids = dialogs.evaluate_all("(all) => all.map((one) => one.getAttribute('aria-labelledby'))")
+    assert len(set(ids)) == 2
+    assert lab.page.evaluate("() => document.activeElement.closest('[role=dialog]')") is None
+    lab.python("diagram.set_trait('opened', '')")
+    expect(dialogs).to_have_count(0)
 
 
 def test_many_changes_in_a_frame_are_sent_once(lab: Lab):
@@ -515,22 +524,34 @@ def test_no_motion_for_those_who_want_none(lab: Lab):
     expect(dialog).to_have_count(0)
 
 
-def test_a_page_without_widgets_says_what_to_do(browser, tmp_path):
+BOXED = """
+from ipywidgets import VBox
+from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
+diagram = Diagram()
+"""
+MISSING = {
+    "@jupyter-widgets/jupyterlab-manager": ("diagram", "pip install ipywidgets anywidget"),
+    "anywidget": ("VBox([diagram, anywidget_missing()])", "pip install anywidget"),
+}
+
+
+@pytest.mark.parametrize("extension", MISSING)
+def test_a_page_without_widgets_says_what_to_install(browser, tmp_path, extension):
+    shown, message = MISSING[extension]
     config = tmp_path / ".jupyter" / "labconfig" / "page_config.json"
     config.parent.mkdir(parents=True)
-    off = {"@jupyter-widgets/jupyterlab-manager": True}
-    config.write_text(json.dumps({"disabledExtensions": off}))
+    config.write_text(json.dumps({"disabledExtensions": {extension: True}}))
     with jupyter(tmp_path, "jupyterlab") as address:
         lab = Lab(browser.new_page(), address, tmp_path)
-        lab.open(
-            notebook(
-                "from combicam_widgets.widgets.diagram import Diagram\ndiagram = Diagram(); diagram"
-            )
-        )
-        expect(lab.page.locator(".jp-OutputArea")).to_contain_text(
-            "pip install ipywidgets anywidget"
-        )
+        lab.open(notebook(BOXED + shown))
+        expect(lab.page.get_by_text(message)).to_be_visible()
         lab.close()
+
+
+def test_a_page_with_widgets_does_not_say_that_they_are_missing(lab: Lab):
+    missing = lab.page.locator(".ccw-missing")
+    expect(missing).to_have_count(1)
+    expect(missing).to_be_hidden()
 
 
 PURE = """async (source) => {

@@ -80,7 +80,7 @@ def test_everything_follows_a_click_a_preset_and_a_photo(opened):
     expect(lab.page.get_by_label("100 % of the heatmap comes from layer blocks.15")).to_be_visible()
 
     shaded, planted, painted = shading(lab), flag(lab, "whole photo"), heat(lab)
-    lab.page.get_by_label("Photo").select_option("Jaguar")
+    lab.page.get_by_label("Photo", exact=True).select_option("Jaguar")
     expect(status(lab)).to_contain_text("jaguar")
     expect(status(lab)).to_contain_text("Brazil")
     until_changes(lab, heat, painted)
@@ -130,9 +130,9 @@ def test_python_and_page_stay_in_step(opened):
     for name, pressed in {"blocks.0": "true", "blocks.1": "false", "blocks.2": "true"}.items():
         expect(lab.layer(name)).to_have_attribute("aria-pressed", pressed)
     lab.python("[setattr(explorer, 'method', 'layercam')] and None")
-    expect(lab.page.get_by_label("Method")).to_have_value("layercam")
-    lab.page.get_by_label("Method").select_option("hirescam")
-    lab.page.get_by_label("Normalise").select_option("max")
+    expect(lab.page.get_by_label("Method", exact=True)).to_have_value("layercam")
+    lab.page.get_by_label("Method", exact=True).select_option("hirescam")
+    lab.page.get_by_label("Normalise", exact=True).select_option("max")
     state = "[explorer.method, explorer.maps.method, explorer.normalize]"
     lab.until(state, ["hirescam", "hirescam", "max"])
 
@@ -166,7 +166,7 @@ def test_a_photo_of_your_own_and_a_file_that_is_none(opened, tmp_path: Path):
 
 def test_the_latest_photo_wins(opened):
     lab = opened
-    chooser = lab.page.get_by_label("Photo")
+    chooser = lab.page.get_by_label("Photo", exact=True)
     for title in ("Bison", "Lemur", "Panda", "Polar bear"):
         chooser.select_option(title)
     expect(status(lab)).to_contain_text("ice bear")
@@ -219,7 +219,7 @@ def test_pure_functions_of_the_diagram(browser):
 def test_score_cam_shows_progress_and_can_be_cancelled(opened):
     lab = opened
     painted = heat(lab)
-    method = lab.page.get_by_label("Method")
+    method = lab.page.get_by_label("Method", exact=True)
     method.select_option("scorecam")
     cancel = lab.page.get_by_role("button", name="Cancel")
     expect(cancel).to_be_visible()

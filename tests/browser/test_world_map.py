@@ -111,8 +111,10 @@ def test_clicks_and_keys_say_which_cell(lab):
     expect(flags(lab)).to_have_count(2)
     spot = lab.page.locator("circle.ccw-flag-guess").bounding_box()
     at = spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2
-    cursor = "([x, y]) => getComputedStyle(document.elementFromPoint(x, y)).cursor"
-    assert lab.page.evaluate(cursor, at) == "crosshair"
+    lab.page.wait_for_function(
+        "([x, y]) => getComputedStyle(document.elementFromPoint(x, y)).cursor === 'crosshair'",
+        arg=at,
+    )
     lab.page.mouse.click(*at)
     lab.until("[what for what, *_ in heard]", ["click"])
     assert lab.python("heard[0][1:]") == pytest.approx([-30, 75], abs=1.5)
@@ -269,6 +271,7 @@ PURE = """async (source) => {
   const { clusters, extent, named, planted, runs } = await import(url);
   const votes = (numbers, off = []) => numbers.map((n) => (
     { layer: n - 1, number: String(n), on: !off.includes(n) }));
+  const at = (x, y) => ({ x, y });
   const flag = (x, y) => ({ x, y, w: 60, h: 20, side: "up" });
   const view = { x: 0, y: 0, w: 400, h: 300 };
   return {
@@ -276,7 +279,14 @@ PURE = """async (source) => {
       named(votes([3, 5, 6, 7, 8, 9])), named(votes([1, 2])), named(votes([1, 2, 3], [2])),
       named(votes([4])),
     ],
-    clusters: clusters([{x: 0, y: 0}, {x: 100, y: 0}, {x: 5, y: 5}, {x: 100, y: 25}], 20),
+    clusters: [
+      clusters(votes([1, 2, 3, 4]), [at(0, 0), at(100, 0), at(5, 5), at(100, 25)]),
+      // Two markers grow until they touch a third.
+      clusters(votes([1, 3, 5]), [at(0, 0), at(0, 0), at(27, 0)]),
+      clusters(votes([1, 3, 5]), [at(0, 0), at(0, 0), at(35, 0)]),
+      // The place of most is the place of all.
+      clusters(votes([1, 2, 3]), [at(9, 0), at(0, 0), at(0, 0)])[0].length,
+    ],
     runs: runs(votes([1, 2, 3, 7])).map((run) => run.length),
     extent: [extent([[{x: 0, y: 0}, {x: 3, y: 4}], [{x: 9, y: 9}]]), extent([])],
     alone: planted([flag(200, 150)], view, [])[0],
@@ -294,7 +304,7 @@ def test_pure_functions_of_the_marks(browser):
     found = page.evaluate(PURE, source)
     page.close()
     assert found["named"] == ["3, 5\u20139", "1, 2", "1, 2, 3", "4"]
-    assert found["clusters"] == [[0, 2], [1], [3]]
+    assert found["clusters"] == [[[0, 2], [1], [3]], [[0, 1, 2]], [[0, 1], [2]], 3]
     assert found["runs"] == [3, 1]
     assert found["extent"] == [5, 0]
     assert found["alone"] == {"x": 170, "y": 119, "w": 60, "h": 20}  # above, 11 px away

@@ -42,6 +42,9 @@ function makeHead(ask, help) {
   return { head, count, undo, redo, question };
 }
 
+// Whether a card is being opened by hand: then only the view where the hand is shows it.
+let openedByHand = false;
+
 function render({ model, el }) {
   const stages = make("div", "ccw-stages");
   const scroller = make("div", "ccw-scroll", {}, [stages]);
@@ -120,17 +123,17 @@ function render({ model, el }) {
   let opener = null;
   function open(name, from) {
     stopPreview();
-    opener = from;
+    [opener, openedByHand] = [from, true];
     model.set("opened", name);
+    [opener, openedByHand] = [null, false];
     save();
-    opener = null;
   }
   function showOpened() {
     const name = model.get("opened");
     const tile = tiles.find((each) => each.layer.name === name);
     if (card && card.tile === tile) return;
     card?.dialog.shut();
-    if (!tile) return;
+    if (!tile || (openedByHand && !opener)) return;
     help?.shut();
     const { body, update: updateCard } = makeCard(tile.layer);
     const shown = { tile, update: updateCard };

@@ -124,8 +124,8 @@ function overlay(map, model, tools) {
   function drawVotes() {
     const all = model.get("votes");
     const places = all.map((vote) => pixel(vote.place));
-    const groups = clusters(places).filter(([first]) => visible(places[first]));
-    const now = groups.map((group) => group.map((i) => all[i]));
+    const groups = clusters(all, places).filter(([first]) => visible(places[first]));
+    const now = groups.map((group) => [...group].sort((a, b) => a - b).map((i) => all[i]));
     if (JSON.stringify(now) !== JSON.stringify(grouped)) {
       // What the mouse or the focus was on is no longer there.
       if (model.get("hovered") !== null) hover(null);
@@ -210,7 +210,7 @@ function overlay(map, model, tools) {
   }
 
   function redraw() {
-    if (!map.getSize().x) return; // not on the page yet
+    if (!map.getContainer().offsetWidth) return; // not on the page now: nothing has a size
     move(root, map.containerPointToLayerPoint([0, 0]));
     const wanted = drawLines();
     const taken = [...controls(), ...drawVotes()];
@@ -229,7 +229,9 @@ function overlay(map, model, tools) {
   map.on(moved, redrawSoon);
   model.on(changed, redrawSoon);
   model.on("change:highlighted", highlight);
-  const watch = new ResizeObserver(redrawSoon); // the list of cells grows and shrinks
+  // The map may come into view again, and the list of cells grow and shrink.
+  const watch = new ResizeObserver(redrawSoon);
+  watch.observe(map.getContainer());
   for (const control of map.getContainer().querySelectorAll(".leaflet-control")) {
     watch.observe(control);
   }

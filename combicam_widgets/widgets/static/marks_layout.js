@@ -1,7 +1,7 @@
 // Where flags and votes go on the world map: pure functions, without a page. Coordinates are
 // pixels in the map's window.
 
-const TOUCHING = 20;
+const WIDEST = 150;
 const GAPS = [11, 30, 52, 76];
 const SIDES = {
   up: [0, -1], down: [0, 1], right: [1, 0], left: [-1, 0],
@@ -54,19 +54,6 @@ export function planted(flags, view, taken) {
   });
 }
 
-/** Group points ({x, y}) that would touch: lists of their indices, the first one's place counts. */
-export function clusters(points, reach = TOUCHING) {
-  const groups = [];
-  points.forEach(({ x, y }, i) => {
-    const near = groups.find(([first]) => {
-      return Math.hypot(points[first].x - x, points[first].y - y) < reach;
-    });
-    if (near) near.push(i);
-    else groups.push([i]);
-  });
-  return groups;
-}
-
 /** Shorten a list of votes: [[3], [5, 6, 7, 8, 9]]; a run has neighbours that are alike. */
 export function runs(votes) {
   const found = [];
@@ -96,4 +83,31 @@ export function extent(pieces) {
       return Math.hypot(Math.max(...x) - Math.min(...x), Math.max(...y) - Math.min(...y));
     }),
   );
+}
+
+/** About how much room a marker takes; the first vote's place is its middle. */
+function room(group, votes, points) {
+  const [{ x, y }] = group.map((i) => points[i]);
+  const inOrder = [...group].sort((a, b) => a - b).map((i) => votes[i]);
+  const lengths = runs(inOrder).map((run) => named(run).length);
+  const wide = 2 + lengths.reduce((sum, length) => sum + Math.max(18, 10 + 6 * length), 0);
+  const w = Math.min(wide, WIDEST);
+  const h = 2 + 18 * Math.ceil(wide / WIDEST);
+  return { x: x - w / 2, y: y - h / 2, w, h };
+}
+
+/** Group votes, shown at points ({x, y}), whose markers would touch: lists of their indices. */
+export function clusters(votes, points) {
+  const groups = votes.map((_, i) => [i]);
+  for (let i = 0; i < groups.length; i += 1) {
+    const here = room(groups[i], votes, points);
+    const j = groups.findIndex((other, k) => k < i && common(here, room(other, votes, points)) > 0);
+    if (j < 0) continue;
+    // The larger group stays where it is; its marker has grown, so look again from the start.
+    const [more, fewer] = groups[j].length < groups[i].length ? [i, j] : [j, i];
+    groups[j] = [...groups[more], ...groups[fewer]];
+    groups.splice(i, 1);
+    i = -1;
+  }
+  return groups;
 }
