@@ -12,8 +12,9 @@ FAMILY = "Liberation Sans, Arial, Helvetica, sans-serif"
 """The same letters in plotly and CSS; the first two are equally wide."""
 
 _FILES = ("LiberationSans-Regular.ttf", "Arial.ttf", "arial.ttf", "DejaVuSans.ttf")
-_PLAIN = {0x2013: "-", 0x2014: "-", 0xB7: "-", 0xD7: "x", 0x2019: "'", 0x2026: "..."}
-"""Dashes, middle dot, times, apostrophe and ellipsis in the letters of a typewriter."""
+_PLAIN = {0x2013: "-", 0x2014: "-", 0xB7: "-", 0xD7: "x", 0x2026: "..."}
+_PLAIN |= {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
+"""Dashes, middle dot, times, ellipsis and quotation marks in the letters of a typewriter."""
 
 
 @lru_cache(maxsize=32)
@@ -54,7 +55,8 @@ def wrapped(text: str, size: float, room: float) -> Iterator[str]:
     """Break a text into lines that are at most ``room`` pixels wide; long words are cut."""
     line = ""
     # A number and its unit stay together.
-    for word in " ".join(text.split()).replace(" %", "\u00a0%").split(" "):
+    words = " ".join(text.split()).replace(" %", "\0%").split(" ")
+    for word in (each.replace("\0", " ") for each in words):
         while width(word, size) > room:
             cut = next(
                 n for n in range(len(word), 0, -1) if n == 1 or width(word[:n], size) <= room
@@ -77,11 +79,6 @@ def shortened(text: str, size: float, room: float) -> str:
     """Cut a text to one line of ``room`` pixels, with an ellipsis where something is left out."""
     if width(text, size) <= room:
         return text
-    return next(
-        (
-            text[:n].rstrip(" ,") + "…"
-            for n in range(len(text) - 1, 0, -1)
-            if width(text[:n].rstrip(" ,") + "…", size) <= room
-        ),
-        "…",
-    )
+    dots = drawable("…")
+    shorter = (text[:n].rstrip(" ,") + dots for n in range(len(text) - 1, 0, -1))
+    return next((each for each in shorter if width(each, size) <= room), dots)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 import ipywidgets as w
 import numpy as np
+import plotly.graph_objects as go
 import traitlets as T
 
+from combicam_widgets import export
 from combicam_widgets.cam.maps import weight_vector
 from combicam_widgets.images import Photo
 from combicam_widgets.widgets.analysis import Analysis, analyse
@@ -124,6 +127,27 @@ class Explorer(ExplorerState):
     def open_card(self, name: str) -> None:
         """Fill the card of a layer in the diagram."""
         self._questions.fill_card(self._analysis, name)
+
+    # Out of the notebook. The photo's own position stays out unless asked for.
+
+    def figure(self, *, include_position: bool = False) -> go.Figure:
+        """Draw photo, heat and map side by side, as a plain Plotly figure for papers."""
+        return export.figure(export.Snapshot.of(self), include_position=include_position)
+
+    def save_png(
+        self, path: str | PathLike[str], scale: float = 2, *, include_position: bool = False
+    ) -> None:
+        """Write the same as a PNG, ``scale`` times as large as on the page."""
+        snapshot = export.Snapshot.of(self)
+        export.save_png(snapshot, path, scale, include_position=include_position)
+
+    def to_geojson(self, *, include_position: bool = False) -> dict[str, Any]:
+        """Return cells, votes and evidence as a GeoJSON FeatureCollection."""
+        return export.to_geojson(export.Snapshot.of(self), include_position=include_position)
+
+    def to_html(self, path: str | PathLike[str], *, include_position: bool = False) -> None:
+        """Write one page in which layers can still be toggled, with no kernel and no internet."""
+        export.to_html(export.Snapshot.of(self), path, include_position=include_position)
 
     # A trait was set: it takes effect at once, or raises and changes nothing.
 

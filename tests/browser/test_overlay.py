@@ -18,7 +18,8 @@ OPEN = notebook(
 import combicam_widgets as ccw
 from combicam_widgets import cam
 from combicam_widgets.cam.contributions import contributions
-from combicam_widgets.widgets.overlay import Overlay""",
+from combicam_widgets.widgets.overlay import Overlay
+from ipywidgets import HTML, HBox""",
     """maps = [np.float32([[1, 0], [0, 0]]), np.float32([[0, 0], [0, 1]])]
 overlay, boxes, on = Overlay(), [], [1, 1]
 
@@ -30,7 +31,7 @@ def show(*weights):
 overlay.on_box(boxes.append)
 overlay.show_photo(ccw.load_image(np.full((200, 300, 3), 120, np.uint8), name="Grey"))
 show(1, 1)
-overlay.view""",
+HBox([overlay.view, HTML("beside")])""",
 )
 
 
@@ -159,6 +160,8 @@ def test_a_pinned_heatmap_beside_the_present_one(opened):
 def test_a_box_is_drawn_moved_typed_and_removed(opened):
     lab = opened
     box = lab.page.get_by_label(re.compile("^Box of what should matter"))
+    width = lab.page.locator(".ccw-overlay").bounding_box()["width"]
+    assert 500 <= width < 520  # with the map beside it
     expect(lab.page.get_by_label("Left %")).not_to_be_visible()
     drag(lab, (0.2, 0.2), (0.6, 0.6))  # not before it is asked for
     lab.page.get_by_role("button", name="Draw a box").click()
@@ -171,6 +174,7 @@ def test_a_box_is_drawn_moved_typed_and_removed(opened):
     assert lab.python("boxes[0]") == pytest.approx([0.05, 0.1, 0.5, 0.75], abs=0.01)
     assert lab.python("len(boxes)") == 1
     lab.screenshot("overlay-box")
+    assert lab.page.locator(".ccw-overlay").bounding_box()["width"] == width
     drag(lab, (0.3, 0.4), (0.7, 0.5))  # from inside: moved
     lab.until("len(boxes)", 2)
     assert lab.python("boxes[1]") == pytest.approx([0.45, 0.2, 0.9, 0.85], abs=0.01)

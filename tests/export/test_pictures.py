@@ -131,8 +131,29 @@ def test_lines_are_broken_to_fit():
     assert all(fonts.width(line, 11) <= 100 for line in lines)
     assert re.sub(r"\s", "", "".join(lines)) == re.sub(r"\s", "", text)
     assert not any(line.startswith("%") for line in fonts.wrapped("about 30 % " * 9, 11, 60))
-    assert fonts.shortened("a long name indeed", 11, 60).endswith("…")
+    assert fonts.shortened("a long name indeed", 11, 60).endswith(fonts.drawable("…"))
     assert fonts.width(fonts.shortened("a long name indeed", 11, 60), 11) <= 60
+
+
+@pytest.fixture
+def plain_font(monkeypatch):
+    """A system without any of the family's fonts."""
+    fonts.font.cache_clear()
+    monkeypatch.setattr(fonts, "_FILES", ())
+    yield
+    fonts.font.cache_clear()
+
+
+def test_without_the_systems_fonts_there_are_no_empty_boxes(plain_font):
+    status = "Near São Paulo \u2013 \u201cquite\u201d sure: 50 % of Đà Nẵng\u2026"
+    place = "100 % near a place with a name that is far too long to be written in its column"
+    cells = make_snapshot().prediction.cells
+    named = CellGrid(cells.latitudes, cells.longitudes, cells.outlines, (place,) * 8)
+    given = type(make_snapshot().prediction)(make_snapshot().prediction.probabilities, named)
+    drawn = texts(compose(make_snapshot(status=status, prediction=given)))
+    assert 'Near Sao Paulo - "quite" sure: 50 % of ?a Nang...' in drawn
+    assert any(text.endswith("...") and "far too" not in text for text in drawn)
+    assert all(text.isascii() and text.isprintable() for text in drawn)
 
 
 def test_the_shade_is_the_probability_of_the_cell_below(snapshot):
