@@ -215,16 +215,16 @@ def test_the_page_fuses_as_python_does(opened):
     weights = {**dict.fromkeys(names, 1.0), "stem": 0.3}
     assert same(reader, expected(snapshot, weights=weights))
     for rule in ("mean", "max"):
-        reader.page.get_by_label("Rule").select_option(rule)
+        reader.page.get_by_label("Rule", exact=True).select_option(rule)
         for choice in ("max", "none", "minmax"):
-            reader.page.get_by_label("Normalise").select_option(choice)
+            reader.page.get_by_label("Normalise", exact=True).select_option(choice)
             normalize = None if choice == "none" else choice
             heat = expected(snapshot, weights=weights, rule=rule, normalize=normalize)
             assert same(reader, heat)
     share = snapshot.maps.shares(weights, "max", "minmax")["head"]
     label = f"{100 * share:.0f} % of the heatmap comes from layer head"
     expect(reader.page.get_by_label(label, exact=True)).to_be_visible()
-    reader.page.get_by_label("Opacity").fill("0.5")
+    reader.page.get_by_label("Opacity", exact=True).fill("0.5")
     assert same(reader, expected(snapshot, weights=weights, rule="max", normalize="minmax"), 0.5)
     reader.page.get_by_role("button", name="as saved").click()
     assert same(reader, snapshot.heatmap, 0.5)
@@ -243,7 +243,7 @@ def test_presets_and_colours(opened):
         assert same(reader, expected(snapshot, weights=dict.fromkeys(on, 1.0)))
     picture = reader.layer("head").locator(".tile-heat")
     before = picture.get_attribute("src")
-    reader.page.get_by_label("Colours").select_option("cividis")
+    reader.page.get_by_label("Colours", exact=True).select_option("cividis")
     expect(picture).not_to_have_attribute("src", before)
 
 
