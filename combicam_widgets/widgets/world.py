@@ -29,7 +29,7 @@ _OUTLINES: dict[str, dict[str, Any]] = {
 }
 # Leaflet draws vectors above images; only single vectors and images can leave their pane.
 _PANES = {"shading": {"zIndex": 410, "pointerEvents": "none"}, "marks": {"zIndex": 420}}
-_EVERYWHERE = 330
+_EVERYWHERE = 350
 """Degrees of longitude that fit into the map when it is first shown."""
 _SOUTH, _NORTH = -57.0, 77.0
 """Latitudes that do: all land but ice."""

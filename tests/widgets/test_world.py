@@ -355,7 +355,7 @@ def test_the_world_is_fitted_once(bounds):
         np.log(np.tan(np.pi / 4 + np.radians(latitude) / 2))
         for latitude in (bounds[0][0], bounds[1][0], -57, 77)
     )
-    scale = min((bounds[1][1] - bounds[0][1]) / 330, (north - south) / (high - low))
+    scale = min((bounds[1][1] - bounds[0][1]) / 350, (north - south) / (high - low))
     assert 2 ** (world.map.zoom - before) == pytest.approx(scale)
     fitted = world.map.zoom
     world.map.set_trait("bounds", ((-10, -10), (10, 10)))

@@ -280,7 +280,7 @@ function render({ model, el }) {
   mapAround(model, el, given.signal).then((map) => {
     if (!map || given.signal.aborted) return;
     remove = overlay(map, model, () => {
-      world.addEventListener("click", () => map.fitBounds([[-57, -157], [77, 173]]));
+      world.addEventListener("click", () => map.fitBounds([[-57, -167], [77, 183]]));
       answer.addEventListener("click", () => map.setView(model.get("answer"), 4.5));
     });
   });
