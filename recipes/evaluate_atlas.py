@@ -271,6 +271,11 @@ def print_disturbances(model: GeoModel, world: WorldMap, crops: Crops) -> None:
         model.evidence(tile, heat, 0.3) for tile, heat in shown
     ]
     answers["coldest 30 % kept"] = [model.evidence(tile, 1 - heat, 0.3) for tile, heat in shown]
+    # The control: as much, in patches of the same kind, but chosen without looking at this tile.
+    others = zip(tiles, [*heats[1:], heats[0]], strict=True)
+    answers["another tile's hottest 30 % kept"] = [
+        model.evidence(tile, heat, 0.3) for tile, heat in others
+    ]
 
     print(f"| {len(crops)} tiles, 1,500 km | moved: median km | 90 % move at most | {HEADINGS} |")
     print("|---|---|---|" + "---|" * len(RADII_KM))
