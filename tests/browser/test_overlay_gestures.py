@@ -131,6 +131,7 @@ def test_no_evidence_is_said(opened):
 
 def test_a_pinned_heatmap_beside_the_present_one(opened):
     lab = opened
+    lab.page.set_viewport_size({"width": 1700, "height": 1000})  # narrower, they are stacked
     alone = figure(lab).bounding_box()
     assert (alone["width"], alone["height"]) == (500, 440)
     do(lab, "overlay.pin(overlay._heatmap, 'both layers')")
