@@ -64,10 +64,13 @@ class View:
         """Lay the heatmap over the photo; nobody shall be helped to guess."""
         state, overlay = self._state, self._parts.overlay
         settings = state.weights, state.rule, state.normalize
-        overlay.show_layers(state.maps.names, lambda size: analysis.contributions(size, *settings))
-        overlay.show_outline(state.keep if state.outline and not state.hidden else None)
         opacity = 0.0 if state.hidden else state.opacity
-        overlay.show_heat(state.heatmap, state.colormap, opacity, self.label())
+        with overlay.at_once():
+            overlay.show_layers(
+                state.maps.names, lambda size: analysis.contributions(size, *settings)
+            )
+            overlay.show_outline(state.keep if state.outline and not state.hidden else None)
+            overlay.show_heat(state.heatmap, state.colormap, opacity, self.label())
         inside = None if state.box is None else share_inside(state.heatmap, state.box)
         state.set_trait("inside", inside)
 

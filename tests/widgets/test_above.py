@@ -7,6 +7,8 @@ import combicam_widgets as ccw
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets.places import PLACES
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 
 @pytest.fixture(scope="module")
 def atlas():

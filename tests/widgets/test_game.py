@@ -11,6 +11,8 @@ from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, GeoPrediction
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets.game import Game, Round
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 SPHERE = Geodesic(EARTH_RADIUS_KM * 1000, 0)
 CELLS = CellGrid.from_centers([0, 0, 0, 0, 60], [0, 90, 180, -90, 20], names=list("abcde"))
 PREDICTION = GeoPrediction([0.1, 0.6, 0.1, 0.1, 0.1], CELLS)
