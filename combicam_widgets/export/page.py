@@ -37,7 +37,11 @@ _Maps = Sequence[npt.NDArray[np.float32]]
 
 
 def to_html(
-    snapshot: Snapshot, path: str | PathLike[str], *, include_position: bool = False
+    snapshot: Snapshot,
+    path: str | PathLike[str],
+    *,
+    title: str | None = None,
+    include_position: bool = False,
 ) -> None:
     """Write a page that needs nothing else: no kernel, no internet, no other file.
 
@@ -48,14 +52,16 @@ def to_html(
     again stays as it was: prediction, evidence and votes. Nothing can be loaded from elsewhere: a
     content security policy forbids it.
 
-    The page shows the photo's ``name`` and ``credit``; give a Photo with another name if a file's
-    name should stay at home. The position stored in a photo is not in the page unless asked for.
+    The position stored in a photo is not in the page unless asked for, and neither is its name,
+    which may be that of a file: only a photo with a ``credit`` is called by its name.
 
     Parameters
     ----------
     snapshot : Snapshot
     path : path-like
         An existing file is replaced.
+    title : str, optional
+        Heading of the page. Default: the photo's name if it has a credit, else "A photo".
     include_position : bool
         Whether to mark the photo's own position, if it is known, and say how far away it is.
 
@@ -69,7 +75,7 @@ def to_html(
             f"A page cannot run the rule {snapshot.rule!r}, which is Python: choose one of "
             f"{', '.join(RULES)}, or export a picture with save_png or figure."
         )
-    text = page(snapshot, include_position=include_position)
+    text = page(snapshot, title=title, include_position=include_position)
     size = len(text.encode())
     if size > MAX_BYTES:
         raise ValueError(
@@ -79,12 +85,12 @@ def to_html(
     Path(path).write_text(text, encoding="utf-8")
 
 
-def page(snapshot: Snapshot, *, include_position: bool = False) -> str:
+def page(snapshot: Snapshot, *, title: str | None = None, include_position: bool = False) -> str:
     """Give the text of the page; see `to_html`."""
     photo = snapshot.photo
     script = _script()
     style = _static("page.css")
-    name = photo.name or "a photo"
+    name = title or (photo.credit and photo.name) or "A photo"
     texts = {
         "title": escape(f"{name}, as {snapshot.model} sees it"),
         "name": escape(name),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from os import PathLike
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
 import numpy as np
-import plotly.graph_objects as go
 import traitlets as T
 
 from combicam_widgets import export
@@ -22,11 +21,12 @@ from combicam_widgets.widgets.places import first_picture, puzzle
 from combicam_widgets.widgets.presets import preset
 from combicam_widgets.widgets.questions import Questions
 from combicam_widgets.widgets.state import ExplorerState
+from combicam_widgets.widgets.take_along import TakeAlong
 from combicam_widgets.widgets.view import View
 from combicam_widgets.widgets.world import World
 
 
-class Explorer(ExplorerState):
+class Explorer(TakeAlong, ExplorerState):
     """See which layers make a model believe that a photo was taken *there*.
 
     Whatever the mouse can do, a trait can do, and either shows in the other. Set from Python, a
@@ -128,26 +128,23 @@ class Explorer(ExplorerState):
         """Fill the card of a layer in the diagram."""
         self._questions.fill_card(self._analysis, name)
 
-    # Out of the notebook. The photo's own position stays out unless asked for.
+    def _snapshot(self, *, votes: bool = False) -> export.Snapshot:
+        """Freeze what is shown, with the answers that belong to it; votes are asked for if need be.
 
-    def figure(self, *, include_position: bool = False) -> go.Figure:
-        """Draw photo, heat and map side by side, as a plain Plotly figure for papers."""
-        return export.figure(export.Snapshot.of(self), include_position=include_position)
-
-    def save_png(
-        self, path: str | PathLike[str], scale: float = 2, *, include_position: bool = False
-    ) -> None:
-        """Write the same as a PNG, ``scale`` times as large as on the page."""
-        snapshot = export.Snapshot.of(self)
-        export.save_png(snapshot, path, scale, include_position=include_position)
-
-    def to_geojson(self, *, include_position: bool = False) -> dict[str, Any]:
-        """Return cells, votes and evidence as a GeoJSON FeatureCollection."""
-        return export.to_geojson(export.Snapshot.of(self), include_position=include_position)
-
-    def to_html(self, path: str | PathLike[str], *, include_position: bool = False) -> None:
-        """Write one page in which layers can still be toggled, with no kernel and no internet."""
-        export.to_html(export.Snapshot.of(self), path, include_position=include_position)
+        Raises
+        ------
+        RuntimeError
+            Somebody is to guess first, and an export would tell.
+        """
+        with self._turns.lock:
+            if self.hidden:
+                raise RuntimeError(
+                    "The answers are hidden until somebody has guessed, and an export would tell "
+                    "them: set explorer.guess, or explorer.guessing = False, and export then."
+                )
+            self._questions.answer_now(self._analysis)
+            given = self.votes or (self._analysis.votes(self.keep) if votes else ())
+            return export.Snapshot.of(self, given)
 
     # A trait was set: it takes effect at once, or raises and changes nothing.
 
@@ -176,11 +173,13 @@ class Explorer(ExplorerState):
             if self._turns.quiet:
                 return
             if name == "method" and new in self.maps.methods:
-                self.set_trait("maps", self.maps.with_method(new))
+                self._analysis = replace(self._analysis, maps=self.maps.with_method(new))
+                self.set_trait("maps", self._analysis.maps)
                 with self._turns.quietly():  # a photo may be chosen and still be looked at
                     self._parts.controls.method.value = new
                 self._view.tiles()
                 self._fuse()
+                self._ask_the_layers()
                 return
         target = self.target if name in {"target", "contrast", "method"} else None
         contrast = self.contrast if name in {"target", "contrast", "method"} else None
@@ -204,6 +203,8 @@ class Explorer(ExplorerState):
                     self._remember()
                     self._questions.dim_votes()
                 self._fuse()
+                if change["name"] == "keep":
+                    self._ask_the_layers()
 
     @T.observe("colormap", "opacity", "outline", "preview", "box")
     def _draw_again(self, change: Any) -> None:  # noqa: ANN401
@@ -218,6 +219,7 @@ class Explorer(ExplorerState):
                     self._parts.overlay.show_box(self.box)
                 case "colormap":
                     self._view.tiles()
+                    self.open_card(self._parts.diagram.opened)
             self._view.heat(self._analysis)
 
     @T.observe("show_opposite", "show_votes", "show_rings", "online_tiles")
@@ -280,7 +282,7 @@ class Explorer(ExplorerState):
             self._remember()
             self._view.everything()
             self._fuse()
-            self._questions.survey(analysis)
+            self._ask_the_layers()
         self.settle()
 
     def _fuse(self) -> None:
@@ -292,6 +294,11 @@ class Explorer(ExplorerState):
         self._parts.diagram.shares = self.shares
         self._view.heat(self._analysis)
         self._questions.check(self._analysis)
+
+    def _ask_the_layers(self) -> None:
+        """Ask for what single layers say: all of them if that is shown, and the one of the card."""
+        self._questions.survey(self._analysis)
+        self.open_card(self._parts.diagram.opened)
 
     def _remember(self) -> None:
         diagram, past = self._parts.diagram, self._past

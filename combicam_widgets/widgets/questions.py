@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.widgets.analysis import Analysis
@@ -12,6 +13,9 @@ from combicam_widgets.widgets.words import percent, sentence
 
 _PAINT_FIRST = 0.1
 """Seconds after the last click before the evidence is asked about: the page paints meanwhile."""
+
+_Answers: TypeAlias = tuple[GeoPrediction | None, GeoPrediction | None]
+"""Of the evidence, and of the rest of the photo."""
 
 _QUESTION = "Where is this? Click the place on the map."
 
@@ -41,12 +45,7 @@ class Questions:
 
     def check(self, analysis: Analysis) -> None:
         """Ask what the evidence alone says, and what the rest does."""
-        state, checking = self._state, self._parts.checking
-        heatmap, keep, opposite = state.heatmap, state.keep, state.show_opposite
-
-        def ask() -> tuple[GeoPrediction | None, GeoPrediction | None]:
-            rest = analysis.opposite(heatmap, keep) if opposite and heatmap.any() else None
-            return analysis.evidence(heatmap, keep), rest
+        checking, ask = self._parts.checking, self._ask(analysis)
 
         def show(answers: tuple[GeoPrediction | None, GeoPrediction | None]) -> None:
             self._show_evidence(analysis, *answers)
@@ -65,9 +64,23 @@ class Questions:
             self._show_votes(())
         elif self._parts.turns.from_page:
             keep = state.keep
-            surveying.run(lambda _report: analysis.votes(keep), self._show_votes, self._fail)
+            surveying.run(
+                lambda _report: analysis.votes(keep),
+                self._show_votes,
+                self._fail,
+                delay=_PAINT_FIRST,
+            )
         else:
             self._show_votes(analysis.votes(state.keep))
+
+    def answer_now(self, analysis: Analysis) -> None:
+        """Answer what is still being asked about the present fusion, in place."""
+        if self._parts.checking.busy:
+            self._parts.checking.cancel()
+            self._show_evidence(analysis, *self._ask(analysis)())
+        if self._parts.surveying.busy:
+            self._parts.surveying.cancel()
+            self._show_votes(analysis.votes(self._state.keep))
 
     def dim_votes(self) -> None:
         """Show which of the votes are those of layers that are on."""
@@ -91,6 +104,17 @@ class Questions:
         show(None)
         self._parts.carding.run(lambda _report: analysis.vote(name, keep), show, self._fail)
 
+    def _ask(self, analysis: Analysis) -> Callable[[], _Answers]:
+        """Put the question about the present fusion, to be asked now or beside the page."""
+        state = self._state
+        heatmap, keep, opposite = state.heatmap, state.keep, state.show_opposite
+
+        def ask() -> _Answers:
+            rest = analysis.opposite(heatmap, keep) if opposite and heatmap.any() else None
+            return analysis.evidence(heatmap, keep), rest
+
+        return ask
+
     def _show_evidence(
         self, analysis: Analysis, evidence: GeoPrediction | None, opposite: GeoPrediction | None
     ) -> None:
@@ -109,9 +133,8 @@ class Questions:
         if state.guessing and state.game.rounds:
             return state.game.rounds[-1].sentence()
         target, position = state.maps.target, state.image.position
-        return sentence(
-            state.prediction, target, state.evidence, state.keep, position, analysis.seen
-        )
+        answers = state.evidence, state.keep, position, analysis.seen, state.opposite
+        return sentence(state.prediction, target, *answers)
 
     def _show_votes(self, votes: tuple[GeoPrediction, ...]) -> None:
         state = self._state

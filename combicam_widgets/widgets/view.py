@@ -77,7 +77,11 @@ class View:
     def preview(self, analysis: Analysis) -> None:
         """Show one layer alone, or the fusion again."""
         state, overlay = self._state, self._parts.overlay
-        if state.preview and not state.hidden:
+        shown = bool(state.preview) and not state.hidden
+        self._parts.world.highlight_vote(
+            state.maps.names.index(state.preview) if shown and state.votes else None
+        )
+        if shown:
             alone = state.maps.fuse({state.preview: 1.0}, size=analysis.heatmap_size)
             overlay.preview(alone, f"layer {state.preview} alone")
         else:

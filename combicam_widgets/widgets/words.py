@@ -14,8 +14,12 @@ def sentence(
     keep: float,
     position: tuple[float, float] | None,
     seen: str = "",
+    opposite: GeoPrediction | None = None,
 ) -> str:
     """Say where, how sure, what the evidence keeps, and how far from the truth.
+
+    "koala 0.93: near Melbourne, Australia (22 %, 60 % within 750 km); the hottest 30 % keeps 34 %
+    of the confidence and still points there."
 
     Parameters
     ----------
@@ -31,11 +35,14 @@ def sentence(
         Where the photo was really taken.
     seen : str
         What the model recognised, for example "koala 0.89".
+    opposite : GeoPrediction or None
+        Of the photo without the highlighted part; None if that was not asked.
     """
     best = prediction.best
+    place = best.place if seen else best.place[:1].upper() + best.place[1:]
     parts = [
-        (f"Sees {seen}. " if seen else "")
-        + f"Points to a place {best.place} ({percent(best.probability)}; "
+        (f"{seen}: " if seen else "")
+        + f"{place} ({percent(best.probability)}, "
         + f"{percent(prediction.density(750))} within 750 km)"
     ]
     if target != best.index:
@@ -45,9 +52,14 @@ def sentence(
         parts.append(NO_EVIDENCE.rstrip("."))
     else:
         parts.append(
-            f"from the hottest {percent(keep)} of the photo alone it keeps "
-            f"{percent(kept_confidence(prediction, evidence, target))} of its confidence and "
+            f"the hottest {percent(keep)} keeps "
+            f"{percent(kept_confidence(prediction, evidence, target))} of the confidence and "
             + _where_to(prediction, evidence)
+        )
+    if opposite is not None:
+        parts.append(
+            f"the rest keeps {percent(kept_confidence(prediction, opposite, target))} and "
+            + _where_to(prediction, opposite)
         )
     if position is not None:
         parts.append(f"truly taken {distance(prediction.distance_to(*position))} away")
@@ -75,6 +87,6 @@ def percent(fraction: float) -> str:
 def _where_to(prediction: GeoPrediction, evidence: GeoPrediction) -> str:
     here, there = prediction.best, evidence.best
     if here.index == there.index:
-        return "still points to the same place"
+        return "still points there"
     km = great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
     return f"points {distance(km)} from there, {there.place}"

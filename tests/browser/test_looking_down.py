@@ -16,7 +16,7 @@ def opened(lab: Lab) -> Lab:
     code = "import combicam_widgets as ccw", 'explorer = ccw.Explorer(model="atlas"); explorer'
     lab.open(notebook(*code))
     lab.page.locator(HEAT).wait_for()
-    expect(lab.page.locator(".ccw-status").first).to_contain_text("Points to a place")
+    expect(lab.page.locator(".ccw-status").first).to_contain_text("within 750 km")
     lab.until("explorer._parts.world.map.bounds != ()", value=True)
     yield lab
     assert lab.complaints == []
@@ -71,4 +71,4 @@ def test_guess_first(opened):
     lab.page.get_by_role("button", name="Next round").click()
     expect(words).to_have_text("Where is this? Click the place on the map.")
     lab.page.get_by_role("button", name="Guess first").click()
-    expect(words).to_contain_text("Points to a place")
+    expect(words).to_contain_text("within 750 km")

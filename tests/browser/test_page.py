@@ -411,7 +411,7 @@ def koala():
         prediction=prediction,
         evidence=model.evidence(photo, heat, 0.3),
         votes=model.layer_votes(photo, maps),
-        status=f"Sees {model.seen(photo)}. Points to a place {best}.",
+        status=f"{model.seen(photo)}: {best}.",
     )
 
 

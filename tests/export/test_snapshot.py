@@ -44,7 +44,7 @@ def test_what_does_not_fit_is_refused(changes, message):
 
 
 def test_the_caption_tells_of_the_position_only_if_asked(snapshot):
-    assert snapshot.caption() == "Points to a place Fiji (50 %)."
+    assert snapshot.caption() == "Fiji (50 %, 50 % within 750 km)."
     assert snapshot.caption(include_position=True) == snapshot.status
 
 

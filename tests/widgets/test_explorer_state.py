@@ -331,3 +331,69 @@ def test_the_latest_choice_of_a_method_wins(explorer, monkeypatch):
     explorer._gestures._choose_method("gradcam")
     assert cancelled
     assert explorer.method == "gradcam"
+
+
+def test_what_follows_a_method_is_of_that_method(explorer, model):
+    explorer.show_votes = True
+    names = explorer.maps.names
+    explorer.method = "hirescam"
+    of_hirescam = model.explain(explorer.image, method="hirescam")
+    expected = model.layer_votes(explorer.image, of_hirescam, explorer.keep)
+    for vote, other in zip(explorer.votes, expected, strict=True):
+        np.testing.assert_allclose(vote.probabilities, other.probabilities, atol=1e-5)
+    size = (28, 21)
+    parts = explorer._analysis.contributions(size, explorer.weights, "sum", None)
+    expected = cam.contributions(of_hirescam.maps, [1] * len(names), size, "sum", None)
+    np.testing.assert_allclose(parts, expected, atol=1e-4)
+
+
+def test_votes_see_as_much_as_is_kept(explorer, model):
+    explorer.show_votes = True
+    before = explorer.votes
+    explorer.keep = 0.6
+    expected = model.layer_votes(explorer.image, explorer.maps, 0.6)
+    for vote, other in zip(explorer.votes, expected, strict=True):
+        np.testing.assert_allclose(vote.probabilities, other.probabilities, atol=1e-6)
+    assert any(
+        not np.allclose(a.probabilities, b.probabilities)
+        for a, b in zip(before, explorer.votes, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"colormap": "cividis"}, {"method": "layercam"}, {"image": "panda"}, {"target": 5}]
+)
+def test_an_open_card_stays_filled(explorer, change, at_once):
+    diagram = explorer._parts.diagram
+    diagram.opened = "blocks.15"
+    before = dict(diagram.card)
+    for name, value in change.items():
+        setattr(explorer, name, value)
+    assert diagram.opened == diagram.card["name"] == "blocks.15"
+    assert diagram.card["picture"] != before["picture"]
+    alone = explorer._analysis.vote("blocks.15", explorer.keep)
+    assert alone.best.place in diagram.card["vote"]
+
+
+def test_a_preview_and_its_vote_are_linked(explorer):
+    marks = explorer._parts.world._marks
+    explorer.preview = "blocks.3"
+    assert marks.highlighted is None  # there are no votes to stand out
+    explorer.preview = ""
+    explorer.show_votes = True
+    explorer.preview = "blocks.3"
+    assert marks.highlighted == 3
+    explorer.preview = ""
+    assert marks.highlighted is None
+    marks.hovered = 5
+    assert explorer._parts.diagram.highlight == "blocks.5"
+    marks.hovered = None
+    assert explorer._parts.diagram.highlight == ""
+
+
+def test_the_sentence_tells_of_the_rest_when_asked(explorer):
+    assert "the rest keeps" not in explorer.status
+    explorer.show_opposite = True
+    kept = explorer.opposite.probabilities[explorer.maps.target]
+    kept /= explorer.prediction.probabilities[explorer.maps.target]
+    assert f"the rest keeps {100 * kept:.0f} % and" in explorer.status

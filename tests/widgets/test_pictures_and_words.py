@@ -88,10 +88,16 @@ def test_the_sentence_says_it_all(cells):
     moved = ccw.GeoPrediction(np.array([0.3, 0.5, 0.1, 0.1]), cells)
     text = sentence(photo, 0, moved, 0.3, (0.0, 1.0), "koala 0.93")
     assert text == (
-        "Sees koala 0.93. Points to a place near A (60 %; 60 % within 750 km); from the hottest "
-        "30 % of the photo alone it keeps 50 % of its confidence and points 10,010 km from there, "
-        "near B; truly taken 110 km away."
+        "koala 0.93: near A (60 %, 60 % within 750 km); the hottest 30 % keeps 50 % of the "
+        "confidence and points 10,010 km from there, near B; truly taken 110 km away."
     )
-    assert "still points to the same place" in sentence(photo, 0, photo, 0.3, None)
+    assert sentence(photo, 0, photo, 0.25, None) == (
+        "Near A (60 %, 60 % within 750 km); the hottest 25 % keeps 100 % of the confidence and "
+        "still points there."
+    )
+    rest = ccw.GeoPrediction(np.array([0.15, 0.15, 0.1, 0.6]), cells)
+    assert (
+        "still points there; the rest keeps 25 % and points 6,730 km from there, near D; truly"
+    ) in sentence(photo, 0, photo, 0.3, (0.0, 1.0), opposite=rest)
     assert "no positive evidence" in sentence(photo, 0, None, 0.3, None)
     assert "explained instead: near D (10 %)" in sentence(photo, 3, photo, 0.3, None)

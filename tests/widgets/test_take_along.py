@@ -1,10 +1,21 @@
 """What an explorer shows can be taken along; the photo's position only if asked for."""
 
+import asyncio
 import json
 
+import numpy as np
+import pytest
 from PIL import Image
 
+from combicam_widgets import load_image, sample
 from combicam_widgets.widgets import Explorer
+
+WAYS = {
+    "figure": lambda explorer, _folder: explorer.figure(),
+    "save_png": lambda explorer, folder: explorer.save_png(folder / "x.png"),
+    "to_geojson": lambda explorer, _folder: explorer.to_geojson(),
+    "to_html": lambda explorer, folder: explorer.to_html(folder / "x.html"),
+}
 
 
 def test_figure_png_geojson_and_page(model, tmp_path):
@@ -23,3 +34,70 @@ def test_figure_png_geojson_and_page(model, tmp_path):
         assert str(longitude) not in text
     asked = json.dumps(explorer.to_geojson(include_position=True))
     assert str(longitude) in asked
+
+
+def test_page_and_geojson_hold_the_votes_though_none_are_shown(explorer, model, tmp_path):
+    names = explorer.maps.names
+    explorer.to_html(tmp_path / "x.html")
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    features = explorer.to_geojson()["features"]
+    expected = model.layer_votes(explorer.image, explorer.maps, explorer.keep)
+    votes = {
+        feature["properties"]["layer"]: feature["properties"]["place"]
+        for feature in features
+        if feature["properties"]["role"] == "vote"
+    }
+    assert votes == {n: v.best.place for n, v in zip(names, expected, strict=True)}
+    layers = [
+        int(i) for found in page.split('data-layers="')[1:] for i in found.split('"')[0].split()
+    ]
+    assert sorted(layers) == list(range(len(names)))
+    assert explorer.votes == ()  # what is on screen stays as it is
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_is_told_while_somebody_is_to_guess(model, tmp_path, way):
+    explorer = Explorer(model=model, image="eiffel_tower", guessing=True)
+    with pytest.raises(RuntimeError, match=r"hidden until somebody has guessed.*explorer\.guess"):
+        WAYS[way](explorer, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    explorer.guess = (45.0, 5.0)
+    WAYS[way](explorer, tmp_path)
+
+
+def test_the_name_of_a_file_stays_at_home(model, tmp_path):
+    file = tmp_path / "grandma 1951.png"
+    sample("panda").to_pil().save(file)
+    explorer = Explorer(model=model, image=load_image(file))
+    assert explorer.image.name == "grandma 1951"
+    explorer.to_html(tmp_path / "x.html")
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "grandma" not in page
+    assert "<h1>A photo</h1>" in page
+    explorer.to_html(tmp_path / "x.html", title="Where is <she>?")
+    assert "<h1>Where is &lt;she&gt;?</h1>" in (tmp_path / "x.html").read_text(encoding="utf-8")
+    explorer.image = "panda"  # a name that is published already
+    explorer.to_html(tmp_path / "x.html")
+    assert "<h1>Panda</h1>" in (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("way", ["to_geojson", "to_html"])
+def test_the_evidence_is_that_of_the_heatmap_just_clicked_together(model, tmp_path, way):
+    explorer = Explorer(model=model, image="koala", show_votes=True, keep=0.1)
+    before = explorer.evidence
+
+    async def click_and_export():
+        with explorer._turns.on_page():
+            explorer.use("last layer")
+            explorer.keep = 0.5
+        assert explorer.evidence is before  # it is still to be asked about
+        return WAYS[way](explorer, tmp_path)
+
+    asyncio.run(click_and_export())
+    expected = model.evidence(explorer.image, explorer.heatmap, 0.5)
+    np.testing.assert_allclose(explorer.evidence.probabilities, expected.probabilities, atol=1e-6)
+    votes = model.layer_votes(explorer.image, explorer.maps, 0.5)
+    for vote, other in zip(explorer.votes, votes, strict=True):
+        np.testing.assert_allclose(vote.probabilities, other.probabilities, atol=1e-6)
+    assert "hottest 50 %" in explorer.status
+    assert not explorer._parts.checking.busy
