@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from combicam_widgets.geo.earth import Floats, check_coordinates
 from combicam_widgets.geo.grid import CellGrid
-from combicam_widgets.geo.outlines import flat_ring
+from combicam_widgets.geo.outlines import flat_rings, ring_starts
 
 MAX_LATITUDE = 85.0511287798066
 """Where the Web-Mercator world ends, so that it is a square."""
@@ -82,15 +82,18 @@ def _convex_raster(cells: CellGrid, size: int) -> NDArray[np.int32]:
     fine = size * _FINER
     image = Image.new("I", (fine, fine), -1)
     draw = ImageDraw.Draw(image)
-    for index in cells.shapes.convex.tolist():
-        ring = flat_ring(cells.outlines[index], _STEP_DEGREES)
-        # Pillow's whole numbers are the centres of pixels.
-        x = (ring[:, 1] + 180.0) / 360.0 * fine - 0.5
-        y = mercator_y(ring[:, 0]) * fine - 0.5
+    convex = cells.shapes.convex.tolist()
+    rings = flat_rings([cells.outlines[index] for index in convex], _STEP_DEGREES)
+    # Pillow's whole numbers are the centres of pixels.
+    vertices = np.concatenate([np.zeros((0, 2)), *rings])
+    x = (vertices[:, 1] + 180.0) / 360.0 * fine - 0.5
+    y = mercator_y(vertices[:, 0]) * fine - 0.5
+    corners = np.split(np.stack([x, y], axis=1), ring_starts(rings)[1:])
+    for index, polygon in zip(convex, corners, strict=False):  # of no rings there is one empty one
+        west, east = polygon[:, 0].min(), polygon[:, 0].max()
         for world in (-fine, 0, fine):
-            if x.max() + world >= -0.5 and x.min() + world <= fine - 0.5:
-                corners = np.stack([x + world, y], axis=1).ravel().tolist()
-                draw.polygon(corners, fill=index)
+            if east + world >= -0.5 and west + world <= fine - 0.5:
+                draw.polygon((polygon + np.array([world, 0])).ravel().tolist(), fill=index)
     return np.asarray(image, dtype=np.int32)[_FINER // 2 :: _FINER, _FINER // 2 :: _FINER].copy()
 
 

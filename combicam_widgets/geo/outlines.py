@@ -105,14 +105,19 @@ def edge_normals(vectors: Floats, starts: NDArray[np.intp]) -> Floats:
         the normal 0, which every point passes.
     """
     lengths = np.diff(starts, append=len(vectors))
-    following = np.arange(1, len(vectors) + 1)
-    following[starts + lengths - 1] = starts
-    normals = np.cross(vectors, vectors[following])
+    normals = np.cross(vectors, vectors[_following(starts, len(vectors))])
     norms = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.divide(normals, norms, out=np.zeros_like(normals), where=norms > 1e-12)
     inner = np.repeat(np.add.reduceat(vectors, starts, axis=0), lengths, axis=0)
     inwards: Floats = np.sign((normals * inner).sum(axis=1, keepdims=True)) * normals
     return inwards
+
+
+def _following(starts: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Index of the vertex that follows each of `count` in its ring."""
+    following = np.arange(1, count + 1)
+    following[starts + np.diff(starts, append=count) - 1] = starts
+    return following
 
 
 def inside(normals: Floats, starts: NDArray[np.intp], points: Floats) -> NDArray[np.bool_]:
@@ -196,6 +201,42 @@ def flat_ring(ring: Floats, max_step: float = 1.0) -> Floats:
     return np.concatenate([path, [(edge, path[-1, 1]), (edge, path[0, 1])]])
 
 
+def flat_rings(rings: Sequence[Floats], max_step: float = 1.0) -> list[Floats]:
+    """Turn many convex rings into polygons like `flat_ring`, most of them at once.
+
+    Parameters
+    ----------
+    rings : sequence of ndarrays, shape (V, 2)
+        (latitude, longitude) of the vertices.
+    max_step : float
+        Longest straight piece, in degrees of arc.
+
+    Returns
+    -------
+    list of ndarrays of float64, shape (P, 2)
+    """
+    if not rings:
+        return []
+    starts, vertices = ring_starts(rings), np.concatenate(rings)
+    corners = unit_vectors(vertices[:, 0], vertices[:, 1])
+    points, edge = _densified(corners, corners[_following(starts, len(corners))], max_step)
+    latitude, longitude = vector_coordinates(points)
+    firsts = np.searchsorted(edge, starts)
+    following = longitude[_following(firsts, len(longitude))]
+    steps = (following - longitude + 180.0) % 360.0 - 180.0
+    turns = np.round(np.add.reduceat(steps, firsts) / 360.0)
+    polar = np.logical_or.reduceat(np.abs(latitude) >= _POLE, firsts) | (turns != 0)
+    # Continuous from each ring's first vertex on, as that one was given.
+    walked = np.cumsum(steps) - steps
+    worlds = np.round((vertices[starts, 1] - longitude[firsts]) / 360.0)
+    begin = longitude[firsts] + 360.0 * worlds - walked[firsts]
+    longitude = walked + np.repeat(begin, np.diff(firsts, append=len(walked)))
+    flat = np.split(np.stack([latitude, longitude], axis=1), firsts[1:])
+    for index in np.flatnonzero(polar).tolist():
+        flat[index] = flat_ring(rings[index], max_step)
+    return flat
+
+
 def flat_path(ring: Floats, max_step: float, *, oriented: bool = False) -> Floats:
     """Follow a ring on a map with straight meridians, without jumps.
 
@@ -216,7 +257,8 @@ def flat_path(ring: Floats, max_step: float, *, oriented: bool = False) -> Float
         pole.
     """
     corners = unit_vectors(ring[:, 0], ring[:, 1])
-    latitude, longitude = vector_coordinates(_densified(corners, max_step))
+    points, _ = _densified(corners, np.roll(corners, -1, axis=0), max_step)
+    latitude, longitude = vector_coordinates(points)
     poles = np.abs(latitude) >= _POLE
     if poles.any():
         latitude, longitude = opened_at_pole(latitude, longitude, poles)
@@ -235,9 +277,8 @@ def flat_path(ring: Floats, max_step: float, *, oriented: bool = False) -> Float
     return np.stack([np.append(latitude, latitude[0]), longitude], axis=1)
 
 
-def _densified(corners: Floats, max_step: float) -> Floats:
-    """Points along the arcs between unit vectors, each arc's end left to the next."""
-    ends = np.roll(corners, -1, axis=0)
+def _densified(corners: Floats, ends: Floats, max_step: float) -> tuple[Floats, NDArray[np.intp]]:
+    """Points along arcs between unit vectors without their ends; and the arc of each point."""
     arcs = np.arctan2(np.linalg.norm(np.cross(corners, ends), axis=1), (corners * ends).sum(axis=1))
     pieces = np.maximum(np.ceil(np.degrees(arcs) / max_step - 1e-9), 1).astype(np.intp)
     edge = np.repeat(np.arange(len(corners)), pieces)
@@ -248,7 +289,7 @@ def _densified(corners: Floats, max_step: float) -> Floats:
     sine = np.maximum(np.sin(arc), 1e-300)
     first = np.where(along == 0, 1.0, np.sin((1 - along) * arc) / sine)
     second = np.where(along == 0, 0.0, np.sin(along * arc) / sine)
-    return first * corners[edge] + second * ends[edge]
+    return first * corners[edge] + second * ends[edge], edge
 
 
 def opened_at_pole(

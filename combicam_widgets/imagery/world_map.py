@@ -10,8 +10,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from scipy import fft
-from scipy.ndimage import map_coordinates
 
 from combicam_widgets.geo.earth import EARTH_RADIUS_KM, Floats, check_coordinates
 from combicam_widgets.geo.gnomonic import gnomonic_grid
@@ -158,6 +156,10 @@ class WorldMap:
 
     def _sample(self, latitudes: Floats, longitudes: Floats, pixel_km: float) -> NDArray[np.uint8]:
         """Colours at some places, shape (..., 3), for pixels of that size on the ground."""
+        # Slow to import, and photos taken on the ground do not need it.
+        from scipy.fft import next_fast_len  # noqa: PLC0415
+        from scipy.ndimage import map_coordinates  # noqa: PLC0415
+
         height, width, _ = self.pixels.shape
         y = (90 - latitudes) / 180 * height - 0.5
         x = (longitudes + 180) / 360 * width - 0.5
@@ -165,7 +167,7 @@ class WorldMap:
         down = pixel_km / (np.pi * EARTH_RADIUS_KM / height)  # map's pixels in one of the tile's
         margin = int(np.ceil(4 * _deviation(down))) + 1
         first = int(np.floor(y.min())) - margin
-        count = fft.next_fast_len(int(np.ceil(y.max())) + margin - first + 1, real=True)
+        count = next_fast_len(int(np.ceil(y.max())) + margin - first + 1, real=True)
         rows, beyond = _rows_over_the_poles(np.arange(first, first + count), height)
         along = down / np.sin((rows + 0.5) / height * np.pi)
         dense = np.flatnonzero(along > 1)
@@ -196,6 +198,8 @@ def _deviation(ratio: Floats | float) -> Floats32:
 
 def _blurred(lines: Floats32, deviation: Floats32) -> Floats32:
     """Blur lines (n, length), closed to rings, by Gaussians, through their Fourier transforms."""
+    from scipy import fft  # noqa: PLC0415
+
     length = lines.shape[1]
     frequencies = fft.rfftfreq(length).astype(np.float32)
     left = np.exp(-2 * np.square(np.pi * frequencies * deviation))

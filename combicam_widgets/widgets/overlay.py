@@ -20,6 +20,7 @@ from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.compare import BAR, SIZE, Comparison, coarse
 from combicam_widgets.widgets.photo_figure import PhotoFigure
 from combicam_widgets.widgets.pictures import heat_picture
+from combicam_widgets.widgets.postponed import postpone
 
 _ALONE = 500, 440
 """Size of the figure in CSS pixels while nothing is beside it."""
@@ -40,6 +41,8 @@ class Overlay:
     """
 
     def __init__(self) -> None:
+        # Plotly asks whether it is there, for what only `fig.show()` needs: over a second.
+        postpone("nbformat")
         self._main = PhotoFigure(go.FigureWidget, _ALONE)
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)

