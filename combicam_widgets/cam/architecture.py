@@ -9,6 +9,7 @@ from itertools import groupby
 from torch import Tensor, nn
 
 from combicam_widgets.cam.passes import at_rest, checked_batch, on_device_of, without_gradients
+from combicam_widgets.cam.strides import Strides
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Layer:
     parameters : int
         Number of parameters in the module.
     stride : int
-        Pixels of the input per step of the output, rounded.
+        Pixels of the input from one place of the output to the next: the product of the strides on
+        the way, which is more than the ratio of the sizes where borders are cut off.
     """
 
     name: str
@@ -137,8 +139,9 @@ def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
     """Modules that run exactly once and give a 4-D tensor, in the order in which they finish."""
     runs: dict[str, Layer] = {}
     counts: dict[str, int] = {}
+    strides = Strides(example)
 
-    def note(name: str, module: nn.Module, output: object) -> None:
+    def note(name: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         counts[name] = counts.get(name, 0) + 1
         if isinstance(output, Tensor) and output.ndim == 4 and len(output) == 1:
             _, channels, height, width = output.shape
@@ -147,7 +150,7 @@ def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
                 kind=type(module).__name__,
                 shape=(channels, height, width),
                 parameters=sum(p.numel() for p in module.parameters()),
-                stride=max(1, round(max(example.shape[2] / height, example.shape[3] / width))),
+                stride=strides.after(module, inputs, output),
             )
 
     handles = []
@@ -157,7 +160,7 @@ def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
                 if name:
                     handles.append(
                         module.register_forward_hook(
-                            lambda module, _args, output, name=name: note(name, module, output)
+                            lambda module, args, output, name=name: note(name, module, args, output)
                         )
                     )
             network(example[:1].clone())

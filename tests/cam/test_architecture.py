@@ -22,13 +22,16 @@ FAMILIES = {
     # name: (pixels, layers, kind of all of them or None, first, last, stages)
     "resnet18": (64, 8, "BasicBlock", "layer1.0", "layer4.1", 4),
     "resnet50": (64, 16, "Bottleneck", "layer1.0", "layer4.2", 4),
+    "resnext50_32x4d": (64, 16, "Bottleneck", "layer1.0", "layer4.2", 4),
     "vgg11": (64, 5, "Conv2d", "features.0", "features.18", 5),
     "vgg16": (64, 5, "Conv2d", "features.2", "features.28", 5),
     "densenet121": (64, 58, "_DenseLayer", None, None, 4),
     "efficientnet_b0": (64, 16, "MBConv", "features.1.0", "features.7.0", 5),
     "efficientnet_b4": (64, 32, "MBConv", "features.1.0", "features.7.1", 5),
+    "efficientnet_v2_s": (64, 38, None, "features.2.0", "features.6.14", 4),
     "mobilenet_v2": (64, 17, "InvertedResidual", "features.1", "features.17", 5),
     "mobilenet_v3_small": (64, 11, "InvertedResidual", "features.1", "features.11", 4),
+    "mobilenet_v3_large": (64, 15, "InvertedResidual", "features.1", "features.15", 5),
     "convnext_tiny": (64, 18, "CNBlock", "features.1.0", "features.7.2", 4),
     "regnet_y_400mf": (64, 16, "ResBottleneckBlock", None, None, 4),
     "squeezenet1_1": (64, 8, "Fire", "features.3", "features.12", 3),
@@ -38,6 +41,17 @@ FAMILIES = {
     "inception_v3": (96, 11, None, "Mixed_5b", "Mixed_7c", 3),
 }
 NO_INIT = {"googlenet": {"aux_logits": False}, "inception_v3": {"aux_logits": False}}
+
+
+STRIDES = {
+    # Where borders are cut off, the ratio of the sizes is another: 224 / 13 is 17.
+    "inception_v3": (299, 32),
+    "squeezenet1_0": (224, 16),
+    "squeezenet1_1": (224, 16),
+    "alexnet": (224, 16),
+    "googlenet": (224, 32),
+    "regnet_x_400mf": (224, 32),
+}
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +128,44 @@ def test_torchvision_families(found, name):
     assert all(module.training for module in network.modules())
     assert not any(module._forward_hooks for module in network.modules())
     assert all(p.requires_grad for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", STRIDES)
+def test_the_stride_is_what_a_larger_photo_shows(name):
+    """64 px more give 64 / stride places more, whatever is cut off at the borders."""
+    side, last = STRIDES[name]
+    options = {"init_weights": False} if name in NO_INIT else {}
+    network = getattr(torchvision.models, name)(weights=None, **options)
+    plan = cam.architecture(network, photo(1, 3, side, side), "convolution")
+    larger = cam.architecture(network, photo(1, 3, side + 64, side + 128), "convolution")
+    assert plan.names == larger.names
+    assert plan.layers[-1].stride == last
+    for one, two in zip(plan.layers, larger.layers, strict=True):
+        assert two.shape[1] - one.shape[1] == 64 / one.stride
+        assert two.shape[2] - one.shape[2] == 128 / one.stride
+        assert two.stride == one.stride
+
+
+class Cropping(nn.Module):
+    """Pools between modules, cuts borders off, and goes up again."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(3, 4, 5, stride=3)
+        self.b = nn.Conv2d(4, 4, 5)
+        self.wide = nn.Conv2d(4, 4, 3, stride=(1, 2), padding=1)
+        self.up = nn.ConvTranspose2d(4, 4, 2, stride=2)
+
+    def forward(self, x):
+        x = nn.functional.max_pool2d(self.a(x).relu(), 2)
+        x = self.wide(self.b(x).relu())
+        return self.up(x).mean((2, 3))
+
+
+def test_the_strides_of_poolings_between_modules_and_of_the_way_up():
+    plan = cam.architecture(Cropping(), photo(1, 3, 98, 98), ["a", "b", "wide", "up"])
+    assert [layer.shape[1:] for layer in plan.layers] == [(32, 32), (12, 12), (12, 6), (24, 12)]
+    assert [layer.stride for layer in plan.layers] == [3, 6, 12, 6]
 
 
 def test_vgg16_gives_the_convolutions_before_the_poolings(found):
