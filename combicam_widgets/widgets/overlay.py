@@ -18,6 +18,7 @@ from combicam_widgets.widgets.box import BoxTool, OnBox, box_sentence
 from combicam_widgets.widgets.caption import NO_EVIDENCE, Caption, described, pointed_at
 from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.compare import BAR, SIZE, Comparison, coarse
+from combicam_widgets.widgets.figure_widget import FigureWidget
 from combicam_widgets.widgets.photo_figure import PhotoFigure
 from combicam_widgets.widgets.pictures import heat_picture
 from combicam_widgets.widgets.postponed import postpone
@@ -43,7 +44,7 @@ class Overlay:
     def __init__(self) -> None:
         # Plotly asks whether it is there, for what only `fig.show()` needs: over a second.
         postpone("nbformat")
-        self._main = PhotoFigure(go.FigureWidget, _ALONE)
+        self._main = PhotoFigure(FigureWidget, _ALONE)
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)
         self.figure.add_class("ccw-photo-figure")

@@ -1,0 +1,12 @@
+// Takes the module in that Python sends; asks for it if the page is younger than the model.
+
+import { moduleNamed } from "./modules.js";
+
+export default {
+  initialize({ model }) {
+    const place = moduleNamed(model.get("name"));
+    if (place.there) return;
+    model.on("msg:custom", (_message, [bytes]) => place.arrived(bytes));
+    if (!model.get("coming")) model.send("wanted");
+  },
+};
