@@ -1,4 +1,5 @@
 # make lab    set everything up and open JupyterLab on the first notebook
+# make app    show the explorer as a page of its own, without code
 # make test   set everything up and run every check and test
 # make bench  print the benchmark tables
 # make clean  remove what the above made
@@ -10,12 +11,16 @@ WORKERS ?= 2
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
 
-.PHONY: lab test check bench clean browser
+.PHONY: lab app test check bench clean browser
 .DEFAULT_GOAL := lab
 
 lab: $(VENV)/lab.stamp
 	@echo "JupyterLab opens in your browser; without one, open the address it prints below."
 	$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks/01-explore.ipynb
+
+app: $(VENV)/app.stamp
+	@echo "The app opens in your browser; without one, open the address it prints below."
+	$(BIN)/voila notebooks/app.ipynb
 
 test: browser check
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
@@ -42,7 +47,7 @@ $(BIN)/python:
 	  echo "Python cannot make virtual environments here."; \
 	  echo "Install its venv module (Debian, Ubuntu: sudo apt-get install python3-venv)."; exit 1; }
 
-# Each extra includes the one before it.
+# The extra test includes lab and app, and bench includes test.
 $(VENV)/%.stamp: $(BIN)/python setup.cfg pyproject.toml
 	@echo "Installing into $(VENV) (torch is large: the first time takes minutes) ..."
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"

@@ -18,5 +18,24 @@ def test_runs(path):
             assert output.get("name") != "stderr", output["text"]
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_committed_clean(path):
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    assert book.metadata.kernelspec.name == "python3"
+    assert "widgets" not in book.metadata
+    for cell in book.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
 def test_there_are_notebooks():
-    assert [path.name for path in NOTEBOOKS][:1] == ["01-explore.ipynb"]
+    names = [path.name for path in NOTEBOOKS]
+    assert names[0] == "01-explore.ipynb"
+    assert "app.ipynb" in names
+
+
+def test_the_app_shows_the_explorer_and_nothing_else_of_python():
+    book = nbformat.read(NOTEBOOKS[0].parent / "app.ipynb", as_version=4)
+    (cell,) = (cell for cell in book.cells if cell.cell_type == "code")
+    assert cell.source.splitlines()[-1].startswith("ccw.Explorer(")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -86,64 +86,89 @@ def running_browser() -> Iterator[Browser]:
 
 @contextmanager
 def jupyter(folder: Path, *command: str) -> Iterator[str]:
-    """Run a Jupyter server in a folder; yields its address."""
-    port_file = folder / ".port"
+    """Run a Jupyter server ("jupyterlab" or "notebook") in a folder; yields its address."""
     news = (
         folder / ".lab" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     )
     news.parent.mkdir(parents=True)
     news.write_text('{"fetchNews": "false"}')
+    options = [
+        f"--IdentityProvider.token={TOKEN}",
+        f"--ServerApp.root_dir={folder}",
+        "--ip=127.0.0.1",
+        "--port=0",
+        "--allow-root",
+        "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    with _serving(folder, *command, *options) as process:
+        yield _until_it_answers(process, lambda: _written_address(folder), "api/status")
+
+
+@contextmanager
+def voila(folder: Path, path: Path) -> Iterator[str]:
+    """Run Voila on a notebook; ``folder`` keeps what it writes. Yields the app's address."""
+    with socket.socket() as probe:  # Voila does not say which port it took
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [f"--port={port}", "--Voila.ip=127.0.0.1", "--Voila.open_browser=False"]
+    with _serving(folder, "voila", str(path), *options) as process:
+        # What a bare address answers with has run the notebook first.
+        yield _until_it_answers(
+            process, lambda: f"http://127.0.0.1:{port}/", "voila/static/voila.js"
+        )
+
+
+@contextmanager
+def _serving(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     ARTIFACTS.mkdir(exist_ok=True)
-    log = (ARTIFACTS / f"server-{folder.name}.log").open("w")
     settings = {
         "IPYTHONDIR": str(folder / ".ipython"),
         "JUPYTER_CONFIG_DIR": str(folder / ".jupyter"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / ".lab"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
-        "JUPYTER_RUNTIME_DIR": str(port_file.parent / ".runtime"),
+        "JUPYTER_RUNTIME_DIR": str(folder / ".runtime"),
         "OMP_NUM_THREADS": "1",
     }
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", *command),
-            "--no-browser",
-            "--allow-root",
-            "--ip=127.0.0.1",
-            "--port=0",
-            f"--IdentityProvider.token={TOKEN}",
-            f"--ServerApp.root_dir={folder}",
-            "--LabApp.expose_app_in_browser=True",
-            "--LabApp.news_url=None",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        ],
-        env={**os.environ, **settings},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        yield _address(process, folder / ".runtime")
-    finally:
-        process.terminate()
+    with (ARTIFACTS / f"server-{folder.name}.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command, "--no-browser"],
+            env={**os.environ, **settings},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        log.close()
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
-def _address(process: subprocess.Popen[bytes], runtime: Path) -> str:
-    """Wait until the server has written where it listens, and answers there."""
+def _until_it_answers(
+    process: subprocess.Popen[bytes], address: Callable[[], str], path: str
+) -> str:
+    """Wait until there is an address, and a server that answers there when asked for a path."""
     deadline = time.monotonic() + WAIT / 1000
     while time.monotonic() < deadline and process.poll() is None:
-        for file in runtime.glob("jpserver-*.json"):
-            try:
-                url = json.loads(file.read_text())["url"]
-                urllib.request.urlopen(f"{url}api/status?token={TOKEN}", timeout=5)
-            except (OSError, ValueError, KeyError, urllib.error.URLError):
-                continue
-            return url
-        time.sleep(0.05)
+        try:
+            url = address()
+            urllib.request.urlopen(f"{url}{path}?token={TOKEN}", timeout=5)
+        except (OSError, ValueError, KeyError):
+            time.sleep(0.05)
+            continue
+        return url
     raise RuntimeError(f"The Jupyter server did not start; see its log in {ARTIFACTS}.")
+
+
+def _written_address(folder: Path) -> str:
+    """Read the address that a Jupyter server has written down."""
+    (file,) = (folder / ".runtime").glob("jpserver-*.json")
+    return str(json.loads(file.read_text())["url"])
 
 
 def notebook(*cells: str) -> nbformat.NotebookNode:
@@ -155,6 +180,8 @@ def notebook(*cells: str) -> nbformat.NotebookNode:
 
 class Lab:
     """JupyterLab as a person sees it."""
+
+    _path = "lab/tree/{name}?token={token}&reset"
 
     def __init__(self, page: Page, address: str, folder: Path) -> None:
         self.page, self.address, self.folder = page, address, folder
@@ -169,11 +196,27 @@ class Lab:
         """Open a notebook and run it by its own menu command; waits until the kernel is idle."""
         name = f"{uuid4()}.ipynb"  # a name of its own gets a kernel of its own
         nbformat.write(book, self.folder / name)
-        self.page.goto(f"{self.address}lab/tree/{name}?token={TOKEN}&reset")
+        self.page.goto(f"{self.address}{self._path.format(name=name, token=TOKEN)}")
+        self._wait_for_notebook()
+        self.run_all()
+
+    def reload(self) -> None:
+        """Save the notebook and reload the page; the kernel goes on living."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.reload()
+        self._wait_for_notebook()
+
+    def restart(self) -> None:
+        """Restart the kernel, as the menu does once it was asked whether it should."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.context.sessionContext.restartKernel()"
+        )
+        self.wait_for_kernel()
+
+    def _wait_for_notebook(self) -> None:
         self.page.wait_for_function("() => window.jupyterapp !== undefined")
         self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         self.wait_for_kernel()
-        self.run_all()
 
     def wait_for_kernel(self) -> None:
         """Wait until the kernel is idle."""
@@ -200,7 +243,7 @@ class Lab:
     def close(self) -> None:
         """Shut the kernel down and close the window."""
         self.page.evaluate(
-            "() => window.jupyterapp.shell.currentWidget?.context?.sessionContext?.shutdown()"
+            "() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.shutdown()"
         )
         self.page.close()
 
@@ -222,3 +265,9 @@ class Lab:
     def _watch(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:", "ws://127.0.0.1")):
             self.strangers.append(request.url)
+
+
+class Notebook(Lab):
+    """Notebook 7: the same commands in a page of another make."""
+
+    _path = "notebooks/{name}?token={token}"
