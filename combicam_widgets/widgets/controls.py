@@ -32,7 +32,8 @@ class Controls(w.VBox):
     upload : ipywidgets.FileUpload
     presets : dict
         A button for each of `PRESETS`.
-    outline, show_opposite, show_votes, show_rings, online_tiles, guessing : ipywidgets.ToggleButton
+    outline, show_opposite, show_votes, show_rings, online_tiles, guessing, comparing :
+        ipywidgets.ToggleButton
     pin, next_round : ipywidgets.Button
     """
 
@@ -66,13 +67,29 @@ class Controls(w.VBox):
         self.normalize = _menu("Normalise", [n or NONE for n in cam.NORMALIZATIONS])
         self.colormap = _menu("Colours", list(COLORMAPS))
         self.opacity = _slider("Opacity", 0.0, 1.0, "Opacity of the hottest pixels")
-        self.keep = _slider("Keep", 0.01, 1.0, "Part of the photo that the evidence shows")
+        self.keep = _slider(
+            "Keep",
+            0.01,
+            1.0,
+            "Evidence: so much of the photo, the hottest, is all that the model gets to see",
+        )
         self.presets = {name: _button(name, tip) for name, tip in PRESETS.items()}
         self.outline = _switch("Outline", "Draw the border of what the evidence shows")
         self.pin = _button("Compare", "Keep this fusion beside the ones that follow, or let it go")
-        self.show_opposite = _switch("The rest", "Ask about the photo without the evidence, too")
-        self.show_votes = _switch("Votes", "Show where each layer's evidence alone points")
-        self.show_rings = _switch("Rings", "Show how much probability lies how near")
+        self.show_opposite = _switch(
+            "The rest", "The opposite: what the model says of the photo without its evidence"
+        )
+        self.show_votes = _switch(
+            "Votes", "Layer votes: where the model points when it sees only what one layer found"
+        )
+        self.show_rings = _switch(
+            "Rings", "How much probability lies within 25, 200, 750 and 2,500 km of the best cell"
+        )
+        self.comparing = _switch(
+            "Why not there",
+            "Contrast: click another cell, and see what speaks for the place that is explained "
+            "rather than for that one",
+        )
         self.online_tiles = _switch("Online map", "Fetch OpenStreetMap's tiles from the internet")
         self.guessing = _switch("Guess first", "Say where it is before the model does")
         self.next_round = _button("Next round", "Another photo to guess")
@@ -83,7 +100,7 @@ class Controls(w.VBox):
             [self.model, self.photo, self.upload, self.tile_width, self.guessing, self._round],
             [self.method, self.rule, self.normalize, layers],
             [self.keep, self.outline, self.show_opposite, self.pin, self.opacity, self.colormap],
-            [self.show_votes, self.show_rings, self.online_tiles],
+            [self.comparing, self.show_votes, self.show_rings, self.online_tiles],
         ]
         boxes = [w.HBox(row) for row in rows]
         for box in (*boxes, layers, self._round):

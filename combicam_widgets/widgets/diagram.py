@@ -18,7 +18,15 @@ from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.widgets.colors import heat_image
 
 _STATIC = Path(__file__).parent / "static"
-_MODULES = ("diagram", "diagram_tiles", "diagram_gestures", "diagram_dialogs", "diagram_view")
+_MODULES = (
+    "diagram",
+    "diagram_tiles",
+    "diagram_gestures",
+    "diagram_help",
+    "diagram_dialogs",
+    "toolbar_names",
+    "diagram_view",
+)
 _THUMBNAIL = 96
 _CARD = 360
 

@@ -64,7 +64,9 @@ class Explorer(TakeAlong, ExplorerState):
             )
         super().__init__(layout=values.pop("layout", w.Layout()))
         self.add_class("ccw-explorer")
-        self._parts = parts = Parts(World(self._click_map, self._choose_cell, self._hover_vote))
+        self._parts = parts = Parts(
+            World(self._click_map, self._choose_cell, self._hover_vote, self._choose_contrast)
+        )
         self._turns = parts.turns
         self._view = View(self, parts)
         self._questions = Questions(self, parts, self.settle, self._fail)
@@ -324,6 +326,9 @@ class Explorer(TakeAlong, ExplorerState):
 
     def _choose_cell(self, index: int) -> None:
         self._gestures.choose_cell(index)
+
+    def _choose_contrast(self, index: int | None) -> None:
+        self._gestures.choose_contrast(index)
 
     def _hover_vote(self, layer: int | None) -> None:
         self._parts.diagram.highlight = "" if layer is None else self.maps.names[layer]

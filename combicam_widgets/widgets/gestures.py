@@ -22,6 +22,7 @@ from combicam_widgets.widgets.background import Report
 from combicam_widgets.widgets.controls import NONE
 from combicam_widgets.widgets.parts import Parts
 from combicam_widgets.widgets.places import first_picture, picture
+from combicam_widgets.widgets.view import click_hint
 
 if TYPE_CHECKING:
     from combicam_widgets.widgets.explorer import Explorer
@@ -73,6 +74,7 @@ class Gestures:
             control.observe(self._unless_quiet(ask), "value")
         for name, button in controls.presets.items():
             self._on_click(button, partial(explorer.use, name))
+        controls.comparing.observe(self._unless_quiet(self._begin_or_end_comparing), "value")
         controls.next_round.on_click(lambda _button: self._next_round())
         self._on_click(controls.pin, explorer.pin_or_unpin)
         diagram.on_history(lambda step: self._attempt(getattr(explorer, step)))
@@ -85,13 +87,15 @@ class Gestures:
         explorer = self._explorer
         if explorer.hidden:
             self._attempt(lambda: setattr(explorer, "guess", (latitude, longitude)))
-        elif explorer.model.from_above:
+        elif explorer.model.from_above and not self._parts.controls.comparing.value:
             width = explorer.tile_width
             self._ask(image=lambda: tile(latitude, longitude, width_km=width))
         else:
             cell = explorer.model.cells.at(latitude, longitude)
             if cell is None:
                 self._fail(ValueError("There is no cell here; click a place on land."))
+            elif self._parts.controls.comparing.value:
+                self.choose_contrast(cell)
             else:
                 self.choose_cell(cell)
 
@@ -103,6 +107,12 @@ class Gestures:
         """Explain why the target rather than this cell."""
         explorer = self._explorer
         self._ask(method=explorer.method, target=explorer.target, contrast=index)
+
+    def _begin_or_end_comparing(self, on: bool) -> None:  # noqa: FBT001
+        """While it is on, a click on the map says which cell the target is compared with."""
+        self._parts.world.set_click_mode(click_hint(self._explorer, comparing=on))
+        if not on and self._explorer.contrast is not None:
+            self.choose_contrast(None)
 
     def cancel(self) -> None:
         """Stop what is going on."""

@@ -56,7 +56,8 @@ class Marks(anywidget.AnyWidget):
 class CellList(anywidget.AnyWidget):
     """The list of the most probable cells, and the legend.
 
-    A row that is chosen is sent as the message ``{"chosen": index}``.
+    A row that is chosen is sent as the message ``{"chosen": index}``; one that the target is to be
+    compared with as ``{"contrasted": index}``, with None when no longer.
     """
 
     _esm = _STATIC / "cell_list.js"
@@ -69,3 +70,6 @@ class CellList(anywidget.AnyWidget):
 
     choosable = T.Bool(default_value=False).tag(sync=True)
     """Whether rows can be chosen."""
+
+    comparable = T.Bool(default_value=False).tag(sync=True)
+    """Whether rows can be compared with the target."""

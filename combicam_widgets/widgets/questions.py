@@ -132,9 +132,16 @@ class Questions:
             return _QUESTION
         if state.guessing and state.game.rounds:
             return state.game.rounds[-1].sentence()
-        target, position = state.maps.target, state.image.position
-        answers = state.evidence, state.keep, position, analysis.seen, state.opposite
-        return sentence(state.prediction, target, *answers)
+        return sentence(
+            state.prediction,
+            state.maps.target,
+            state.evidence,
+            state.keep,
+            state.image.position,
+            analysis.seen,
+            state.opposite,
+            state.maps.contrast,
+        )
 
     def _show_votes(self, votes: tuple[GeoPrediction, ...]) -> None:
         state = self._state

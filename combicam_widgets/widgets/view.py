@@ -49,7 +49,8 @@ class View:
         world.show_prediction(state.prediction, state.maps.target)
         world.show_contrast(state.maps.contrast)
         self.rings()
-        world.set_click_mode(_click_hint(state))
+        comparing = self._parts.controls.comparing.value = state.contrast is not None
+        world.set_click_mode(click_hint(state, comparing=comparing))
         if state.hidden:
             world.hide_answers()
         else:
@@ -94,9 +95,12 @@ class View:
         return f"{state.method}, {state.rule}, {on} of {len(state.weights)} layers"
 
 
-def _click_hint(state: ExplorerState) -> str:
+def click_hint(state: ExplorerState, *, comparing: bool = False) -> str:
+    """Say what a click on the map does."""
     if state.hidden:
         return "Where is it? Click the map to guess"
+    if comparing:
+        return "Click the cell to compare with"
     if state.model.from_above:
         return "Click the map to look there"
     return "Click a cell to explain it"

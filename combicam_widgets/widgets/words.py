@@ -15,6 +15,7 @@ def sentence(
     position: tuple[float, float] | None,
     seen: str = "",
     opposite: GeoPrediction | None = None,
+    contrast: int | None = None,
 ) -> str:
     """Say where, how sure, what the evidence keeps, and how far from the truth.
 
@@ -37,6 +38,8 @@ def sentence(
         What the model recognised, for example "koala 0.89".
     opposite : GeoPrediction or None
         Of the photo without the highlighted part; None if that was not asked.
+    contrast : int or None
+        The cell that the target is compared with.
     """
     best = prediction.best
     place = best.place if seen else best.place[:1].upper() + best.place[1:]
@@ -48,6 +51,8 @@ def sentence(
     if target != best.index:
         explained = prediction.guess(target)
         parts.append(f"explained instead: {explained.place} ({percent(explained.probability)})")
+    if contrast is not None:
+        parts.append(f"why there rather than {prediction.guess(contrast).place}")
     if evidence is None:
         parts.append(NO_EVIDENCE.rstrip("."))
     else:

@@ -53,6 +53,8 @@ class World:
         the list cannot be clicked.
     on_hover_vote : callable (layer index or None), optional
         Called when the mouse or the focus comes to a layer's vote, and with None when it leaves.
+    on_contrast : callable (index or None), optional
+        Called for a cell in the list that the target is to be compared with; None: no longer.
 
     Attributes
     ----------
@@ -64,6 +66,7 @@ class World:
         on_click: Callable[[float, float], object] | None = None,
         on_choose: Callable[[int], object] | None = None,
         on_hover_vote: Callable[[int | None], object] | None = None,
+        on_contrast: Callable[[int | None], object] | None = None,
     ) -> None:
         self._scene, self._hidden = Scene(), False
         self._shaded: GeoPrediction | None = None
@@ -93,7 +96,7 @@ class World:
             layout=ipywidgets.Layout(flex="1 1 400px", height="440px", min_width="320px"),
         )
         self._marks = Marks(map=self.map)
-        self._panel = CellList(choosable=on_choose is not None)
+        self._panel = CellList(choosable=on_choose is not None, comparable=on_contrast is not None)
         self.map.add(
             ipyleaflet.WidgetControl(widget=self._marks, position="topright", transparent_bg=True)
         )
@@ -102,8 +105,11 @@ class World:
         self.map.observe(self._fit_once, "bounds")
         if on_click is not None:
             self.map.on_interaction(lambda **event: _pass_on(event, on_click))
-        if on_choose is not None:
-            self._panel.on_msg(lambda _widget, message, _buffers: on_choose(message["chosen"]))
+        self._panel.on_msg(
+            lambda _widget, message, _buffers: _tell(
+                message, {"chosen": on_choose, "contrasted": on_contrast}
+            )
+        )
         if on_hover_vote is not None:
             self._marks.observe(lambda change: on_hover_vote(change["new"]), "hovered")
 
@@ -300,6 +306,12 @@ class World:
         wide = (east - west) / _EVERYWHERE
         high = (mercator_y(south) - mercator_y(north)) / (mercator_y(_SOUTH) - mercator_y(_NORTH))
         self.map.zoom += math.log2(min(wide, high))
+
+
+def _tell(message: dict[str, Any], listeners: dict[str, Callable[[Any], object] | None]) -> None:
+    for name, listener in listeners.items():
+        if name in message and listener is not None:
+            listener(message[name])
 
 
 def _pass_on(event: dict[str, Any], on_click: Callable[[float, float], object]) -> None:

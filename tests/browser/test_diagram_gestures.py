@@ -406,10 +406,10 @@ def test_undo_and_redo(lab: Lab):
 def test_help(lab: Lab):
     button = view(lab).get_by_role("button", name="Help")
     button.click()
-    dialog = view(lab).get_by_role("dialog", name="What hands can do here")
+    dialog = view(lab).get_by_role("dialog", name="What hands can do here, and what the words mean")
     expect(dialog.get_by_role("button", name="Close")).to_be_focused()
     for word in ("solo", "weight", "preview", "card", "undo", "stage"):
-        expect(dialog.get_by_role("table")).to_contain_text(word)
+        expect(dialog.get_by_role("table", name="On a layer")).to_contain_text(word)
     box = dialog.bounding_box()
     assert box["x"] >= 0
     assert box["y"] >= 0
@@ -452,6 +452,27 @@ def test_a_card_opened_by_python_is_in_every_view(lab: Lab):
     assert lab.page.evaluate("() => document.activeElement.closest('[role=dialog]')") is None
     lab.python("diagram.set_trait('opened', '')")
     expect(dialogs).to_have_count(0)
+
+
+def test_a_card_stays_where_it_was_opened_while_tiles_are_drawn_anew(lab: Lab):
+    tile(lab, OTHER).focus()
+    lab.page.keyboard.press("i")
+    dialogs = lab.page.locator("[role=dialog]")
+    expect(dialogs).to_have_count(1)
+    lab.until("diagram.opened", OTHER)
+    heat = tile(lab, OTHER).locator(".ccw-heat")
+    before = heat.get_attribute("src")
+    lab.python("diagram.show_maps(maps, kinds, 'viridis', diagram.weights)")
+    expect(heat).not_to_have_attribute("src", before)
+    card = view(lab).get_by_role("dialog", name=f"Layer 4: {OTHER}")
+    expect(card.get_by_alt_text("Map of layer")).not_to_have_attribute("src", before)
+    expect(dialogs).to_have_count(1)
+    assert lab.python("diagram.opened") == OTHER
+    expect(card.get_by_label("Close")).to_be_focused()
+    lab.page.keyboard.press("Escape")
+    expect(dialogs).to_have_count(0)
+    expect(tile(lab, OTHER)).to_be_focused()
+    lab.until("diagram.opened", "")
 
 
 def test_many_changes_in_a_frame_are_sent_once(lab: Lab):
@@ -581,6 +602,7 @@ PURE = """async (source) => {
       js.placed(anchor(400, -50), { width: 300, height: 700 }, room),
     ],
     [24, 25, 80, 81].map(js.density),
+    [js.allOff({ a: 0, b: 0 }), js.allOff({ a: 0, b: 0.1 })],
   ];
 }"""
 
@@ -600,5 +622,6 @@ def test_what_the_diagram_computes(browser):
         ["v-1", "v-1", "v-1", "v-2", "v-3", "v-4", "v-5", "v-6"],
         [{"left": 20, "top": 156}, {"left": 694, "top": 494}, {"left": 6, "top": 94}],
         ["roomy", "close", "close", "dense"],
+        [True, False],
     ]
     page.close()

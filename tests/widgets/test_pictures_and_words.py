@@ -99,5 +99,7 @@ def test_the_sentence_says_it_all(cells):
     assert (
         "still points there; the rest keeps 25 % and points 6,730 km from there, near D; truly"
     ) in sentence(photo, 0, photo, 0.3, (0.0, 1.0), opposite=rest)
+    compared = sentence(photo, 0, photo, 0.3, None, contrast=2)
+    assert "; why there rather than near C; the hottest" in compared
     assert "no positive evidence" in sentence(photo, 0, None, 0.3, None)
     assert "explained instead: near D (10 %)" in sentence(photo, 3, photo, 0.3, None)

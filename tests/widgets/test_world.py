@@ -315,6 +315,13 @@ def test_clicks_choices_and_hovers_are_passed_on():
     assert world._marks.highlighted == 1
     assert world._panel.choosable
     assert not World()._panel.choosable
+    assert not world._panel.comparable
+    compared = World(on_contrast=lambda index: heard.append(("contrast", index)))
+    assert compared._panel.comparable
+    compared._panel._handle_custom_msg({"contrasted": 4}, [])
+    compared._panel._handle_custom_msg({"contrasted": None}, [])
+    compared._panel._handle_custom_msg({"chosen": 1}, [])  # nobody listens
+    assert heard[6:] == [("contrast", 4), ("contrast", None)]
 
 
 def test_the_click_mode_is_said_and_seen(world):

@@ -8,19 +8,37 @@ function make(tag, className, attributes = {}, children = []) {
   return element;
 }
 
-function makeRow({ index, text, share, role }, choosable, choose) {
+function makeRow({ index, text, share, role }, { choosable, comparable }, send) {
   const meter = make("span", "ccw-meter", { "aria-hidden": "true" });
   meter.style.setProperty("--share", share);
   const parts = [meter, make("span", "ccw-row-text", {}, [text])];
-  if (role) parts.push(make("span", `ccw-role ccw-role-${role.split(" ")[0]}`, {}, [role]));
+  const compared = role.startsWith("rather");
+  if (role && !(comparable && compared)) parts.push(make("span", `ccw-role ccw-role-${role.split(" ")[0]}`, {}, [role]));
   if (!choosable) return make("li", "ccw-row", { title: text }, parts);
   const name = `Explain this cell: ${text}${role ? ` (${role})` : ""}`;
   const button = make("button", "ccw-row", { type: "button", "aria-label": name }, parts);
   button.setAttribute("aria-pressed", String(role === "explained"));
   button.title = name;
   button.dataset.index = index;
-  button.addEventListener("click", () => choose(index));
-  return make("li", "", {}, [button]);
+  button.addEventListener("click", () => send({ chosen: index }));
+  const item = make("li", "ccw-row-item", {}, [button]);
+  if (comparable && role !== "explained") item.append(makeContrast(index, text, compared, send));
+  return item;
+}
+
+/** The button that asks why the target rather than this cell, or takes the question back. */
+function makeContrast(index, text, compared, send) {
+  const contrast = make("button", "ccw-role ccw-role-rather ccw-why-not", { type: "button" }, [
+    compared ? "rather than there" : "why not?",
+  ]);
+  contrast.setAttribute("aria-label", `Why not here: ${text}`);
+  contrast.setAttribute("aria-pressed", String(compared));
+  contrast.title = compared
+    ? "compare no longer"
+    : "contrast: show what speaks for the explained place rather than for this one";
+  contrast.dataset.contrast = index;
+  contrast.addEventListener("click", () => send({ contrasted: compared ? null : index }));
+  return contrast;
 }
 
 function makeKey({ kind, text }) {
@@ -38,13 +56,15 @@ function render({ model, el }) {
   el.append(list, legend);
 
   function showRows() {
-    const focused = list.contains(document.activeElement) && document.activeElement.dataset.index;
-    const choose = (index) => model.send({ chosen: index });
-    const rows = model.get("rows").map((row) => makeRow(row, model.get("choosable"), choose));
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset : {};
+    const may = { choosable: model.get("choosable"), comparable: model.get("comparable") };
+    const rows = model.get("rows").map((row) => makeRow(row, may, (said) => model.send(said)));
     list.replaceChildren(...rows);
     list.hidden = rows.length === 0;
-    // The row that was chosen keeps the focus, so that a keyboard can go on from there.
-    if (focused) list.querySelector(`[data-index="${focused}"]`)?.focus();
+    // What was chosen keeps the focus, so that a keyboard can go on from there.
+    for (const [name, value] of Object.entries(focused)) {
+      list.querySelector(`[data-${name}="${value}"]`)?.focus();
+    }
   }
   function showKeys() {
     keys.replaceChildren(...model.get("legend").map(makeKey));

@@ -19,6 +19,11 @@ export function solo(weights, name) {
   );
 }
 
+/** Whether these weights leave nothing on. */
+export function allOff(weights) {
+  return Object.values(weights).every((weight) => !(weight > 0));
+}
+
 /** "12 %", "< 1 %", "–" for nothing. */
 export function percent(share) {
   if (!(share > 0)) return "–";

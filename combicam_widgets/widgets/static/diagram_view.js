@@ -1,12 +1,15 @@
 // The architecture diagram on the page: joins state, tiles, gestures and dialogs.
 
-import { density, gestureNames, historyOfKey, solo, toggled, weightText } from "./diagram.js";
+import { allOff, density, gestureNames, historyOfKey, solo, toggled, weightText } from "./diagram.js";
 import { make, makeButton, makeStage, makeTile } from "./diagram_tiles.js";
 import { listen } from "./diagram_gestures.js";
-import { makeCard, makeHelp, openDialog } from "./diagram_dialogs.js";
+import { makeCard, openDialog } from "./diagram_dialogs.js";
+import { makeHelp } from "./diagram_help.js";
+import { nameToolbar } from "./toolbar_names.js";
 
 const PREVIEW_AFTER = 120; // milliseconds of staying on a tile
 const PREVIEW_ENDS_AFTER = 40; // long enough to reach the next tile
+const DOUBLE_CLICK = 350; // milliseconds within which a second click may follow
 
 /** A function that does some work in the next frame, once, however often it is called. */
 function oncePerFrame(work) {
@@ -67,9 +70,18 @@ function render({ model, el }) {
     model.set("weights", weights);
     save();
   }
+  // Python refuses weights that are all 0, and says so: not before it is clear that the click is
+  // no half of a double-click, which asks for the card.
+  let refusal;
   function click(weights, name) {
     clicked = { name, weights: model.get("weights"), gesture: newName(performance.now()) };
-    change(weights, clicked.gesture);
+    clearTimeout(refusal);
+    if (allOff(weights)) refusal = setTimeout(() => change(weights, ""), DOUBLE_CLICK);
+    else change(weights, clicked.gesture);
+  }
+  function takeBack(name) {
+    clearTimeout(refusal);
+    if (clicked?.name === name) change(clicked.weights, clicked.gesture);
   }
   function askHistory(step) {
     stopPreview();
@@ -102,7 +114,7 @@ function render({ model, el }) {
       weight: () => model.get("weights")[name] ?? 0,
       toggle: () => click(toggled(model.get("weights"), [name]), name),
       solo: () => click(solo(model.get("weights"), name), name),
-      takeBack: () => clicked?.name === name && change(clicked.weights, clicked.gesture),
+      takeBack: () => takeBack(name),
       newGesture: () => newName(performance.now()),
       weigh(weight, kind, gesture = newName(performance.now(), kind, name)) {
         tile.showValue();
@@ -131,11 +143,13 @@ function render({ model, el }) {
   function showOpened() {
     const name = model.get("opened");
     const tile = tiles.find((each) => each.layer.name === name);
-    if (card && card.tile === tile) return;
-    card?.dialog.shut();
+    if (card && card.tile.layer.name === name) return;
+    const old = card;
+    card = null;
+    old?.dialog.shut();
     if (!tile || (openedByHand && !opener)) return;
     help?.shut();
-    const { body, update: updateCard } = makeCard(tile.layer);
+    const { body, update: updateCard } = makeCard(name);
     const shown = { tile, update: updateCard };
     card = shown;
     updateOpened();
@@ -156,9 +170,18 @@ function render({ model, el }) {
     });
   }
   function updateOpened() {
-    const name = card?.tile.layer.name;
+    if (!card) return;
+    const { layer } = card.tile;
     const [weights, shares] = [model.get("weights"), model.get("shares")];
-    card?.update(model.get("photo"), weights[name] ?? 0, shares[name] ?? 0, model.get("card"));
+    const now = [weights[layer.name] ?? 0, shares[layer.name] ?? 0, model.get("card")];
+    card.update(layer, model.get("photo"), ...now);
+  }
+  /** The card stays open while its tile is replaced. */
+  function moveCard() {
+    const tile = tiles.find((each) => each.layer.name === card?.tile.layer.name);
+    if (!tile) return;
+    card.tile = tile;
+    card.dialog.moveTo(tile.element, tile.toggle);
   }
   function showHelp(from) {
     if (help) return help.shut();
@@ -166,7 +189,7 @@ function render({ model, el }) {
     help = openDialog({
       host: root,
       className: "ccw-help",
-      title: "What hands can do here",
+      title: "What hands can do here, and what the words mean",
       body: makeHelp(),
       anchor: question,
       opener: from,
@@ -217,13 +240,13 @@ function render({ model, el }) {
     const names = tiles.map((tile) => tile.layer.name);
     reach(names.includes(current) ? current : names[0]);
     stages.replaceChildren(...columns);
+    moveCard();
     root.dataset.density = density(tiles.length);
     stages.style.setProperty("--layers", tiles.length);
     stages.style.setProperty("--stages", columns.length);
     showPhoto();
     draw.flush();
     if (focused) scroller.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
-    showOpened();
   }
 
   root.addEventListener("keydown", (event) => {
@@ -243,9 +266,13 @@ function render({ model, el }) {
   for (const [name, listener] of Object.entries(listeners)) model.on(`change:${name}`, listener);
   el.append(root);
   rebuild();
+  showOpened();
+  const naming = nameToolbar(el);
   return () => {
+    naming.disconnect();
     for (const [name, listener] of Object.entries(listeners)) model.off(`change:${name}`, listener);
     stopPreview();
+    clearTimeout(refusal);
     save.flush();
     help?.shut();
     // Another view may still show the card: only this one's is taken away.

@@ -1,0 +1,32 @@
+// Names and tooltips for the toolbar, where ipywidgets has none: it writes the names of sliders
+// beside them, but does not say so, and shows no tooltips on menus.
+
+const MENUS = {
+  Model: "What is explained: a network, and the cells it tells apart",
+  Photo: "What the model is asked about",
+  Place: "What the model is asked about: a piece of the Earth, seen from above",
+  Method: "CAM method: how activations and gradients of one layer become its map",
+  Rule: "Fusion rule: how the maps of all layers become one heatmap; sum is Combi-CAM",
+  Normalise: "What is done to each map before the rule: minmax and max make all count alike",
+  Colours: "Colour map of the heat: all grow lighter with it, whatever colours one sees",
+};
+
+/** Name what is in the toolbar of the explorer around an element, as soon as it is there. */
+export function nameToolbar(el) {
+  const name = () => {
+    const explorer = el.closest(".ccw-explorer");
+    for (const slider of explorer?.querySelectorAll(".widget-slider") ?? []) {
+      const label = slider.querySelector(".widget-label")?.textContent;
+      if (!label) continue;
+      slider.querySelector('[role="slider"]')?.setAttribute("aria-label", label);
+      slider.querySelector(".widget-readout")?.setAttribute("aria-label", `${label}, as a number`);
+    }
+    for (const menu of explorer?.querySelectorAll(".ccw-toolbar > .widget-dropdown") ?? []) {
+      menu.title = MENUS[menu.querySelector(".widget-label")?.textContent] ?? "";
+    }
+  };
+  // Widgets arrive on the page one after the other: this one too.
+  const arrival = new ResizeObserver(name);
+  arrival.observe(el);
+  return arrival;
+}
