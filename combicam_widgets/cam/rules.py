@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
+from weakref import WeakMethod
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +102,8 @@ class FusionRule:
 
 _RULES: dict[str, FusionRule] = {}
 
+_listeners: list[WeakMethod[Callable[[], None]]] = []
+
 
 def fusion_rule(
     name: str, summary: str = "", contributions: Contributions = Stack.weighted_means
@@ -121,9 +124,18 @@ def fusion_rule(
 
     def register(combine: Combine) -> Combine:
         _RULES[name] = FusionRule(name, summary, combine, contributions)
+        _listeners[:] = [listener for listener in _listeners if listener() is not None]
+        for listener in _listeners:
+            if told := listener():
+                told()
         return combine
 
     return register
+
+
+def when_rules_change(told: Callable[[], None]) -> None:
+    """Call a method whenever a rule is registered, for as long as its object lives."""
+    _listeners.append(WeakMethod(told))
 
 
 def get_rule(name: str) -> FusionRule:

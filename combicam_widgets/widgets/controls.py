@@ -11,6 +11,7 @@ from combicam_widgets.models import GeoModel, list_models
 from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.places import titles
 from combicam_widgets.widgets.presets import PRESETS
+from combicam_widgets.widgets.rule_menu import RuleMenu
 
 NONE = "none"
 """How a menu writes None, which ipywidgets takes for "nothing selected"."""
@@ -63,7 +64,7 @@ class Controls(w.VBox):
             layout=w.Layout(width="220px"),
         )
         self.method = _menu("Method", [*cam.METHODS, *cam.SLOW_METHODS])
-        self.rule = _menu("Rule", list(cam.rule_names()))
+        self.rule = RuleMenu(description="Rule", **_menu_look())
         self.normalize = _menu("Normalise", [n or NONE for n in cam.NORMALIZATIONS])
         self.colormap = _menu("Colours", list(COLORMAPS))
         self.opacity = _slider("Opacity", 0.0, 1.0, "Opacity of the hottest pixels")
@@ -134,12 +135,14 @@ def _show_if(widget: w.Widget, condition: bool) -> None:  # noqa: FBT001
 
 
 def _menu(label: str, options: list[object]) -> w.Dropdown:
-    return w.Dropdown(
-        description=label,
-        options=options,
-        style={"description_width": "auto"},
-        layout=w.Layout(width="auto", max_width="260px"),
-    )
+    return w.Dropdown(description=label, options=options, **_menu_look())
+
+
+def _menu_look() -> dict[str, object]:
+    return {
+        "style": {"description_width": "auto"},
+        "layout": w.Layout(width="auto", max_width="260px"),
+    }
 
 
 def _slider(label: str, low: float, high: float, tip: str) -> w.FloatSlider:

@@ -1,0 +1,70 @@
+"""The menu of fusion rules follows the registry."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from combicam_widgets import cam
+from combicam_widgets.cam import rules
+from combicam_widgets.widgets.rule_menu import RuleMenu
+
+
+@pytest.fixture(autouse=True)
+def _registry_as_it_was():
+    before = dict(rules._RULES)
+    yield
+    rules._RULES.clear()
+    rules._RULES.update(before)
+
+
+def register(name):
+    @cam.fusion_rule(name, "the first map that is on")
+    def first(stack):
+        return next(iter(stack.upsampled()))[1]
+
+
+@pytest.mark.parametrize("chosen", ["sum", "max", "winsor"])
+def test_a_rule_registered_later_is_offered_and_the_choice_stays(chosen):
+    menu = RuleMenu(description="Rule")
+    menu.value = chosen
+    heard = []
+    menu.observe(heard.append, ["value", "index", "label"])
+    register("late")
+    assert set(menu.options) == set(cam.rule_names())
+    assert menu.options[-1] == "late"
+    assert (menu.value, menu.label) == (chosen, chosen)
+    assert menu.options[menu.index] == chosen
+    assert heard == []
+    assert menu.get_state()["_options_labels"][-1] == "late"
+    menu.value = "late"
+    assert menu.options[menu.index] == "late"
+    assert {change["name"] for change in heard} == {"value", "index", "label"}
+
+
+def test_a_rule_that_is_written_anew_is_not_offered_twice():
+    menu = RuleMenu()
+    register("mine")
+    register("mine")
+    assert list(menu.options).count("mine") == 1
+
+
+def test_an_open_explorer_offers_it_and_fuses_with_it(explorer):
+    register("late")
+    explorer.rule = "late"
+    assert explorer._parts.controls.rule.value == "late"
+    first = explorer.model.layers[0]
+    alone = explorer.maps.fuse({first: 1}, rule="sum", size=explorer.heatmap.shape)
+    np.testing.assert_allclose(explorer.heatmap, alone, atol=1e-5)
+
+
+def test_a_menu_that_is_gone_is_not_told():
+    menu = RuleMenu()
+    gone = weakref.ref(menu)
+    menu.close()
+    del menu
+    gc.collect()
+    register("late")
+    assert gone() is None
+    assert all(listener() is not None for listener in rules._listeners)
