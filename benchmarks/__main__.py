@@ -1,4 +1,4 @@
-"""Print the benchmark tables: ``python -m benchmarks [engine] [page]``."""
+"""Print the benchmark tables: ``python -m benchmarks [engine] [agreement] [page]``."""
 
 import os
 import platform
@@ -6,9 +6,9 @@ import sys
 
 import torch
 
-from benchmarks import engine, page
+from benchmarks import agreement, engine, page
 
-TABLES = {"engine": engine.main, "page": page.main}
+TABLES = {"engine": engine.main, "agreement": agreement.main, "page": page.main}
 
 if __name__ == "__main__":
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")

@@ -1,4 +1,4 @@
-"""The CAM engine: speed, memory, agreement with its peers, and how it grows."""
+"""The CAM engine: speed, memory, and how it grows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks.measure import ms, table, together
-from benchmarks.ways import FORWARD, NAIVE, NETWORKS, OURS, peers_maps, ways
+from benchmarks.ways import FORWARD, NAIVE, NETWORKS, OURS, ways
 from combicam_widgets import cam
 
 ROUNDS = 9
@@ -21,7 +21,6 @@ def main() -> None:
     for title, (make, side) in NETWORKS.items():
         speed_and_memory(title, make(), torch.rand(1, 3, side, side))
     fusion()
-    agreement()
     growth()
 
 
@@ -73,25 +72,6 @@ def fusion() -> None:
     }
     times = together(jobs, 50)
     table("Fuse 32 maps at 300 x 400", ["rule", "time"], [[r, ms(t)] for r, t in times.items()])
-
-
-def agreement() -> None:
-    """Compare the raw maps with those of the peers, layer by layer, on a ResNet-50."""
-    network, batch = NETWORKS["resnet50, 224 px"][0](), torch.rand(1, 3, 224, 224)
-    ours = cam.explain(network, batch, score="logit")
-    differences: dict[tuple[str, str], list[float]] = {}
-    for name in ours.names[::5]:
-        for (library, method), theirs in peers_maps(network, batch, name, ours.target).items():
-            mine = torch.from_numpy(ours.with_method(method)[name].copy())
-            scale = float(theirs.max()) or 1.0
-            differences.setdefault((library, method), []).append(
-                float((mine - theirs).abs().max()) / scale
-            )
-    table(
-        "Largest difference of raw maps, relative to the map's maximum (resnet50, logit)",
-        ["library", "method", "difference"],
-        [[*key, f"{max(values):.1e}"] for key, values in sorted(differences.items())],
-    )
 
 
 def growth() -> None:
