@@ -231,6 +231,9 @@ function overlay(map, model, tools) {
   model.on("change:highlighted", highlight);
   // The map may come into view again, and the list of cells grow and shrink.
   const watch = new ResizeObserver(redrawSoon);
+  // Leaflet hears of a new size when the window has one, not when a neighbour takes its room.
+  const grown = new ResizeObserver(() => map.invalidateSize({ animate: false }));
+  grown.observe(map.getContainer());
   watch.observe(map.getContainer());
   for (const control of map.getContainer().querySelectorAll(".leaflet-control")) {
     watch.observe(control);
@@ -239,6 +242,7 @@ function overlay(map, model, tools) {
   redrawSoon();
   return () => {
     watch.disconnect();
+    grown.disconnect();
     map.off(moved, redrawSoon);
     model.off(changed, redrawSoon);
     model.off("change:highlighted", highlight);
