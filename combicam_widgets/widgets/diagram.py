@@ -45,8 +45,9 @@ def anywidget_missing() -> w.HTML:
     Diagrams bring the style that hides it; it waits five seconds for them.
     """
     message = w.HTML(
-        "<style>@keyframes ccw-wait { from, to { visibility: hidden; } } "
-        ".ccw-missing { animation: ccw-wait 5s; }</style>"
+        "<style>@keyframes ccw-wait { from, to { visibility: hidden; height: 0; } } "
+        ".ccw-missing { overflow: hidden; border-left: 4px solid #c62828; padding-left: 8px; "
+        "animation: ccw-wait 5s; }</style>"
         "<p>Parts of this cannot be shown: install <code>anywidget</code> where JupyterLab itself "
         "is installed (<code>pip install anywidget</code>), and reload the page.</p>"
     )

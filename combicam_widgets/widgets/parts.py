@@ -8,7 +8,7 @@ import ipywidgets as w
 
 from combicam_widgets.widgets.background import Background
 from combicam_widgets.widgets.controls import Controls
-from combicam_widgets.widgets.diagram import Diagram
+from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
 from combicam_widgets.widgets.overlay import Overlay
 from combicam_widgets.widgets.status_bar import StatusBar
 from combicam_widgets.widgets.turns import Turns
@@ -40,7 +40,7 @@ class Parts:
     carding: Background = field(default_factory=Background)
 
     def laid_out(self) -> list[w.Widget]:
-        """Return the widgets from top to bottom."""
+        """Return the widgets from top to bottom; first what to do where half of them is missing."""
         pictures = w.HBox([self.overlay.view, self.world.map])
         pictures.add_class("ccw-pictures")
-        return [self.controls, self.diagram, pictures, self.status_bar]
+        return [anywidget_missing(), self.controls, self.diagram, pictures, self.status_bar]

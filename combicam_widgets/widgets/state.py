@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as w
 import numpy as np
 import traitlets as T
@@ -11,6 +13,7 @@ from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.imagery import WIDTHS_KM
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.colors import COLORMAPS
+from combicam_widgets.widgets.diagram import NEEDS_WIDGETS
 from combicam_widgets.widgets.game import Game
 
 _METHODS = (*cam.METHODS, *cam.SLOW_METHODS)
@@ -131,3 +134,9 @@ class ExplorerState(w.VBox):
     def hidden(self) -> bool:
         """Whether the answers are hidden, since somebody is to guess first."""
         return self.guessing and self.guess is None
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Show the widget; where no widgets are shown, say so, and say at least what it says."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        words = {"text/plain": f"{type(self).__name__}: {self.status}", "text/html": NEEDS_WIDGETS}
+        return bundle | words

@@ -43,10 +43,6 @@ _FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-# What JupyterLab itself says in the console, whatever is shown in it.
-_HARMLESS = ("favicon", "Download the React DevTools", "/api/terminals", "workspaces", "listings")
-
-
 _ASK_KERNEL = r"""async (code) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.context.sessionContext.session;
   const future = kernel.requestExecute({
@@ -182,6 +178,16 @@ class Lab:
     """JupyterLab as a person sees it."""
 
     _path = "lab/tree/{name}?token={token}&reset"
+    # What JupyterLab itself says in the console, whatever is shown in it.
+    _harmless: tuple[str, ...] = (
+        "favicon",
+        "Download the React DevTools",
+        "/api/terminals",
+        "workspaces",
+        "listings",
+        # ipywidgets 8.1, when the output of a cell that runs again is taken off the page
+        "processLuminoMessage",
+    )
 
     def __init__(self, page: Page, address: str, folder: Path) -> None:
         self.page, self.address, self.folder = page, address, folder
@@ -189,7 +195,7 @@ class Lab:
         self.strangers: list[str] = []
         page.set_default_timeout(WAIT)
         page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("pageerror", lambda error: self._note(f"page error: {error}"))
         page.on("request", self._watch)
 
     def open(self, book: nbformat.NotebookNode) -> None:
@@ -200,9 +206,15 @@ class Lab:
         self._wait_for_notebook()
         self.run_all()
 
+    def saved(self) -> nbformat.NotebookNode:
+        """Save the notebook, and read what was written."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        name = self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+        return nbformat.read(self.folder / name, as_version=4)
+
     def reload(self) -> None:
         """Save the notebook and reload the page; the kernel goes on living."""
-        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.saved()
         self.page.reload()
         self._wait_for_notebook()
 
@@ -258,9 +270,12 @@ class Lab:
         return path
 
     def _hear(self, message: ConsoleMessage) -> None:
-        where = f"{message.text} {message.location.get('url', '')}"
-        if message.type == "error" and not any(word in where for word in _HARMLESS):
-            self.complaints.append(where)
+        if message.type == "error":
+            self._note(f"{message.text} {message.location.get('url', '')}")
+
+    def _note(self, complaint: str) -> None:
+        if not any(word in complaint for word in self._harmless):
+            self.complaints.append(complaint)
 
     def _watch(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:", "ws://127.0.0.1")):
@@ -271,3 +286,20 @@ class Notebook(Lab):
     """Notebook 7: the same commands in a page of another make."""
 
     _path = "notebooks/{name}?token={token}"
+    # Notebook 7.6 says so of any notebook when it opens it.
+    _harmless = (*Lab._harmless, "reading 'schema'")
+
+
+class Voila(Lab):
+    """Voila: the notebook's output alone, and a kernel that nobody can ask."""
+
+    # It asks the internet for icons, and does without; and loads extensions made for notebooks.
+    _harmless = (*Lab._harmless, "fontawesome", "@jupyter-notebook/lab-extension")
+
+    def visit(self) -> None:
+        """Open the app, which runs it."""
+        self.page.goto(self.address)
+
+    def _watch(self, request: Request) -> None:
+        if "fontawesome" not in request.url:
+            super()._watch(request)
