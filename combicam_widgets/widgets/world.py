@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
@@ -13,7 +12,7 @@ import ipywidgets
 import numpy as np
 
 from combicam_widgets.geo import CellGrid, GeoPrediction, coastline
-from combicam_widgets.geo.mercator import MAX_LATITUDE, cell_raster, mercator_y
+from combicam_widgets.geo.mercator import MAX_LATITUDE, cell_raster
 from combicam_widgets.widgets.colors import heat_image
 from combicam_widgets.widgets.lines import Place
 from combicam_widgets.widgets.marks import CellList, Marks
@@ -29,10 +28,6 @@ _OUTLINES: dict[str, dict[str, Any]] = {
 }
 # Leaflet draws vectors above images; only single vectors and images can leave their pane.
 _PANES = {"shading": {"zIndex": 410, "pointerEvents": "none"}, "marks": {"zIndex": 420}}
-_EVERYWHERE = 350
-"""Degrees of longitude that fit into the map when it is first shown."""
-_SOUTH, _NORTH = -57.0, 77.0
-"""Latitudes that do: all land but ice."""
 _PROBABILITY_COLORS = "blues"
 _TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 _CREDIT = (
@@ -93,7 +88,7 @@ class World:
             attribution_control=False,
             panes=_PANES,
             layers=[self._land, self._shading, *self._outlines.values()],
-            layout=ipywidgets.Layout(flex="1 1 400px", height="440px", min_width="320px"),
+            layout=ipywidgets.Layout(flex="1 1 320px", height="440px", min_width="320px"),
         )
         self._marks = Marks(map=self.map)
         self._panel = CellList(choosable=on_choose is not None, comparable=on_contrast is not None)
@@ -102,7 +97,6 @@ class World:
         )
         self.map.add(ipyleaflet.WidgetControl(widget=self._panel, position="bottomleft"))
         self.map.add_class("ccw-world")
-        self.map.observe(self._fit_once, "bounds")
         if on_click is not None:
             self.map.on_interaction(lambda **event: _pass_on(event, on_click))
         self._panel.on_msg(
@@ -298,14 +292,6 @@ class World:
         with self._panel.hold_sync():
             self._panel.rows = [asdict(row) for row in scene.rows()]
             self._panel.legend = [asdict(key) for key in scene.legend()]
-
-    def _fit_once(self, change: Any) -> None:  # noqa: ANN401
-        """Fit the world into the map as soon as the page tells how large it is."""
-        (south, west), (north, east) = change["new"]
-        self.map.unobserve(self._fit_once, "bounds")
-        wide = (east - west) / _EVERYWHERE
-        high = (mercator_y(south) - mercator_y(north)) / (mercator_y(_SOUTH) - mercator_y(_NORTH))
-        self.map.zoom += math.log2(min(wide, high))
 
 
 def _tell(message: dict[str, Any], listeners: dict[str, Callable[[Any], object] | None]) -> None:

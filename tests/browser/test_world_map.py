@@ -136,6 +136,29 @@ def test_clicks_and_keys_say_which_cell(lab):
     assert lab.strangers == []
 
 
+def test_the_whole_world_is_in_view_until_somebody_moves_it(lab):
+    lab = opened(lab, SYNTHETIC)
+    run(
+        lab,
+        """def whole():
+    (south, west), (north, east) = world.map.bounds
+    return south <= -56.9 and north >= 76.9 and west <= -166.9 and east >= 182.9
+""",
+    )
+    # As large as it fits: 900 px are wider than it is high, the others narrower.
+    for width, (low, high) in {900: (400, 430), 420: (350, 380), 700: (350, 380)}.items():
+        run(lab, f"world.map.layout.width = '{width}px'")
+        span = "world.map.bounds[1][1] - world.map.bounds[0][1]"
+        lab.until(f"whole() and {low} < {span} < {high}", value=True)
+    lab.page.get_by_role("button", name="Zoom to the answer").click()
+    lab.until("world.map.zoom", 4.5)
+    run(lab, "world.map.layout.width = '900px'")
+    lab.until("world.map.bounds[1][1] - world.map.bounds[0][1] > 50", value=True)
+    assert lab.python("world.map.zoom") == 4.5
+    lab.page.get_by_role("button", name="Whole world").click()
+    lab.until("whole()", value=True)
+
+
 def test_nothing_can_be_found_while_answers_are_hidden(lab):
     lab = opened(lab, SYNTHETIC)
     run(

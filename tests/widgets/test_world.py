@@ -348,22 +348,3 @@ def test_online_tiles_are_asked_for(world):
     assert not any(url.startswith("http") for url in urls())
     assert world._credit not in world.map.controls
     assert world._land in world.map.layers
-
-
-@pytest.mark.parametrize(
-    "bounds", [((-60, -200), (75, 200)), ((-80, -100), (85, 100)), ((20, -300), (30, 300))]
-)
-def test_the_world_is_fitted_once(bounds):
-    world = World()
-    before = world.map.zoom
-    world.map.set_trait("bounds", bounds)
-    # Web-Mercator heights by the formula with the tangent.
-    south, north, low, high = (
-        np.log(np.tan(np.pi / 4 + np.radians(latitude) / 2))
-        for latitude in (bounds[0][0], bounds[1][0], -57, 77)
-    )
-    scale = min((bounds[1][1] - bounds[0][1]) / 350, (north - south) / (high - low))
-    assert 2 ** (world.map.zoom - before) == pytest.approx(scale)
-    fitted = world.map.zoom
-    world.map.set_trait("bounds", ((-10, -10), (10, 10)))
-    assert world.map.zoom == fitted

@@ -250,6 +250,32 @@ function overlay(map, model, tools) {
   };
 }
 
+// All land but ice, with the Pacific at the edges.
+const WORLD = [[-57, -167], [77, 183]];
+
+/** Keep the whole world in view while the map changes its size, until somebody moves it. */
+function keepWhole(map) {
+  let whole = true;
+  let ours = false; // what moves the map is our own doing
+  const fit = (animate) => {
+    whole = ours = true;
+    map.once("moveend", () => (ours = false));
+    map.fitBounds(WORLD, { animate });
+  };
+  const resized = () => whole && fit(false);
+  const moved = () => (whole &&= ours);
+  map.on("resize", resized);
+  map.on("dragstart zoomstart", moved);
+  fit(false);
+  return {
+    fit: () => fit(!matchMedia("(prefers-reduced-motion: reduce)").matches),
+    stop() {
+      map.off("resize", resized);
+      map.off("dragstart zoomstart", moved);
+    },
+  };
+}
+
 /** The Leaflet map that an element is a control of; null once the element is given up. */
 async function mapAround(model, el, signal) {
   const world = await model.widget_manager.get_model(model.get("map").replace("IPY_MODEL_", ""));
@@ -283,10 +309,15 @@ function render({ model, el }) {
   let remove = () => {};
   mapAround(model, el, given.signal).then((map) => {
     if (!map || given.signal.aborted) return;
-    remove = overlay(map, model, () => {
-      world.addEventListener("click", () => map.fitBounds([[-57, -167], [77, 183]]));
+    const view = keepWhole(map);
+    const removeOverlay = overlay(map, model, () => {
+      world.addEventListener("click", view.fit);
       answer.addEventListener("click", () => map.setView(model.get("answer"), 4.5));
     });
+    remove = () => {
+      view.stop();
+      removeOverlay();
+    };
   });
   return () => {
     given.abort();
