@@ -16,6 +16,7 @@ from combicam_widgets.widgets.analysis import Analysis, analyse
 from combicam_widgets.widgets.game import Game, Round
 from combicam_widgets.widgets.gestures import SWITCHED, TUNED, Gestures
 from combicam_widgets.widgets.history import History
+from combicam_widgets.widgets.overlay import Overlay
 from combicam_widgets.widgets.parts import Parts
 from combicam_widgets.widgets.places import first_picture, puzzle
 from combicam_widgets.widgets.presets import preset
@@ -65,7 +66,10 @@ class Explorer(TakeAlong, ExplorerState):
         super().__init__(layout=values.pop("layout", w.Layout()))
         self.add_class("ccw-explorer")
         self._parts = parts = Parts(
-            World(self._click_map, self._choose_cell, self._hover_vote, self._choose_contrast)
+            overlay=Overlay(),  # first: the page reads Plotly while the rest is being made
+            world=World(
+                self._click_map, self._choose_cell, self._hover_vote, self._choose_contrast
+            ),
         )
         self._turns = parts.turns
         self._view = View(self, parts)

@@ -11,6 +11,10 @@ import plotly.graph_objects as go
 import traitlets as T
 
 from combicam_widgets.widgets.diagram import joined_modules
+from combicam_widgets.widgets.postponed import postpone
+
+# With its widget, Plotly looks for what only `fig.show()` needs: over a second of imports.
+postpone("nbformat")
 
 _STATIC = Path(__file__).parent / "static"
 _MODULE = Path(plotly.__file__).parent / "package_data" / "widgetbundle.js"

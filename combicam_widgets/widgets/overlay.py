@@ -21,7 +21,6 @@ from combicam_widgets.widgets.compare import BAR, SIZE, Comparison, coarse
 from combicam_widgets.widgets.figure_widget import FigureWidget
 from combicam_widgets.widgets.photo_figure import PhotoFigure
 from combicam_widgets.widgets.pictures import heat_picture
-from combicam_widgets.widgets.postponed import postpone
 
 _ALONE = 500, 440
 """Size of the figure in CSS pixels while nothing is beside it."""
@@ -42,8 +41,6 @@ class Overlay:
     """
 
     def __init__(self) -> None:
-        # Plotly asks whether it is there, for what only `fig.show()` needs: over a second.
-        postpone("nbformat")
         self._main = PhotoFigure(FigureWidget, _ALONE)
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)
@@ -96,12 +93,13 @@ class Overlay:
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """Draw once, after all calls inside of ``with overlay.at_once():``."""
-        self._waiting = True
-        try:
-            yield
-        finally:
-            self._waiting = False
-        self._draw()
+        with self.figure.batch_update():  # one message, and one drawing on the page
+            self._waiting = True
+            try:
+                yield
+            finally:
+                self._waiting = False
+            self._draw()
 
     def show_outline(self, keep: float | None) -> None:
         """Outline the hottest part of the photo, as `cam.hottest` keeps it; None: no outline.

@@ -75,6 +75,7 @@ class PhotoFigure:
                         "colorbar": {
                             "title": {"text": "heat"},
                             "thickness": 12,
+                            "outlinewidth": 0,
                             "tickvals": [0, 0.5, 1],
                             "ticktext": ["0", "½", "1"],
                         },
@@ -82,6 +83,7 @@ class PhotoFigure:
                 ),
             ],
             layout={
+                "template": "none",  # its styles are all for what is not drawn here
                 "width": size[0],
                 "height": size[1],
                 "margin": {"l": 0, "r": 0, "t": 0, "b": 0},

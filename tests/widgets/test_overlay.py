@@ -191,6 +191,23 @@ def test_several_changes_are_drawn_at_once(shown, monkeypatch):
     assert len(drawn) == 1
 
 
+def test_a_change_is_one_message_and_so_one_drawing_on_the_page(shown, monkeypatch):
+    updates = []
+    monkeypatch.setattr(shown.figure, "_send_update_msg", lambda **update: updates.append(update))
+    for alone in ("relayout", "restyle"):
+        monkeypatch.setattr(
+            shown.figure, f"_send_{alone}_msg", lambda *_, **__: pytest.fail("a drawing of its own")
+        )
+    heat = hill(x=0.1)
+    with shown.at_once():
+        shown.show_outline(0.3)
+        shown.show_heat(heat, "viridis", 0.5)
+    (update,) = updates
+    assert "z" in str(update["restyle_data"])
+    assert picture(shown) == heat_picture(heat, "viridis", 0.5, cam.hottest(heat, 0.3))
+    assert picture(shown) in str(update["relayout_data"])
+
+
 def test_a_preview_leaves_everything_as_it_was(shown):
     shown.show_outline(0.3)
     shown.show_box((0.1, 0.1, 0.5, 0.5))
