@@ -62,6 +62,9 @@ class Certh(GeoModel):
         layers=32,
         cells=31145,
         input="300 x 300 px, whole photo",
+        megabytes=353.6,
+        weights_licence="its authors' to say (their code: Apache-2.0)",
+        data_licence="its authors' to say",
         needs="the folder with efficientnet_backbone.pt and mvmf_head.pt, which its authors offer "
         "at https://mever.iti.gr/visloc, or on request.",
     )
