@@ -1,9 +1,10 @@
 """The explorer in JupyterLab, Notebook 7 and Voila; several, twice, after reload and restart."""
 
 import json
+import time
 
 import pytest
-from lab import ROOT, Lab, Notebook, Voila, jupyter, notebook, voila
+from lab import ROOT, WAIT, Lab, Notebook, Voila, jupyter, notebook, voila
 from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.xdist_group("everywhere")
@@ -52,12 +53,18 @@ def within(explorer: Locator) -> None:
         assert box["y"] + box["height"] <= room["y"] + room["height"] + 1, part
 
 
-def centre(explorer: Locator) -> float:
-    """How far from the middle of the map the middle of the world is, as a part of its width."""
-    world = explorer.locator(".ccw-world .leaflet-container").bounding_box()
-    shading = explorer.locator(".leaflet-image-layer").bounding_box()
-    off = shading["x"] + shading["width"] / 2 - world["x"] - world["width"] / 2
-    return off / shading["width"]
+def centred(explorer: Locator) -> None:
+    """Wait until the world's middle is the map's: 8 degrees east, as it opens."""
+    centre = """(e) => {
+      const [map, world] = [".ccw-world .leaflet-container", ".leaflet-image-layer"].map(
+        (part) => e.querySelector(part).getBoundingClientRect(),
+      );
+      const off = world.x + world.width / 2 - map.x - map.width / 2;
+      return Math.round((360 * off) / world.width);
+    }"""
+    deadline = time.monotonic() + WAIT / 1000
+    while abs((off := explorer.evaluate(centre)) + 8) > 3:
+        assert time.monotonic() < deadline, f"the middle of the world is {off} degrees off"
 
 
 @pytest.fixture
@@ -115,7 +122,7 @@ def test_voila_shows_the_app(browser, tmp_path):
         (explorer,) = explorers(app).all()
         painted(explorer, "koala")
         within(explorer)
-        assert centre(explorer) == pytest.approx(-8 / 360, abs=0.03)
+        centred(explorer)
         expect(app.page.get_by_role("heading", name="Why there?")).to_be_visible()
         expect(app.page.get_by_text("import combicam_widgets")).to_have_count(0)
         follows(explorer)
@@ -166,6 +173,7 @@ def test_one_explorer_displayed_twice_is_one(quiet):
         painted(view, "panda")
         expect(view.locator(".ccw-panel")).to_have_count(0)
         within(view)
+        centred(view)
 
 
 def test_the_page_is_reloaded_while_the_kernel_lives(quiet):
@@ -185,7 +193,7 @@ def test_the_page_is_reloaded_while_the_kernel_lives(quiet):
     assert koala.locator(HEAT).get_attribute("href") == before
     expect(layer(koala, "blocks.15")).to_have_attribute("aria-pressed", "false")
     for one in (koala, panda):
-        assert centre(one) == pytest.approx(-8 / 360, abs=0.03)
+        centred(one)
         within(one)
     follows(panda)
     lab.until("second.weights['blocks.15']", 0)

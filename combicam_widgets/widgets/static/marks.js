@@ -262,7 +262,12 @@ function keepWhole(map) {
     map.once("moveend", () => (ours = false));
     map.fitBounds(WORLD, { animate });
   };
-  const resized = () => whole && fit(false);
+  // A frame later: by then other views of this map, which follow a zoom at once, know their sizes.
+  let asked = 0;
+  const resized = () => {
+    cancelAnimationFrame(asked);
+    asked = requestAnimationFrame(() => whole && fit(false));
+  };
   const moved = () => (whole &&= ours);
   map.on("resize", resized);
   map.on("dragstart zoomstart", moved);
@@ -270,6 +275,7 @@ function keepWhole(map) {
   return {
     fit: () => fit(!matchMedia("(prefers-reduced-motion: reduce)").matches),
     stop() {
+      cancelAnimationFrame(asked);
       map.off("resize", resized);
       map.off("dragstart zoomstart", moved);
     },
