@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -13,11 +14,21 @@ from torch import Tensor, nn
 from combicam_widgets.cam.architecture import architecture
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.cam.methods import METHODS, SLOW_METHODS, method_maps
-from combicam_widgets.cam.passes import captured, checked_batch, checked_scores, on_device_of
+from combicam_widgets.cam.passes import (
+    Shape,
+    checked_batch,
+    checked_scores,
+    on_device_of,
+    passed,
+)
 from combicam_widgets.cam.scores import check_score, class_score
 
 Targets: TypeAlias = Sequence[int] | Tensor | np.ndarray
 """One class index per photo."""
+
+
+_PENDING = 2**24
+"""Bytes of gradients that wait to be looked at together: one after the other is faster."""
 
 
 @overload
@@ -100,57 +111,58 @@ def explain(
         )
     batch = on_device_of(network, checked_batch(batch))
     names = layer_names(network, batch, layers)
-    with (
-        torch.inference_mode(mode=False),
-        torch.enable_grad(),
-        captured(network, names) as outputs,
-    ):
+    looked: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def run(shapes: Mapping[str, Shape]) -> tuple[Tensor, _Asked]:
+        looked.clear()
+        pending.clear()
         # A detached copy: a tensor made under inference mode cannot take part in a graph, one that
         # requires grad would undo the cut, and the network may work in place on its input.
-        logits = checked_scores(network(_fresh(batch)), len(batch))
-        if idle := [name for name in names if name not in outputs]:
-            raise ValueError(
-                f"Layer {idle[0]!r} does not run in a pass of the network; leave it out."
-            )
-        for name, output in outputs.items():
-            if len(output) != len(batch):
-                raise ValueError(
-                    f"Layer {name!r} gives {len(output)} maps per channel for {len(batch)} photos: "
-                    "it mixes photos or cuts them up; leave it out."
-                )
+        logits = checked_scores(network(_fresh(batch, network)), len(batch))
+        _check_layers(names, shapes, len(batch))
         targets = checked_targets(target, logits)
-        if not logits.requires_grad:
-            raise RuntimeError(
-                "The gradient of the score does not reach any of the layers: the network "
-                "detaches it or runs under torch.no_grad() on the way."
-            )
         value = class_score(score, logits, targets)
         rivals = None if contrast is None else checked_targets(contrast, logits, "contrast")
         if rivals is not None:
             value = value - class_score(score, logits, rivals)
-        gradients = torch.autograd.grad(value.sum(), list(outputs.values()), allow_unused=True)
-    with torch.inference_mode():
-        stacks, importances = [], []
-        for a, g in zip(outputs.values(), gradients, strict=True):
-            gradient = torch.zeros_like(a) if g is None else g
-            stacks.append(method_maps(a, gradient).cpu().numpy())
-            importances.append(gradient.float().mean((1, 2, 3)).relu().cpu().numpy())
-        probabilities = logits.float().softmax(1).cpu().numpy()
+        return value.sum(), _Asked(shapes, logits.detach(), targets, rivals)
+
+    pending: list[tuple[str, Tensor, Tensor]] = []
+
+    def look(name: str, activations: Tensor, gradients: Tensor) -> None:
+        pending.append((name, activations, gradients))
+        if sum(gradients.nbytes for _, _, gradients in pending) > _PENDING:
+            flush()
+
+    @torch.inference_mode()
+    def flush() -> None:
+        for name, activations, gradients in pending:
+            importance = gradients.float().mean((1, 2, 3)).relu().cpu().numpy()
+            looked[name] = method_maps(activations, gradients).cpu().numpy(), importance
+        pending.clear()
+
+    asked = passed(network, names, run, look)
+    flush()
+    for name, (photos, _, *size_of_map) in asked.shapes.items():
+        silent = np.zeros((len(METHODS), photos, *size_of_map), np.float32)
+        looked.setdefault(name, (silent, np.zeros(photos, np.float32)))
+    maps = [looked[name] for name in asked.shapes]
+    probabilities = asked.logits.float().softmax(1).cpu().numpy()
     results = [
         LayerMaps(
-            names=tuple(outputs),
+            names=tuple(asked.shapes),
             methods={
                 # Copies: one photo's maps must not keep those of the whole batch alive.
-                name: tuple(stack[m, n].copy() for stack in stacks)
+                name: tuple(stack[m, n].copy() for stack, _ in maps)
                 for m, name in enumerate(METHODS)
             },
             method=method,
             size=size or (batch.shape[2], batch.shape[3]),
-            target=int(targets[n]),
+            target=int(asked.targets[n]),
             score=score,
             probabilities=probabilities[n].copy(),
-            importances=np.array([values[n] for values in importances]),
-            contrast=None if rivals is None else int(rivals[n]),
+            importances=np.array([importances[n] for _, importances in maps]),
+            contrast=None if asked.rivals is None else int(asked.rivals[n]),
         )
         for n in range(len(batch))
     ]
@@ -158,10 +170,38 @@ def explain(
     return results[0] if one else results
 
 
-def _fresh(batch: Tensor) -> Tensor:
-    """Copy a batch; on a CPU with channels last, in which depthwise convolutions are faster."""
-    layout = torch.channels_last if batch.device.type == "cpu" else torch.preserve_format
-    return batch.detach().clone(memory_format=layout)
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a forward pass gave, and which classes are explained."""
+
+    shapes: Mapping[str, Shape]
+    logits: Tensor
+    targets: Tensor
+    rivals: Tensor | None
+
+
+def _check_layers(names: Sequence[str], shapes: Mapping[str, Shape], photos: int) -> None:
+    """Refuse layers that did not run, or that do not give maps for each photo."""
+    if idle := [name for name in names if name not in shapes]:
+        raise ValueError(f"Layer {idle[0]!r} does not run in a pass of the network; leave it out.")
+    for name, (count, *_) in shapes.items():
+        if count != photos:
+            raise ValueError(
+                f"Layer {name!r} gives {count} maps per channel for {photos} photos: "
+                "it mixes photos or cuts them up; leave it out."
+            )
+
+
+def _fresh(batch: Tensor, network: nn.Module) -> Tensor:
+    """Copy a batch; with channels last for depthwise convolutions on a CPU, which it speeds up."""
+    depthwise = any(
+        isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1
+        for module in network.modules()
+    )
+    fast = depthwise and batch.device.type == "cpu"
+    return batch.detach().clone(
+        memory_format=torch.channels_last if fast else torch.preserve_format
+    )
 
 
 def layer_names(

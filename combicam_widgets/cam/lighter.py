@@ -3,14 +3,17 @@
 What costs time is fresh memory and small operations. So while a pass runs
 
 - a batch norm in evaluation is the scaling and shift that it amounts to, and where a
-  `nn.Sequential` runs it right after a small convolution, part of that convolution;
-- convolutions do not keep their large inputs, which only the gradients of weights would need;
+  `nn.Sequential` runs it right after a convolution, part of that convolution if this is less work;
+- convolutions do not keep their large inputs, which only the gradients of weights would need, and
+  depthwise ones go back by a forward convolution, which is faster;
+- the gradient of a mean over all pixels is one number per channel, not one per pixel;
 - activations work on a new tensor where in place they would have to copy their input for the
   graph anyway, that is all but ReLU.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +22,6 @@ from typing import Any, TypeAlias, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-_SMALL = 2**15
-"""Weights of a convolution that are worth multiplying by a batch norm's scale in every pass."""
 
 _LARGE = 2**18
 """Numbers in a convolution's input that are worth not keeping: 1 MB."""
@@ -67,6 +67,8 @@ def _better(module: nn.Module, norms: ScaleShift) -> tuple[str, Callable[..., Te
         return ("_conv_forward", _frozen(module)) if _is_plain(module) else None
     if module in norms:
         return "forward", _affine(*norms[module])
+    if type(module) is nn.AdaptiveAvgPool2d and module.output_size in (1, (1, 1)):
+        return "forward", _GlobalMean.apply
     if type(module).forward is nn.Sequential.forward:
         return "forward", _folded(cast(nn.Sequential, module), norms)
     return None
@@ -101,7 +103,7 @@ def _affine(scale: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def _folded(sequential: nn.Sequential, norms: ScaleShift) -> Callable[[Tensor], Tensor]:
-    """Run the modules one after the other, small convolutions together with their batch norms.
+    """Run the modules one after the other, convolutions together with their batch norms.
 
     Only here is it certain that nobody else sees the convolution's own output.
     """
@@ -127,7 +129,6 @@ def _can_fold(convolution: nn.Module, norm: nn.Module) -> bool:
     return (
         isinstance(convolution, nn.Conv2d)
         and type(convolution).forward is nn.Conv2d.forward
-        and convolution.weight.numel() <= _SMALL
         and convolution.out_channels == cast(nn.BatchNorm2d, norm).num_features
         and not any("forward" in vars(module) for module in (convolution, norm))
     )
@@ -136,14 +137,17 @@ def _can_fold(convolution: nn.Module, norm: nn.Module) -> bool:
 def _convolution_and_norm(
     convolution: nn.Conv2d, norm: nn.Module, scale: Tensor, shift: Tensor
 ) -> Callable[[Tensor], Tensor]:
-    with torch.no_grad():
-        weight = convolution.weight * scale[:, None, None, None]
-        bias = shift if convolution.bias is None else shift + scale * convolution.bias
+    weights_per_channel = convolution.weight[0].numel()
+    strides = math.prod(convolution.stride)
 
     def both(x: Tensor) -> Tensor:
+        # Scaling the output costs one pass over it forward and one back; the weights, about one.
+        too_much = weights_per_channel > 2 * x[:, 0].numel() / strides
         # Somebody's hook, perhaps that of a layer to explain, wants to see what lies between.
-        if any(getattr(module, hooks) for module in (convolution, norm) for hooks in _HOOKS):
+        if too_much or any(getattr(m, hooks) for m in (convolution, norm) for hooks in _HOOKS):
             return cast(Tensor, norm(convolution(x)))
+        weight = convolution.weight * scale[:, None, None, None]
+        bias = shift if convolution.bias is None else shift + scale * convolution.bias
         y: Tensor = convolution._conv_forward(x, weight, bias)  # noqa: SLF001
         return y
 
@@ -171,6 +175,21 @@ def _frozen(convolution: nn.Conv2d) -> Callable[[Tensor, Tensor, Tensor | None],
     return forward
 
 
+class _GlobalMean(torch.autograd.Function):
+    """The mean over all pixels, whose gradient is one number per channel and takes no memory."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.shape = x.shape
+        return x.mean((-2, -1), keepdim=True)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
+        height, width = ctx.shape[-2:]
+        gradient: Tensor = gradients[0] / (height * width)
+        return gradient.expand(ctx.shape)
+
+
 class _FrozenConvolution(torch.autograd.Function):
     """A convolution that does not keep its input, as PyTorch's own does for its weights' sake."""
 
@@ -194,6 +213,14 @@ class _FrozenConvolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         (weight,) = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.settings
+        if groups == len(weight) == ctx.shape[1] and stride == dilation == (1, 1):
+            # Depthwise: the same as a convolution with the kernel turned round, which is faster.
+            rest = tuple(
+                side - 1 - pad for side, pad in zip(weight.shape[2:], padding, strict=True)
+            )
+            turned = weight.flip(2, 3)
+            gradient = F.conv2d(gradients[0], turned, None, stride, rest, dilation, groups)
+            return gradient, None, None, None, None, None, None
         # Only the input's shape and strides are read: memory that is never touched costs nothing.
         x = torch.empty_strided(ctx.shape, ctx.strides, dtype=weight.dtype, device=weight.device)
         gradient = torch.ops.aten.convolution_backward(

@@ -8,9 +8,11 @@ wait for each other, so that threads never see each other's hooks.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from weakref import WeakKeyDictionary
+from functools import partial
+from typing import Any, TypeAlias, TypeVar, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,12 @@ from combicam_widgets.cam.lighter import lighter
 
 _locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _locks_guard = threading.Lock()
+
+_overwriting: WeakSet[nn.Module] = WeakSet()
+"""Networks that overwrite the output of a layer in place; see `passed`."""
+
+Shape: TypeAlias = tuple[int, ...]
+Answer = TypeVar("Answer")
 
 
 @contextmanager
@@ -77,13 +85,10 @@ def without_gradients() -> Iterator[None]:
 
 @contextmanager
 def captured(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Capture the outputs of the named modules, with the graph cut below the first of them.
+    """Capture copies of the outputs of the named modules, in forward order.
 
-    Inside the ``with`` block, run the network once with gradients enabled; the yielded dictionary
-    then holds each layer's 4-D output in forward order, ready for `torch.autograd.grad`.
-
-    The network goes on with a copy of each captured output, so an in-place activation after the
-    layer cannot overwrite it.
+    Inside the ``with`` block, run the network once; the yielded dictionary then holds each layer's
+    4-D output, detached.
 
     Raises
     ------
@@ -92,6 +97,128 @@ def captured(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
     TypeError
         A module whose output is not a 4-D tensor.
     """
+    outputs: dict[str, Tensor] = {}
+
+    def keep(name: str, output: Tensor) -> Tensor:
+        outputs[name] = output.detach().clone()
+        return output
+
+    with _hooked(network, layers, keep):
+        yield outputs
+
+
+def passed(
+    network: nn.Module,
+    layers: Sequence[str],
+    run: Callable[[Mapping[str, Shape]], tuple[Tensor, Answer]],
+    look: Callable[[str, Tensor, Tensor], None],
+) -> Answer:
+    """Make one forward and one backward pass, and look at each layer while they go by.
+
+    Each layer's gradient is free again as soon as it has been looked at and passed on: memory that
+    is used again is what makes a pass fast. The graph is cut below the first layer.
+
+    Parameters
+    ----------
+    network : nn.Module
+    layers : sequence of str
+        Names of modules.
+    run : callable
+        Runs the network once; returns the number that is differentiated, and whatever the caller
+        wants back. Called as ``run(shapes)``: after the network ran, ``shapes`` holds the
+        (N, K, h, w) of each layer's output, in forward order. A network that overwrites a layer's
+        output in place is run twice, the first time.
+    look : callable
+        Called as ``look(name, activations, gradients)``, last layer first; both tensors have shape
+        (N, K, h, w) and must not be changed. A layer whose output does not reach the score is
+        never looked at.
+
+    Returns
+    -------
+    object
+        What ``run`` returned beside the number.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `captured`.
+    RuntimeError
+        No gradient reaches any layer.
+    """
+    if network not in _overwriting:
+        try:
+            return _passed(network, layers, run, look, copies=False)
+        except RuntimeError:
+            pass  # most likely a layer's output was overwritten; if not, it comes again
+    answer = _passed(network, layers, run, look, copies=True)
+    _overwriting.add(network)
+    return answer
+
+
+def _passed(
+    network: nn.Module,
+    layers: Sequence[str],
+    run: Callable[[Mapping[str, Shape]], tuple[Tensor, Answer]],
+    look: Callable[[str, Tensor, Tensor], None],
+    *,
+    copies: bool,
+) -> Answer:
+    shapes: dict[str, Shape] = {}
+    tokens: list[Tensor] = []
+
+    def tap(name: str, output: Tensor) -> Tensor:
+        shapes[name] = tuple(output.shape)
+        if not tokens:
+            tokens.append(torch.zeros((), device=output.device, requires_grad=True))
+            output = output.detach()
+        return cast(Tensor, _Tap.apply(output, tokens[0], copies, partial(look, name)))
+
+    with (
+        torch.inference_mode(mode=False),
+        torch.enable_grad(),
+        _hooked(network, layers, tap),
+        lighter(network),
+    ):
+        value, answer = run(shapes)
+        if not value.requires_grad:
+            raise RuntimeError(
+                "The gradient of the score does not reach any of the layers: the network "
+                "detaches it or runs under torch.no_grad() on the way."
+            )
+        torch.autograd.grad(value, tokens, allow_unused=True)
+    return answer
+
+
+class _Tap(torch.autograd.Function):
+    """Passes on a layer's output; on the way back, has a look at its gradient.
+
+    The token is what makes the gradient come by even where nothing else wants it.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        output: Tensor,
+        token: Tensor,  # noqa: ARG004
+        copies: bool,  # noqa: FBT001
+        look: Callable[[Tensor, Tensor], None],
+    ) -> Tensor:
+        ctx.save_for_backward(output)  # a backward pass complains if it was overwritten since
+        ctx.look = look
+        return output.clone() if copies else output.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        with torch.inference_mode():
+            ctx.look(*ctx.saved_tensors, gradients[0])
+        return (gradients[0] if ctx.needs_input_grad[0] else None), None, None, None
+
+
+@contextmanager
+def _hooked(
+    network: nn.Module, layers: Sequence[str], replace: Callable[[str, Tensor], Tensor]
+) -> Iterator[None]:
+    """Hold a network at rest while the outputs of the named modules are replaced."""
     modules = dict(network.named_modules())
     unknown = [name for name in layers if name not in modules]
     if unknown:
@@ -99,30 +226,28 @@ def captured(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
             f"The network has no layer {unknown[0]!r}; see combicam_widgets.cam.architecture(...) "
             "for the layers it has."
         )
-    outputs: dict[str, Tensor] = {}
+    seen: set[str] = set()
 
-    def keep(name: str, output: object) -> Tensor:
+    def hook(name: str, output: object) -> Tensor:
         if not isinstance(output, Tensor) or output.ndim != 4:
             raise TypeError(f"Layer {name!r} gives {_kind(output)}; a 4-D tensor is needed.")
-        if name in outputs:
+        if name in seen:
             raise ValueError(
                 f"Layer {name!r} runs more than once in one pass; choose the module around it."
             )
-        if not output.requires_grad:
-            output = output.detach().requires_grad_()
-        outputs[name] = output
-        return output.clone()
+        seen.add(name)
+        return replace(name, output)
 
     handles = []
-    with at_rest(network), lighter(network):
+    with at_rest(network):
         try:
             for name in dict.fromkeys(layers):
                 handles.append(  # noqa: PERF401  (each must be removable if the next one fails)
                     modules[name].register_forward_hook(
-                        lambda _module, _args, output, name=name: keep(name, output)
+                        lambda _module, _args, output, name=name: hook(name, output)
                     )
                 )
-            yield outputs
+            yield
         finally:
             for handle in handles:
                 handle.remove()

@@ -15,7 +15,15 @@ from combicam_widgets.cam.passes import (
     checked_batch,
     checked_scores,
     on_device_of,
+    passed,
 )
+
+
+class InPlace(nn.Module):
+    """Overwrites what it is given, as functions of torch do with ``inplace=True``."""
+
+    def forward(self, x):
+        return x.clamp_(min=0)
 
 
 @pytest.mark.parametrize("leave", [None, ArithmeticError, KeyboardInterrupt, GeneratorExit])
@@ -82,8 +90,64 @@ def test_captured_outputs_are_not_overwritten_by_what_follows_in_place():
     torch.testing.assert_close(outputs["0"].detach(), expected)
     torch.testing.assert_close(outputs["1"].detach(), expected.relu())
     torch.testing.assert_close(scores, expected.relu().mean((2, 3)))
-    assert outputs["0"].is_leaf
-    assert outputs["0"].requires_grad
+    assert not any(output.requires_grad for output in outputs.values())
+
+
+def test_a_pass_looks_at_each_layer_once_last_one_first_and_returns_the_answer():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3), nn.Flatten())
+    x, looked = photo(2, 3, 8, 8), []
+
+    def run(shapes):
+        value = network(x).sum()
+        return value, dict(shapes)
+
+    def look(name, a, g):
+        assert not torch.is_grad_enabled()
+        looked.append((name, a.clone(), g.clone()))
+
+    shapes = passed(network, ["1", "0"], run, look)
+    assert shapes == {"0": (2, 4, 6, 6), "1": (2, 5, 4, 4)}
+    assert [name for name, _, _ in looked] == ["1", "0"]
+    a = network[0](x).detach().requires_grad_()
+    network[1](a).sum().backward()
+    torch.testing.assert_close(looked[1][1], a.detach())
+    torch.testing.assert_close(looked[1][2], a.grad)
+    torch.testing.assert_close(looked[0][2], torch.ones(2, 5, 4, 4))
+
+
+@pytest.mark.parametrize("in_place", [nn.ReLU(inplace=True), InPlace()])
+def test_a_network_that_overwrites_a_layer_runs_twice_the_first_time_only(in_place):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), in_place, nn.Flatten())
+    x, runs, looked = photo(), [], {}
+    expected = network[0](x).detach()
+
+    def run(_shapes):
+        runs.append(1)
+        return network(x).sum(), None
+
+    def look(name, a, g):
+        looked[name] = a.clone(), g.clone()
+
+    for expected_runs in (2, 3):
+        looked.clear()
+        passed(network, ["0"], run, look)
+        assert len(runs) == expected_runs
+        torch.testing.assert_close(looked["0"][0], expected)
+        torch.testing.assert_close(looked["0"][1], (expected > 0).float())
+
+
+def test_an_error_of_the_network_itself_comes_through():
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten())
+
+    def run(_shapes):
+        return network(photo(1, 5, 4, 4)).sum(), None
+
+    with pytest.raises(RuntimeError, match="channels"):
+        passed(network, ["0"], run, print)
+    with pytest.raises(RuntimeError, match="does not reach any"):
+        passed(network, ["0"], lambda _: (network(photo()).sum().detach(), None), print)
 
 
 def test_capturing_does_not_change_what_the_network_says():

@@ -99,7 +99,10 @@ class SqueezeExcitation(nn.Module):
 
 
 class ConvNormSwish(nn.Sequential):
-    """Convolution with static "same" padding, batch norm, swish."""
+    """Convolution with static "same" padding, batch norm, swish.
+
+    Pads as an input of ``side`` px needs it to give ceil(side / stride) px.
+    """
 
     def __init__(
         self,
@@ -110,29 +113,20 @@ class ConvNormSwish(nn.Sequential):
         stride: int = 1,
         groups: int = 1,
     ) -> None:
+        missing = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+        convolution = _OddlyPaddedConv2d if missing % 2 else nn.Conv2d
         super().__init__(
-            _StaticSameConv2d(inputs, outputs, side, kernel, stride, groups),
+            convolution(inputs, outputs, kernel, stride, missing // 2, groups=groups, bias=False),
             nn.BatchNorm2d(outputs, eps=_BATCH_NORM_EPSILON),
             nn.SiLU(inplace=True),
         )
 
 
-class _StaticSameConv2d(nn.Conv2d):
-    """Pads as an input of ``side`` px needs it to give ceil(side / stride) px.
-
-    The odd pixel goes to the end.
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, side: int, kernel: int, stride: int, groups: int
-    ) -> None:
-        missing = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-        even = missing // 2
-        super().__init__(inputs, outputs, kernel, stride, padding=even, groups=groups, bias=False)
-        self._odd = missing % 2
+class _OddlyPaddedConv2d(nn.Conv2d):
+    """Pads one pixel more at the end than at the beginning."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pad(x, (0, self._odd) * 2) if self._odd else x)
+        return super().forward(F.pad(x, (0, 1, 0, 1)))
 
 
 def read_backbone(path: Path) -> EfficientNetB4:

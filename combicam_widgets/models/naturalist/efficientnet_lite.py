@@ -73,8 +73,11 @@ class ConvNormRelu6(nn.Sequential):
     def __init__(
         self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1
     ) -> None:
+        # With stride 1 as much is missing on either side.
+        convolution = nn.Conv2d if stride == 1 else _SameConv2d
+        padding = kernel // 2 if stride == 1 else 0
         super().__init__(
-            _SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False),
+            convolution(inputs, outputs, kernel, stride, padding, groups=groups, bias=False),
             nn.BatchNorm2d(outputs, eps=_BATCH_NORM_EPSILON),
             nn.ReLU6(inplace=True),
         )

@@ -1,0 +1,101 @@
+"""Lighter passes give what the plain ones give, forward and backward."""
+
+import contextlib
+
+import pytest
+import torch
+from torch import nn
+
+from combicam_widgets.cam import lighter as room
+from combicam_widgets.cam.lighter import lighter
+from combicam_widgets.cam.passes import at_rest
+
+
+@pytest.fixture(autouse=True)
+def every_input_counts_as_large(monkeypatch):
+    monkeypatch.setattr(room, "_LARGE", 0)
+
+
+def warmed_up(network, x):
+    """Give batch norms running statistics of their own, and remember the modes."""
+    network.train()
+    with torch.no_grad():
+        for _ in range(3):
+            network(x * 3 + 1)
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d) and norm.affine:
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def output_and_gradient(network, x, memory_format=torch.contiguous_format):
+    x = x.clone(memory_format=memory_format).requires_grad_()
+    y = network(x)
+    weights = torch.linspace(-1, 1, y.numel()).reshape(y.shape)
+    return y.detach(), torch.autograd.grad((y * weights).sum(), x)[0]
+
+
+def depthwise(kernel, padding, **settings):
+    return nn.Conv2d(6, 6, kernel, padding=padding, groups=6, **settings)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        depthwise(3, 1),
+        depthwise((3, 5), (1, 0)),
+        depthwise(5, 4, bias=False),
+        depthwise(3, 2, dilation=2),
+        depthwise(3, 1, stride=2),
+        nn.Conv2d(6, 12, 3, groups=6),
+        nn.Conv2d(6, 4, 3, groups=2, stride=(2, 1)),
+        nn.Conv2d(6, 8, 1),
+        nn.AdaptiveAvgPool2d(1),
+        nn.AdaptiveAvgPool2d((1, 1)),
+        nn.AdaptiveAvgPool2d(2),
+        nn.AdaptiveAvgPool2d((1, None)),
+        nn.Sequential(nn.Conv2d(6, 8, 3), nn.BatchNorm2d(8), nn.SiLU(inplace=True)),
+        nn.Sequential(nn.Conv2d(6, 2000, 3, 2, bias=False), nn.BatchNorm2d(2000)),
+        nn.Sequential(depthwise(3, 1), nn.BatchNorm2d(6, affine=False)),
+        nn.Sequential(nn.BatchNorm2d(6), nn.Hardswish(inplace=True)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_forward_and_backward_are_those_of_the_plain_network(network, layout):
+    torch.manual_seed(0)
+    x = torch.randn(2, 6, 9, 11)
+    network = warmed_up(network, x)
+    expected = output_and_gradient(network, x)
+    with at_rest(network), lighter(network):
+        found = output_and_gradient(network, x, layout)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_convolution_is_folded_where_that_is_less_work_than_scaling_its_output():
+    """Counted by the norm's own runs: it has none where it was folded."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(16, 4, 3), nn.BatchNorm2d(4)).eval()
+    ran = []
+    with at_rest(network), lighter(network):
+        norm = vars(network[1])["forward"]
+        vars(network[1])["forward"] = lambda x: ran.append(x.shape) or norm(x)
+        network(torch.randn(1, 16, 8, 8))  # 144 weights a channel, 36 pixels
+        assert len(ran) == 1
+        network(torch.randn(1, 16, 20, 20))  # 324 pixels
+        assert len(ran) == 1
+
+
+@pytest.mark.parametrize("photo", [torch.randn(1, 3, 8, 8), torch.randn(1, 5, 8, 8)])
+def test_everything_is_put_back(photo):
+    """The second photo has two channels too many for the network."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.ReLU6(inplace=True), nn.AdaptiveAvgPool2d(1)
+    )
+    before = [dict(vars(module)) for module in network.modules()]
+    fine = photo.shape[1] == 3
+    with contextlib.nullcontext() if fine else pytest.raises(RuntimeError), lighter(network):
+        assert "forward" in vars(network)
+        network(photo)
+    assert [dict(vars(module)) for module in network.modules()] == before
