@@ -32,8 +32,12 @@
     content.activeCellIndex = index;
     const start = performance.now();
     window.jupyterapp.commands.execute("notebook:run-cell");
-    while (!PAINTED.every((selector) => document.querySelector(selector))) await painted();
-    await painted();
+    for (;;) {
+      const missing = PAINTED.filter((selector) => !document.querySelector(selector));
+      await painted();
+      if (missing.length === 0) break;
+      if (performance.now() - start > 120000) throw new Error(`not painted: ${missing}`);
+    }
     return performance.now() - start;
   };
 
