@@ -98,8 +98,7 @@ def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
 
 
 def _affine(scale: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
-    scale, shift = scale[:, None, None], shift[:, None, None]
-    return lambda x: torch.addcmul(shift, x, scale)
+    return lambda x: torch.addcmul(shift[:, None, None], x, scale[:, None, None])
 
 
 def _folded(sequential: nn.Sequential, norms: ScaleShift) -> Callable[[Tensor], Tensor]:
@@ -137,7 +136,7 @@ def _can_fold(convolution: nn.Module, norm: nn.Module) -> bool:
 def _convolution_and_norm(
     convolution: nn.Conv2d, norm: nn.Module, scale: Tensor, shift: Tensor
 ) -> Callable[[Tensor], Tensor]:
-    weights_per_channel = convolution.weight[0].numel()
+    weights_per_channel = math.prod(convolution.weight.shape[1:])
     strides = math.prod(convolution.stride)
 
     def both(x: Tensor) -> Tensor:
