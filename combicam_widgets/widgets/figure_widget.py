@@ -5,29 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import plotly
-import plotly.graph_objects as go
 import traitlets as T
 
-from combicam_widgets.widgets.diagram import joined_modules
-from combicam_widgets.widgets.postponed import postpone
+from combicam_widgets.widgets.attentive import Attentive, joined_modules
+from combicam_widgets.widgets.postponed import postponed
 
-# With its widget, Plotly looks for what only `fig.show()` needs: over a second of imports.
-postpone("nbformat")
+# With its widget, Plotly imports what only `fig.show()` needs, which takes over a second.
+with postponed("nbformat"):
+    from plotly.graph_objects import FigureWidget as PlotlyFigureWidget
 
 _STATIC = Path(__file__).parent / "static"
 _MODULE = Path(plotly.__file__).parent / "package_data" / "widgetbundle.js"
 
 
-class Bundle(anywidget.AnyWidget):
+class Bundle(Attentive):
     """Brings the module that draws Plotly's figures, 5 MB, to the page.
 
     It is sent as a message and is no part of the state, which a page that is reloaded must get
     within four seconds, or it shows no widget at all.
     """
 
-    _esm = joined_modules(_STATIC, ("modules", "bundle"))
+    _esm = joined_modules(_STATIC, ("attentive", "modules", "bundle"))
 
     name = T.Unicode().tag(sync=True)
     """What figures call the module; a page reads it once, even for several kernels."""
@@ -55,14 +54,14 @@ def bundle() -> Bundle:
     return _kept[0]
 
 
-class FigureWidget(go.FigureWidget):
+class FigureWidget(Attentive, PlotlyFigureWidget):
     """A figure whose module is shared, and whose state is what is seen now.
 
     Plotly's own brings the module along with each figure, and answers those who ask for its state
     (a page that is reloaded while the kernel lives; Voila, always) with the figure as it was made.
     """
 
-    _esm = joined_modules(_STATIC, ("modules", "figure"))
+    _esm = joined_modules(_STATIC, ("attentive", "modules", "figure"))
 
     module = T.Unicode().tag(sync=True)
     """What draws it: the name of a `Bundle`."""

@@ -3,11 +3,10 @@
 import importlib
 import subprocess
 import sys
-import threading
 
 import pytest
 
-from combicam_widgets.widgets.postponed import postpone
+from combicam_widgets.widgets.postponed import postponed
 
 INIT = """
 import builtins
@@ -34,73 +33,69 @@ def imported(tmp_path, monkeypatch):
 
 
 def test_importing_is_not_using(imported):
-    postpone("slow")
-    assert importlib.import_module("slow").__name__ == "slow"
-    assert importlib.import_module("slow") is sys.modules["slow"]
+    with postponed("slow"):
+        early = importlib.import_module("slow")
+    assert early.__name__ == "slow"
     assert imported == []
+    assert "slow" not in sys.modules
 
 
 def test_the_first_use_imports_it_once_and_whole(imported):
-    postpone("slow")
-    slow = importlib.import_module("slow")
-    assert (slow.answer, slow.answer, slow.part.word) == (42, 42, "part")
-    assert imported == ["slow"]
-    assert "__getattr__" not in vars(slow)
-    with pytest.raises(AttributeError, match="module 'slow' has no attribute 'nonsense'"):
-        slow.nonsense  # noqa: B018
-
-
-def test_importing_a_part_imports_the_package_first(imported):
-    postpone("slow")
-    part = importlib.import_module("slow.part")
-    slow = sys.modules["slow"]
-    assert (part.word, slow.answer, imported) == ("part", 42, ["slow"])
-    assert sys.modules["slow.part"] is slow.part is part
-
-
-def test_an_attribute_that_never_comes(imported):
-    postpone("slow")
-    assert not hasattr(sys.modules["slow"], "nonsense")
+    with postponed("slow"):
+        early = importlib.import_module("slow")
+    assert (early.answer, early.answer, early.part.word) == (42, 42, "part")
     assert imported == ["slow"]
     assert sys.modules["slow"].answer == 42
+    with pytest.raises(AttributeError, match="module 'slow' has no attribute 'nonsense'"):
+        early.nonsense  # noqa: B018
 
 
-def test_threads_wait_until_it_is_whole(imported, tmp_path):
-    (tmp_path / "slow" / "part.py").write_text("import threading\nthreading.Event().wait(0.2)\n")
-    postpone("slow")
-    found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(sys.modules["slow"].answer)) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (found, imported) == ([42] * 8, ["slow"])
+def test_others_import_it_as_ever(imported):
+    with postponed("slow"):
+        early = importlib.import_module("slow")
+    part = importlib.import_module("slow.part")
+    slow = sys.modules["slow"]
+    assert slow is not early
+    assert slow.part is sys.modules["slow.part"] is early.part is part
+    assert imported == ["slow"]
+
+
+def test_used_within_the_block_it_is_imported_there(imported):
+    with postponed("slow"):
+        assert importlib.import_module("slow").answer == 42
+        slow = sys.modules["slow"]
+    assert sys.modules["slow"] is slow
+    assert importlib.import_module("slow") is slow
+    assert imported == ["slow"]
 
 
 def test_what_is_imported_already_stays(imported):
     slow = importlib.import_module("slow")
-    postpone("slow")
+    with postponed("slow"):
+        assert importlib.import_module("slow") is slow
     assert sys.modules["slow"] is slow
     assert imported == ["slow"]
 
 
 def test_what_is_not_installed_stays_so():
-    postpone("no_such_module_anywhere")
-    with pytest.raises(ModuleNotFoundError):
+    with postponed("no_such_module_anywhere"), pytest.raises(ModuleNotFoundError):
         importlib.import_module("no_such_module_anywhere")
 
 
 def test_a_failing_import_fails_again(imported, tmp_path):
     (tmp_path / "slow" / "part.py").write_text("raise RuntimeError('broken')\n")
-    postpone("slow")
-    slow = importlib.import_module("slow")
-    with pytest.raises(RuntimeError, match="broken"):
-        slow.answer  # noqa: B018
-    with pytest.raises(RuntimeError, match="broken"):
-        importlib.import_module("slow")
+    with postponed("slow"):
+        early = importlib.import_module("slow")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="broken"):
+            early.answer  # noqa: B018
     assert imported == ["slow", "slow"]
+
+
+def test_an_error_in_the_block_comes_through_and_leaves_no_stand_in(imported):
+    with pytest.raises(ArithmeticError), postponed("slow"):
+        raise ArithmeticError
+    assert "slow" not in sys.modules
 
 
 PLOTLY = """
