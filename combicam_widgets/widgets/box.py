@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets as w
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from combicam_widgets.cam.localization import (
     hottest_inside,
     share_inside,
 )
+from combicam_widgets.widgets.attentive import Attentive, joined_modules
 from combicam_widgets.widgets.words import percent
 
 _STATIC = Path(__file__).parent / "static"
@@ -42,13 +42,13 @@ def box_sentence(heatmap: npt.NDArray[np.floating], box: Box) -> str:
     )
 
 
-class DrawnBox(anywidget.AnyWidget):
+class DrawnBox(Attentive):
     """The box on the page, over the photo of the ``ccw-overlay`` that this widget is in.
 
     Not a shape of Plotly's: a FigureWidget loses the shapes that are drawn on the page.
     """
 
-    _esm = _STATIC / "box.js"
+    _esm = joined_modules(_STATIC, ("attentive", "box"))
 
     box: Any = T.List(T.Float(), allow_none=True, default_value=None).tag(sync=True)
     """[left, top, right, bottom] in fractions of the photo, or None; the page changes it."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import anywidget
 import numpy as np
 import numpy.typing as npt
 import traitlets as T
 
 from combicam_widgets.images import Photo
+from combicam_widgets.widgets.attentive import Attentive, joined_modules
 from combicam_widgets.widgets.words import percent
 
 NO_EVIDENCE = "no positive evidence"
@@ -20,14 +20,14 @@ _TOP = 3
 """How many of the layers that the heat comes from are named."""
 
 
-class Caption(anywidget.AnyWidget):
+class Caption(Attentive):
     """One line of text; gives the Plotly figure above it a name that a screen reader reads.
 
     The figure is that of class ``ccw-photo-figure`` in the same ``ccw-overlay``. The page changes
     nothing. Brings the style sheet of the whole overlay along.
     """
 
-    _esm = _STATIC / "overlay.js"
+    _esm = joined_modules(_STATIC, ("attentive", "overlay"))
     _css = _STATIC / "overlay.css"
 
     text = T.Unicode().tag(sync=True)

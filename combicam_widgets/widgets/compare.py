@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import numpy.typing as npt
 import traitlets as T
 
 from combicam_widgets.cam import upsample
 from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.widgets.attentive import Attentive, joined_modules
 from combicam_widgets.widgets.colors import palette
 from combicam_widgets.widgets.pictures import difference_colors, difference_picture
 
@@ -28,13 +28,13 @@ _PIXELS = 144
 _STATIC = Path(__file__).parent / "static"
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(Attentive):
     """A photo with a picture laid over it, which the page does not change.
 
     Not another Plotly figure: each of those sends the whole of Plotly, 5 MB, to the page.
     """
 
-    _esm = _STATIC / "panel.js"
+    _esm = joined_modules(_STATIC, ("attentive", "panel"))
 
     photo = T.Unicode().tag(sync=True)
     """The photo, a data URI."""

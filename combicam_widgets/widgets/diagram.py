@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets as w
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +13,12 @@ import traitlets as T
 
 from combicam_widgets.cam import Layer, LayerMaps, minmax, upsample
 from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.widgets.attentive import Attentive, joined_modules
 from combicam_widgets.widgets.colors import heat_image
 
 _STATIC = Path(__file__).parent / "static"
 _MODULES = (
+    "attentive",
     "diagram",
     "diagram_tiles",
     "diagram_gestures",
@@ -55,26 +55,7 @@ def anywidget_missing() -> w.HTML:
     return message
 
 
-def joined_modules(folder: Path, names: tuple[str, ...]) -> str:
-    """Join ES modules that import from each other into one, since a widget can have only one.
-
-    Parameters
-    ----------
-    folder : Path
-    names : tuple of str
-        File names without ``.js``, each after those that it imports from. Their top-level names
-        must differ; an import from a neighbour takes one line and renames nothing.
-
-    Notes
-    -----
-    The page gets a widget's module as text, without an address that a relative import could
-    start from (https://github.com/manzt/anywidget/issues/78).
-    """
-    texts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in names]
-    return re.sub(r'^import \{.*\} from "\./.*";\n', "", "\n".join(texts), flags=re.MULTILINE)
-
-
-class Diagram(anywidget.AnyWidget):
+class Diagram(Attentive):
     """Tiles of all layers, with their maps, weights and shares.
 
     The page changes `weights` (with `gesture`), `preview` and `opened`, and asks for undo and redo

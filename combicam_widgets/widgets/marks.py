@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import anywidget
 import ipyleaflet
 import ipywidgets
 import traitlets as T
 
-from combicam_widgets.widgets.diagram import joined_modules
+from combicam_widgets.widgets.attentive import Attentive, joined_modules
 
 _STATIC = Path(__file__).parent / "static"
 
 
-class Marks(anywidget.AnyWidget):
+class Marks(Attentive):
     """Flags, lines and votes over a map, two buttons that move it, and a hint.
 
     One widget for all of them: the page finds room for the flags, groups the votes that would
@@ -22,7 +21,7 @@ class Marks(anywidget.AnyWidget):
     The page changes only `hovered`.
     """
 
-    _esm = joined_modules(_STATIC, ("marks_layout", "marks"))
+    _esm = joined_modules(_STATIC, ("attentive", "marks_layout", "marks"))
     _css = _STATIC / "world.css"
 
     map = T.Instance(ipyleaflet.Map).tag(sync=True, **ipywidgets.widget_serialization)
@@ -53,14 +52,14 @@ class Marks(anywidget.AnyWidget):
     """What a click on the map does, in words; empty: nothing."""
 
 
-class CellList(anywidget.AnyWidget):
+class CellList(Attentive):
     """The list of the most probable cells, and the legend.
 
     A row that is chosen is sent as the message ``{"chosen": index}``; one that the target is to be
     compared with as ``{"contrasted": index}``, with None when no longer.
     """
 
-    _esm = _STATIC / "cell_list.js"
+    _esm = joined_modules(_STATIC, ("attentive", "cell_list"))
 
     rows = T.List(T.Dict()).tag(sync=True)
     """`Row` as dicts."""

@@ -187,6 +187,8 @@ class Lab:
         "listings",
         # ipywidgets 8.1, when the output of a cell that runs again is taken off the page
         "processLuminoMessage",
+        # anywidget, on a machine so slow that attentive.js has to help
+        "Failed to initialize model",
     )
 
     def __init__(self, page: Page, address: str, folder: Path) -> None:

@@ -1,6 +1,8 @@
 // A box over a photo: drawn by dragging, moved by dragging or with the arrow keys.
 // Boxes are [left, top, right, bottom] in fractions of the photo.
 
+import { initialize } from "./attentive.js";
+
 const STEP = 0.02;
 const SMALLEST = 0.01;
 
@@ -137,4 +139,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,6 @@
 // Takes the module in that Python sends; asks for it if the page is younger than the model.
 
+import { listenAgain } from "./attentive.js";
 import { moduleNamed } from "./modules.js";
 
 export default {
@@ -7,6 +8,8 @@ export default {
     const place = moduleNamed(model.get("name"));
     if (place.there) return;
     model.on("msg:custom", (_message, [bytes]) => place.arrived(bytes));
-    if (!model.get("coming")) model.send("wanted");
+    const ask = () => model.send("wanted");
+    if (!model.get("coming")) ask();
+    listenAgain({ model }).then((missed) => missed && ask());
   },
 };

@@ -1,5 +1,7 @@
 // The list of the most probable cells and the legend of the world map. State in, DOM out.
 
+import { initialize } from "./attentive.js";
+
 function make(tag, className, attributes = {}, children = []) {
   const element = document.createElement(tag);
   element.className = className;
@@ -80,4 +82,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

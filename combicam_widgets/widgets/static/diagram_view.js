@@ -1,5 +1,6 @@
 // The architecture diagram on the page: joins state, tiles, gestures and dialogs.
 
+import { initialize } from "./attentive.js";
 import { allOff, density, gestureNames, historyOfKey, solo, toggled, weightText } from "./diagram.js";
 import { make, makeButton, makeStage, makeTile } from "./diagram_tiles.js";
 import { listen } from "./diagram_gestures.js";
@@ -282,4 +283,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

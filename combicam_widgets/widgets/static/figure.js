@@ -1,5 +1,6 @@
 // Plotly's figure widget, drawn by a module that all figures share.
 
+import { listenAgain } from "./attentive.js";
 import { moduleNamed } from "./modules.js";
 
 const FROM_PYTHON = [
@@ -27,9 +28,9 @@ export function remembering(model) {
 export default () => {
   let ready;
   return {
-    // Not waited for: anywidget gives up on a model that takes longer than two seconds, and from
-    // then on lets nothing more through to it.
+    // Not waited for: no model may take longer than two seconds, see attentive.js.
     initialize({ model }) {
+      listenAgain({ model });
       const sayAgain = remembering(model);
       ready = moduleNamed(model.get("module")).module.then((plotly) => {
         const widget = plotly.default();

@@ -1,5 +1,6 @@
 // What lies over the world map: lines, votes and flags. State in, DOM out.
 
+import { initialize } from "./attentive.js";
 import { choose, clusters, extent, inside, named, planted, runs } from "./marks_layout.js";
 
 const SMALLEST_LINE = 8;
@@ -332,4 +333,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

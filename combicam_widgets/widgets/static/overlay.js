@@ -1,5 +1,7 @@
 // The line under the photo with heat, and what that picture is called: Plotly gives it no name.
 
+import { initialize } from "./attentive.js";
+
 function render({ model, el }) {
   const line = document.createElement("div");
   line.className = "ccw-caption";
@@ -29,4 +31,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,7 @@
 // A photo with a picture laid over it, a label in the corner, and a legend beside it.
 
+import { initialize } from "./attentive.js";
+
 function make(tag, className, parent) {
   const element = document.createElement(tag);
   element.className = className;
@@ -43,4 +45,4 @@ function render({ model, el }) {
   return () => model.off("change", show);
 }
 
-export default { render };
+export default { initialize, render };

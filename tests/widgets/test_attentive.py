@@ -1,0 +1,42 @@
+"""Every widget of the explorer hears Python on a slow page; a browser test shows that it does."""
+
+import anywidget
+import pytest
+
+from combicam_widgets.widgets.attentive import Attentive
+from combicam_widgets.widgets.box import DrawnBox
+from combicam_widgets.widgets.caption import Caption
+from combicam_widgets.widgets.compare import Panel
+from combicam_widgets.widgets.diagram import Diagram
+from combicam_widgets.widgets.figure_widget import Bundle, FigureWidget
+from combicam_widgets.widgets.marks import CellList, Marks
+from combicam_widgets.widgets.world import World
+
+MAKE = {
+    Bundle: Bundle,
+    Caption: Caption,
+    CellList: CellList,
+    Diagram: Diagram,
+    DrawnBox: DrawnBox,
+    FigureWidget: FigureWidget,
+    Marks: lambda: World()._marks,
+    Panel: lambda: Panel(size=(4, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_the_page_is_told_how_to_find_the_model(kind):
+    first, second = MAKE[kind](), MAKE[kind]()
+    assert first.get_state("ident")["ident"] == first.model_id
+    assert first.model_id != second.model_id
+    assert "listenAgain({ model }" in first._esm
+    assert "import {" not in first._esm
+
+
+def test_these_are_all_kinds_there_are():
+    ours = {
+        kind
+        for kind in [*anywidget.AnyWidget.__subclasses__(), *Attentive.__subclasses__()]
+        if kind.__module__.startswith("combicam_widgets")
+    }
+    assert ours == {Attentive, *MAKE}
