@@ -27,6 +27,9 @@ Targets: TypeAlias = Sequence[int] | Tensor | np.ndarray
 """One class index per photo."""
 
 
+_FLOAT16_NORMAL = 2**-14
+"""Below this float16 loses digits, and soon everything."""
+
 _PENDING = 2**24
 """Bytes of gradients that wait to be looked at together: one after the other is faster."""
 
@@ -99,7 +102,8 @@ def explain(
     ------
     TypeError, ValueError
         The argument that is wrong, what was given and what to do; among them a network that
-        returns something else than finite class scores, and layers that cannot be explained.
+        returns something else than finite class scores, layers that cannot be explained, and a
+        float16 network whose gradients underflow.
     RuntimeError
         The gradient does not reach the layers (the network detaches it on the way).
     """
@@ -137,6 +141,7 @@ def explain(
     @torch.inference_mode()
     def flush() -> None:
         for name, activations, gradients in pending:
+            _check_precision(name, gradients)
             importance = gradients.float().mean((1, 2, 3)).relu().cpu().numpy()
             looked[name] = method_maps(activations, gradients).cpu().numpy(), importance
         pending.clear()
@@ -190,6 +195,15 @@ def _check_layers(names: Sequence[str], shapes: Mapping[str, Shape], photos: int
                 f"Layer {name!r} gives {count} maps per channel for {photos} photos: "
                 "it mixes photos or cuts them up; leave it out."
             )
+
+
+def _check_precision(name: str, gradients: Tensor) -> None:
+    """Refuse gradients that float16 cannot hold: maps made of them would be zero or noise."""
+    if gradients.dtype == torch.float16 and gradients.abs().max() < _FLOAT16_NORMAL:
+        raise ValueError(
+            f"The gradients of layer {name!r} are too small for float16, in which the network "
+            "computes: explain network.float() or network.bfloat16() instead."
+        )
 
 
 def _fresh(batch: Tensor, network: nn.Module) -> Tensor:

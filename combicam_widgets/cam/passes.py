@@ -185,7 +185,16 @@ def _passed(
                 "The gradient of the score does not reach any of the layers: the network "
                 "detaches it or runs under torch.no_grad() on the way."
             )
-        torch.autograd.grad(value, tokens, allow_unused=True)
+        try:
+            torch.autograd.grad(value, tokens, allow_unused=True)
+        except RuntimeError as error:
+            if "inplace" not in str(error):
+                raise
+            raise RuntimeError(
+                "The network overwrites in place a value that its own gradient needs, so it could "
+                "not be trained either: replace that operation (x += y, relu_, inplace=True) by "
+                "one that makes a new tensor."
+            ) from error
     return answer
 
 

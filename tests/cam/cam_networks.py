@@ -97,6 +97,13 @@ class RandomNet(nn.Module):
         self.stem = nn.Conv2d(3, width, 3, padding=1)
         self.act = nn.ReLU(inplace=True)
         self.blocks = nn.Sequential(*(RandomBlock(width, rng) for _ in range(rng.integers(1, 4))))
+        self.normed = nn.Sequential(
+            nn.Conv2d(
+                width, width, 3, padding=1, groups=width if rng.random() < 0.5 else 1, bias=False
+            ),
+            nn.BatchNorm2d(width),
+            (nn.SiLU, nn.ReLU, nn.Hardswish)[rng.integers(3)](inplace=bool(rng.random() < 0.5)),
+        )
         self.dead = nn.Conv2d(width, 2, 1)
         self.head = nn.Linear(width, 6)
         for module in self.modules():
@@ -106,7 +113,7 @@ class RandomNet(nn.Module):
 
     def forward(self, x):
         x = self.act(self.stem(x))
-        x = self.blocks(x)
+        x = self.normed(self.blocks(x))
         self.dead(x)
         return self.head(x.mean((2, 3)))
 

@@ -497,6 +497,33 @@ def test_networks_in_other_precisions(dtype, tolerance):
     assert maps.probability == pytest.approx(single.probability, rel=tolerance)
 
 
+def test_float16_is_refused_where_its_gradients_vanish():
+    """Each layer makes them a hundred times smaller; bfloat16 can hold that."""
+    network = nn.Sequential(*(nn.Conv2d(3, 3, 1, bias=False) for _ in range(5)), nn.Flatten())
+    for convolution in network[:5]:
+        nn.init.dirac_(convolution.weight).data.mul_(0.01)
+    before = Snapshot.of(network.half())
+    with pytest.raises(ValueError, match=r"layer '[01]' are too small for float16"):
+        cam.explain(network, photo(1, 3, 2, 2), layers=[str(n) for n in range(5)], score="logit")
+    before.check(network)
+    names = ["0", "4"]
+    maps = cam.explain(network.bfloat16(), photo(1, 3, 2, 2), layers=names, score="logit")
+    assert not maps.silent
+
+
+def test_what_overwrites_its_own_gradient_s_value_is_named():
+    class Spoils(nn.Module):
+        def forward(self, x):
+            y = x.sigmoid()
+            return y.mul_(2)  # the slope of a sigmoid is computed from its output
+
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), Spoils(), nn.Flatten())
+    before = Snapshot.of(network)
+    with pytest.raises(RuntimeError, match="overwrites in place a value that its own gradient"):
+        cam.explain(network, photo(), layers=["0"])
+    before.check(network)
+
+
 def test_a_network_without_parameters():
     network = nn.Sequential(nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     x = photo()

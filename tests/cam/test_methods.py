@@ -12,6 +12,8 @@ from cam_networks import (
     obvious_map,
     photo,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from combicam_widgets import cam
@@ -76,7 +78,8 @@ def test_maps_are_right_where_gradients_vary_in_space(score):
             assert one == other or not np.allclose(shown[one], shown[other], rtol=1e-2)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
 def test_random_networks_agree_with_one_unfrozen_pass_per_layer(seed):
     network = RandomNet(seed)
     x = photo(1, 3, 9, 12, seed=seed)
@@ -92,7 +95,19 @@ def test_random_networks_agree_with_one_unfrozen_pass_per_layer(seed):
         a, g = activations_and_gradients(network, x, name, target, score)
         assert maps[name].shape == a.shape[1:]
         for method in cam.METHODS:
-            assert_close(maps.with_method(method)[name], obvious_map(method, a, g))
+            tolerance = 1e-4 * loss_of_digits(method, a, g)
+            assert_close(maps.with_method(method)[name], obvious_map(method, a, g), tolerance)
+
+
+def loss_of_digits(method, a, g):
+    """How much larger a relative error gets where sums over a channel all but cancel."""
+    mass, size = a.sum((1, 2)), np.abs(a).sum((1, 2))
+    if method == "xgradcam":
+        return max(1.0, (size / np.abs(mass).clip(1e-30)).max())
+    if method == "gradcam++":
+        products = size[:, None, None] * np.maximum(g, 0)
+        return max(1.0, ((2 + products) / np.abs(2 + mass[:, None, None] * np.maximum(g, 0))).max())
+    return 1.0
 
 
 def test_an_in_place_activation_after_a_layer_does_not_overwrite_it():
