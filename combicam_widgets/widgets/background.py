@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeAlias, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias, TypeVar
 
 from combicam_widgets.cam import Cancelled
 
@@ -19,9 +21,16 @@ class Background:
 
     A new job replaces the one that waits; the result of one that already runs is dropped. Without
     an event loop (a plain script) jobs run at once, in place.
+
+    Attributes
+    ----------
+    lock : context manager
+        Held while a result is delivered: who cancels under it is given nothing any more, though
+        the cells run in a thread beside that of the event loop.
     """
 
     def __init__(self) -> None:
+        self.lock: AbstractContextManager[Any] = threading.RLock()
         self._executor: ThreadPoolExecutor | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: Future[None] | None = None
@@ -62,9 +71,10 @@ class Background:
             return
 
         def deliver(finish: Callable[[], None]) -> None:
-            if ticket == self._ticket:
-                self._busy = False
-                finish()
+            with self.lock:
+                if ticket == self._ticket:
+                    self._busy = False
+                    finish()
 
         def report(count: int, total: int) -> None:
             if ticket != self._ticket:

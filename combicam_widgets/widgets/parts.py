@@ -39,6 +39,10 @@ class Parts:
     surveying: Background = field(default_factory=Background)
     carding: Background = field(default_factory=Background)
 
+    def __post_init__(self) -> None:
+        for work in (self.asking, self.checking, self.surveying, self.carding):
+            work.lock = self.turns.lock
+
     def laid_out(self) -> list[w.Widget]:
         """Return the widgets from top to bottom; first what to do where half of them is missing."""
         pictures = w.HBox([self.overlay.view, self.world.map])

@@ -95,3 +95,39 @@ def test_a_delayed_job_starts_once_after_the_last_call():
         return ran
 
     assert apart(lambda: asyncio.run(scenario())) == [4]
+
+
+class Knocked:
+    """A lock that tells when somebody wants it."""
+
+    def __init__(self):
+        self.wanted, self.inner = threading.Event(), threading.Lock()
+
+    def __enter__(self):
+        self.wanted.set()
+        self.inner.acquire()
+
+    def __exit__(self, *_error):
+        self.inner.release()
+
+
+def test_a_result_on_its_way_is_dropped_by_who_cancels_under_the_lock():
+    background, delivered, loop = Background(), [], asyncio.new_event_loop()
+    background.lock = lock = Knocked()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def ask():
+        background.run(lambda _report: "old", delivered.append, delivered.append)
+
+    try:
+        with lock.inner:  # as a cell holds it that sets another photo
+            asyncio.run_coroutine_threadsafe(ask(), loop).result(10)
+            assert lock.wanted.wait(10)  # the old result is about to be shown
+            background.cancel()
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+    assert delivered == []
