@@ -95,8 +95,11 @@ def test_random_networks_agree_with_one_unfrozen_pass_per_layer(seed):
         a, g = activations_and_gradients(network, x, name, target, score)
         assert maps[name].shape == a.shape[1:]
         for method in cam.METHODS:
-            tolerance = 1e-4 * loss_of_digits(method, a, g)
-            assert_close(maps.with_method(method)[name], obvious_map(method, a, g), tolerance)
+            found, expected = maps.with_method(method)[name], obvious_map(method, a, g)
+            # Channels that all but cancel leave less of the digits, too.
+            gross = (np.abs(a).sum(0) * np.abs(g).max()).max()
+            scale = max(expected.max(), 1e-3 * gross) * loss_of_digits(method, a, g)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * scale)
 
 
 def loss_of_digits(method, a, g):
