@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -93,7 +94,9 @@ def test_the_evidence_is_that_of_the_heatmap_just_clicked_together(model, tmp_pa
         assert explorer.evidence is before  # it is still to be asked about
         return WAYS[way](explorer, tmp_path)
 
-    asyncio.run(click_and_export())
+    # In a thread of its own: browser tests leave a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, click_and_export()).result()
     expected = model.evidence(explorer.image, explorer.heatmap, 0.5)
     np.testing.assert_allclose(explorer.evidence.probabilities, expected.probabilities, atol=1e-6)
     votes = model.layer_votes(explorer.image, explorer.maps, 0.5)
