@@ -37,8 +37,8 @@ def box_sentence(heatmap: npt.NDArray[np.floating], box: Box) -> str:
         return "There is no heat to lie inside the box."
     hit = "inside" if hottest_inside(heatmap, box) else "outside"
     return (
-        f"{_capital(percent(share_inside(heatmap, box)))} of the heat lies inside, which is "
-        f"{percent(area(box))} of the photo. The hottest point is {hit}."
+        f"{_capital(percent(share_inside(heatmap, box)))} of the heat lies inside the box, "
+        f"which is {percent(area(box))} of the photo. The hottest point is {hit}."
     )
 
 

@@ -52,8 +52,8 @@ class Round:
             return f"{says}, {distance(self.guess_km)} from your guess; the truth is not known."
         yours, its = self.scores
         return (
-            f"You were {distance(self.guess_km)} off: {yours:,.0f} points. {says}, "
-            f"{distance(self.model_km)} off: {its:,.0f} points."
+            f"You were {distance(self.guess_km)} off: {_points(yours)}. {says}, "
+            f"{distance(self.model_km)} off: {_points(its)}."
         )
 
 
@@ -86,3 +86,8 @@ class Game:
         mine, its = self.totals
         rounds = "1 round" if count == 1 else f"{count} rounds"
         return f"{rounds}: you {mine:,.0f}, the model {its:,.0f}"
+
+
+def _points(score: float) -> str:
+    number = f"{score:,.0f}"
+    return f"{number} point" if number == "1" else f"{number} points"

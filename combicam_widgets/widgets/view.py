@@ -84,7 +84,8 @@ class View:
         )
         if shown:
             alone = state.maps.fuse({state.preview: 1.0}, size=analysis.heatmap_size)
-            overlay.preview(alone, f"layer {state.preview} alone")
+            number = state.maps.names.index(state.preview) + 1
+            overlay.preview(alone, f"layer {number} ({state.preview}) alone")
         else:
             overlay.preview(None)
 

@@ -48,7 +48,9 @@ def sentence(
         + f"{place} ({percent(best.probability)}, "
         + f"{percent(prediction.density(750))} within 750 km)"
     ]
+    there = "there"
     if target != best.index:
+        there = "the first place"
         explained = prediction.guess(target)
         parts.append(f"explained instead: {explained.place} ({percent(explained.probability)})")
     if contrast is not None:
@@ -59,12 +61,12 @@ def sentence(
         parts.append(
             f"the hottest {percent(keep)} keeps "
             f"{percent(kept_confidence(prediction, evidence, target))} of the confidence and "
-            + _where_to(prediction, evidence)
+            + _where_to(prediction, evidence, there)
         )
     if opposite is not None:
         parts.append(
             f"the rest keeps {percent(kept_confidence(prediction, opposite, target))} and "
-            + _where_to(prediction, opposite)
+            + _where_to(prediction, opposite, there)
         )
     if position is not None:
         parts.append(f"truly taken {distance(prediction.distance_to(*position))} away")
@@ -89,9 +91,9 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.0f} %"
 
 
-def _where_to(prediction: GeoPrediction, evidence: GeoPrediction) -> str:
-    here, there = prediction.best, evidence.best
-    if here.index == there.index:
-        return "still points there"
-    km = great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
-    return f"points {distance(km)} from there, {there.place}"
+def _where_to(prediction: GeoPrediction, evidence: GeoPrediction, there: str) -> str:
+    here, now = prediction.best, evidence.best
+    if here.index == now.index:
+        return "still points there" if there == "there" else f"still points to {there}"
+    km = great_circle_km(here.latitude, here.longitude, now.latitude, now.longitude)
+    return f"points {distance(km)} from {there}, {now.place}"

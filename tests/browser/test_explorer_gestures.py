@@ -140,7 +140,7 @@ def close_to(lab: Lab, expected: str, value: str = "explorer.heatmap") -> bool:
 def test_resting_on_a_tile_shows_that_layer_alone_and_changes_nothing(lab):
     before = heat(lab)
     lab.layer(FIRST).hover()
-    label = lab.page.get_by_text(f"layer {FIRST} alone")
+    label = lab.page.get_by_text(f"layer 1 ({FIRST}) alone")
     expect(label).to_be_visible()
     changed(lab, before)
     lab.until("explorer.preview", FIRST)
@@ -353,7 +353,8 @@ def test_a_box_says_live_how_much_heat_it_holds(lab):
     inside = lab.python("explorer.inside")
     assert inside == pytest.approx(lab.python("share_inside(explorer.heatmap, explorer.box)"))
     says = lab.page.get_by_text(re.compile("of the heat lies inside"))
-    expect(says).to_contain_text(f"{100 * inside:.0f} % of the heat lies inside, which is 24 %")
+    share = f"{100 * inside:.0f} % of the heat lies inside the box"
+    expect(says).to_contain_text(f"{share}, which is 24 %")
     button(lab, "last layer").click()
     lab.until(f"explorer.inside != {inside}", value=True)
     inside = lab.python("explorer.inside")

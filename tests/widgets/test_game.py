@@ -29,6 +29,7 @@ def test_a_round_is_scored_by_distance():
     expected = [5000 * math.exp(-d / 1492.7) for d in (played.guess_km, played.model_km)]
     assert played.scores == pytest.approx(expected)
     assert f"{expected[0]:,.0f} points" in played.sentence()
+    assert "off: 1 point. The model" in Round((-5.0, -35.0), PREDICTION, (5.0, 80.0)).sentence()
 
 
 def test_without_a_truth_nothing_is_scored():

@@ -409,7 +409,8 @@ def test_the_box_tells_how_much_heat_lies_inside():
     heat = np.zeros((10, 10), np.float32)
     heat[2, 2], heat[8, 8] = 1.0, 0.25
     assert box_sentence(heat, (0, 0, 0.5, 0.4)) == (
-        "80 % of the heat lies inside, which is 20 % of the photo. The hottest point is inside."
+        "80 % of the heat lies inside the box, which is 20 % of the photo. "
+        "The hottest point is inside."
     )
     assert "20 % of the heat" in box_sentence(heat, (0.5, 0.5, 1, 1))
     assert "hottest point is outside" in box_sentence(heat, (0.5, 0.5, 1, 1))
@@ -420,7 +421,7 @@ def test_the_box_tells_how_much_heat_lies_inside():
 def test_the_box_follows_the_heat(shown):
     shown.show_box((0, 0, 0.5, 1))
     assert shown._box._drawn.box == [0, 0, 0.5, 1]
-    assert "50 % of the heat lies inside, which is 50 % of the photo" in words(shown)
+    assert "50 % of the heat lies inside the box, which is 50 % of the photo" in words(shown)
     shown.show_heat(hill(x=0.1, width=0.05), "inferno", 0.8)
     assert "100 % of the heat lies inside" in words(shown)
     shown.show_box((0, 0, 0.5, 1), "<i>words of your own")

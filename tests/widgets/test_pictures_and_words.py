@@ -102,4 +102,6 @@ def test_the_sentence_says_it_all(cells):
     compared = sentence(photo, 0, photo, 0.3, None, contrast=2)
     assert "; why there rather than near C; the hottest" in compared
     assert "no positive evidence" in sentence(photo, 0, None, 0.3, None)
-    assert "explained instead: near D (10 %)" in sentence(photo, 3, photo, 0.3, None)
+    instead = sentence(photo, 3, photo, 0.3, None)
+    assert "explained instead: near D (10 %)" in instead
+    assert "still points to the first place" in instead
