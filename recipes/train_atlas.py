@@ -7,10 +7,13 @@ from its last checkpoint in `recipes/.cache/atlas`. What happens in a step depen
 the step only. Needs npm, for the imagery (see `imagery.py`), and the extra `recipes`.
 
 Every step shows the network 128 pieces of the Earth, 900 to 2,200 km wide, from two world maps,
-disturbed in ways that satellites, seasons, weather and the explorer's evidence disturb them; small
-pictures first, which is quicker. The answer that it should give is soft: a cell counts by its
-distance from the middle of the piece. The weights that are kept are a running mean. At the end the
-temperature is fitted on disturbed pieces of the same two maps, and folded into the last layer.
+disturbed in ways that satellites, seasons, weather and the explorer's evidence disturb them. The
+first of three rounds starts with small pictures, which is quicker. The others show more narrow
+pieces and disturb harder: other seasons, no colours, and what is bright overexposed; in the last
+round ice only, since deserts made white are confused with it. The answer that it should give is
+soft: a cell counts by its distance from the middle of the piece. The weights that are kept are a
+running mean. At the end the temperature is fitted on disturbed pieces of the same two maps, and
+folded into the last layer.
 """
 
 import argparse
@@ -42,14 +45,12 @@ SEED = 20261122
 SIDES = (64, 96)  # pixels, before and from step 2,400
 SMALL_UNTIL = 2400
 BATCH = 128
-STEPS = 4200
 WARM_UP = 300
-DECAY = 0.35  # the last part of the steps, in which the learning rate falls to zero
-LEARNING_RATE = 2e-3
+DECAY = 0.35  # the last part of each round, in which the learning rate falls to zero
 WEIGHT_DECAY = 0.02
-MEAN_OVER = 500  # steps
 SOFTNESS_KM = 100.0
 WIDTHS_KM = (900.0, 2200.0)
+NARROW_KM = (900.0, 1300.0)
 TURN = 15.0  # degrees, standard deviation of the direction that is up
 OFFSHORE_KM = 40.0
 FROM_CELLS = 0.25  # pieces around a cell's centre, so that small islands are seen often enough
@@ -57,18 +58,52 @@ FROM_CELLS = 0.25  # pieces around a cell's centre, so that small islands are se
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Round:
+    """Some of the steps.
+
+    Attributes
+    ----------
+    steps : int
+    rate : float
+        The highest learning rate.
+    mean_over : int
+        Steps of the running mean of the weights.
+    narrow : float
+        Share of the pieces that are narrow in any case.
+    overexposed : {None, "all", "ice"}
+        What is overexposed, in other seasons; None: no other seasons.
+    """
+
+    steps: int
+    rate: float
+    mean_over: int = 500
+    narrow: float = 0.0
+    overexposed: str | None = None
+
+
+ROUNDS = (
+    Round(4200, 2e-3),
+    Round(2400, 1e-3, narrow=0.4, overexposed="all"),
+    Round(400, 5e-4, narrow=0.4, overexposed="ice", mean_over=150),
+)
+
+
 def main() -> None:
     """Train, then write weights and log."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--steps", type=int, default=STEPS, help="%(default)s unless told")
-    steps = parser.parse_args().steps
+    parser.parse_args()
+    steps = sum(part.steps for part in ROUNDS)
     cells = CellGrid.load(HOME / "cells.npz")
     pieces = Pieces(cells, Land.fetch(), world_maps())
     student = Student(len(cells))
     rows = student.resume()
     began, done = time.time(), student.step
     while student.step < steps:
-        loss = student.learn(*pieces.batch(student.step, side_at(student.step)), steps)
+        part, done_in_part = round_at(student.step)
+        batch = pieces.batch(student.step, side_at(student.step), part=part)
+        rate = part.rate * pace(done_in_part, part.steps)
+        loss = student.learn(*batch, rate, part.mean_over)
         if student.step % 50 == 0:
             hours = (time.time() - began) / (student.step - done) * (steps - student.step) / 3600
             print(f"step {student.step}: loss {loss:.3f}, {hours:.2f} h to go", flush=True)
@@ -89,18 +124,27 @@ class Pieces:
         self.shares, self.maps = zip(*maps, strict=True)
         self.centers = torch.from_numpy(cells.unit_vectors.astype(np.float32))
 
-    def batch(self, step: int, side: int, seed: int = SEED) -> tuple[Tensor, Tensor]:
+    def batch(
+        self, step: int, side: int, seed: int = SEED, part: Round = ROUNDS[0]
+    ) -> tuple[Tensor, Tensor]:
         """Pictures (BATCH, 3, side, side) and soft answers (BATCH, C) of one step."""
         random = np.random.default_rng((seed, step))
-        pictures, places = self.pictures(random, BATCH, side)
+        pictures, places = self.pictures(random, BATCH, side, part.narrow)
         noise = torch.Generator().manual_seed(int(random.integers(2**62)))
+        if part.overexposed:
+            pictures = other_season(pictures, noise, ice_only=part.overexposed == "ice")
         return normalised(disturbed(pictures, noise)), self.answers(places)
 
-    def pictures(self, random: np.random.Generator, count: int, side: int) -> tuple[Tensor, Floats]:
+    def pictures(
+        self, random: np.random.Generator, count: int, side: int, narrow: float = 0.0
+    ) -> tuple[Tensor, Floats]:
         """Cut undisturbed pieces; also their middles as unit vectors (count, 3)."""
         places = self.places(random, count)
         latitudes, longitudes = vector_coordinates(places)
         width = np.exp(random.uniform(*np.log(WIDTHS_KM), count))
+        if narrow:
+            some = random.random(count) < narrow
+            width[some] = np.exp(random.uniform(*np.log(NARROW_KM), int(some.sum())))
         grids = gnomonic_grid(latitudes, longitudes, width, side, random.normal(0, TURN, count))
         x = torch.from_numpy(grids[1] / 180).float()
         y = torch.from_numpy(grids[0] / -90).float()
@@ -191,6 +235,38 @@ def disturbed(pictures: Tensor, noise: torch.Generator) -> Tensor:
     return x.clamp(0, 1)
 
 
+def other_season(pictures: Tensor, noise: torch.Generator, *, ice_only: bool = False) -> Tensor:
+    """Overexpose, recolour and snow at random: harder than `disturbed`, before it.
+
+    What is bright becomes white; with ``ice_only``, what is bright in all colours.
+    """
+    count, _, height, width = pictures.shape
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(count, *(shape or (1, 1, 1)), generator=noise) * (high - low) + low
+
+    def sometimes(share: float) -> Tensor:
+        return (torch.rand(count, 1, 1, 1, generator=noise) < share).float()
+
+    def smooth(values: Tensor) -> Tensor:
+        return F.interpolate(values, (height, width), mode="bicubic")
+
+    # Vegetation that is greener or browner here and there; other sensors mix colours differently.
+    x = pictures * (1 + smooth(uniform(-0.2, 0.2, 3, 4, 4)) * sometimes(0.5))
+    mixed = torch.eye(3) + uniform(-0.1, 0.1, 3, 3) * sometimes(0.4)[..., 0]
+    x = torch.einsum("nij,njhw->nihw", mixed, x)
+    # No colours at all.
+    grey = x.mean(1, keepdim=True)
+    x = x + (grey - x) * sometimes(0.15)
+    # Snow: whiter, with the relief still there.
+    snow = (smooth(uniform(-1.0, 1.5, 1, 4, 4)).clamp(0, 1)) * uniform(0.3, 0.9) * sometimes(0.15)
+    x = x + (0.95 - x) * snow
+    gain = uniform(0.0, 0.7) * sometimes(0.35)
+    if ice_only:
+        gain = gain * ((pictures.amin(1, keepdim=True) - 0.6) * 10).clamp(0, 1)
+    return (x * (1 + gain)).clamp(0, 1)
+
+
 def normalised(pictures: Tensor) -> Tensor:
     """From [0, 1] to [-1, 1], as the network wants it."""
     return pictures * 2 - 1
@@ -207,14 +283,14 @@ class Student:
         torch.manual_seed(SEED)
         self.network = AtlasNetwork(self.cells).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), LEARNING_RATE, betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY
+            self.network.parameters(), betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY
         )
         self.mean = {k: v.clone() for k, v in self.network.state_dict().items()}
 
-    def learn(self, pictures: Tensor, answers: Tensor, steps: int) -> float:
+    def learn(self, pictures: Tensor, answers: Tensor, rate: float, mean_over: int = 500) -> float:
         """Take one step; return the loss in excess of the answers' own entropy, in nats."""
         for group in self.optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * pace(self.step, steps)
+            group["lr"] = rate
         self.network.train()
         with torch.autocast("cpu", torch.bfloat16):
             scores = self.network(pictures.contiguous(memory_format=torch.channels_last))
@@ -224,7 +300,7 @@ class Student:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self.step += 1
-        share = 1 / min(self.step, MEAN_OVER)
+        share = 1 / min(self.step, mean_over)
         for name, value in self.network.state_dict().items():
             if value.is_floating_point():
                 self.mean[name].lerp_(value, share)
@@ -299,6 +375,15 @@ class Student:
 def side_at(step: int) -> int:
     """Side of the pictures in a step, in pixels."""
     return SIDES[int(step >= SMALL_UNTIL)]
+
+
+def round_at(step: int) -> tuple[Round, int]:
+    """Return the round that a step belongs to, and how many steps of it were before."""
+    for part in ROUNDS:
+        if step < part.steps:
+            return part, step
+        step -= part.steps
+    return ROUNDS[-1], ROUNDS[-1].steps
 
 
 def pace(step: int, steps: int) -> float:

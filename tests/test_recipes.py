@@ -228,18 +228,81 @@ def test_the_pace_goes_up_stays_and_goes_down(train):
     assert train.pace(5000, 4000) == 0
 
 
+def test_rounds_follow_each_other(train):
+    first, second, third = train.ROUNDS
+    assert train.round_at(0) == (first, 0)
+    assert train.round_at(first.steps - 1) == (first, first.steps - 1)
+    assert train.round_at(first.steps) == (second, 0)
+    assert train.round_at(first.steps + second.steps + 7) == (third, 7)
+    assert train.round_at(first.steps + second.steps + third.steps) == (third, third.steps)
+
+
+def test_another_season_keeps_the_shore_and_makes_what_is_bright_white(train):
+    """Half of each picture is dark sea, half is land or ice, which stays the brighter."""
+    pictures = torch.full((400, 3, 16, 16), 0.1)
+    pictures[:, :, :, 8:] = 0.75
+    before = pictures.clone()
+    changed = train.other_season(pictures, torch.Generator().manual_seed(5))
+    again = train.other_season(pictures, torch.Generator().manual_seed(5))
+    assert torch.equal(pictures, before)
+    assert torch.equal(changed, again)
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    grey = changed.mean((1, 2))  # (N, 16): the mean over colours and rows
+    assert (grey[:, 9:].mean(1) > grey[:, :7].mean(1)).float().mean() > 0.97
+    white = (changed[:, :, :, 8:] == 1).flatten(1).all(1).float().mean()
+    assert 0.05 < white < 0.35
+    assert (changed != pictures).flatten(1).any(1).float().mean() > 0.7
+
+
+def test_only_ice_becomes_white_where_that_is_asked_for(train):
+    """Ice is bright in all colours, a desert in red."""
+    ice, desert = torch.tensor([0.8, 0.82, 0.85]), torch.tensor([0.85, 0.7, 0.5])
+    pictures = torch.stack([ice, desert])[:, :, None, None].repeat(200, 1, 8, 8)
+    white = {}
+    for ice_only in (False, True):
+        noise = torch.Generator().manual_seed(3)
+        changed = train.other_season(pictures, noise, ice_only=ice_only)
+        red = (changed[:, 0] > 0.999).float().mean((1, 2))
+        white[ice_only] = red[::2].mean().item(), red[1::2].mean().item()
+    assert white[True][0] == pytest.approx(white[False][0], abs=0.03)
+    assert white[True][0] > 0.2
+    assert white[True][1] < white[False][1] / 2
+
+
+def test_pieces_of_later_rounds_are_narrow_more_often(train, pieces, monkeypatch):
+    widths = []
+    cut = train.gnomonic_grid
+    monkeypatch.setattr(
+        train,
+        "gnomonic_grid",
+        lambda a, b, width, *rest: widths.append(width) or cut(a, b, width, *rest),
+    )
+    easy, harder, _ = train.ROUNDS
+    for step in range(40):
+        pieces.batch(step, 8, part=easy)
+        pieces.batch(step, 8, part=harder)
+    plain, hard = np.concatenate(widths[::2]), np.concatenate(widths[1::2])
+    for found in plain, hard:
+        assert found.min() >= train.WIDTHS_KM[0]
+        assert found.max() <= train.WIDTHS_KM[1]
+    share = np.log(1300 / 900) / np.log(2200 / 900)
+    assert (plain < 1300).mean() == pytest.approx(share, abs=0.1)
+    assert (hard < 1300).mean() == pytest.approx(share + harder.narrow * (1 - share), abs=0.1)
+
+
 def test_pictures_are_small_in_the_first_half(train):
     assert [train.side_at(step) for step in (0, 2399, 2400, 4199)] == [64, 64, 96, 96]
 
 
 def test_a_resumed_training_takes_the_same_step(train, student, pieces):
     for step in range(2):
-        student.learn(*pieces.batch(step, 16), steps=10)
+        student.learn(*pieces.batch(step, 16), rate=1e-4)
     student.save([(1, 2.5, 3.5, 0.25)])
     other = train.Student(student.cells)
     assert other.resume() == [(1, 2.5, 3.5, 0.25)]
     assert other.step == 2
-    losses = [x.learn(*pieces.batch(2, 16), steps=10) for x in (student, other)]
+    losses = [x.learn(*pieces.batch(2, 16), rate=1e-4) for x in (student, other)]
     assert losses[0] == losses[1]
     for a, b in (
         (student.network.state_dict(), other.network.state_dict()),
@@ -257,7 +320,7 @@ def test_without_a_checkpoint_a_training_begins_at_the_beginning(student):
 def test_the_running_mean_of_few_steps_is_their_mean(student, pieces):
     seen = []
     for step in range(3):
-        student.learn(*pieces.batch(step, 16), steps=10)
+        student.learn(*pieces.batch(step, 16), rate=1e-4)
         seen.append(student.network.head.weight.detach().clone())
     torch.testing.assert_close(student.mean["head.weight"], torch.stack(seen).mean(0))
     torch.testing.assert_close(student.averaged().head.weight, torch.stack(seen).mean(0))
@@ -266,13 +329,13 @@ def test_the_running_mean_of_few_steps_is_their_mean(student, pieces):
 def test_learning_learns(student, pieces):
     """Shown the same six pieces again and again, it gets to know them."""
     pictures, answers = pieces.batch(0, 16)
-    losses = [student.learn(pictures, answers, steps=1000) for _ in range(40)]
+    losses = [student.learn(pictures, answers, rate=2e-3) for _ in range(40)]
     assert losses[-1] < losses[0] / 2
 
 
 def test_the_weights_that_are_written_carry_the_temperature(train, student, pieces, monkeypatch):
     monkeypatch.setattr(train, "SIDES", (16, 16))
-    student.learn(*pieces.batch(0, 16), steps=10)
+    student.learn(*pieces.batch(0, 16), rate=1e-4)
     student.finish(pieces, [(1, 2.5, 3.5, 0.25)])
     written = load_file(train.HOME / "weights.safetensors")
     assert {x.dtype for x in written.values()} == {torch.float16}
