@@ -88,7 +88,13 @@ class PhotoFigure:
                 "height": size[1],
                 "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
                 "xaxis": {"visible": False, "fixedrange": True, "constrain": "domain"},
-                "yaxis": {"visible": False, "fixedrange": True, "scaleanchor": "x"},
+                # Both keep to the photo: a range that grew to fit one size would shrink it at the next.
+                "yaxis": {
+                    "visible": False,
+                    "fixedrange": True,
+                    "scaleanchor": "x",
+                    "constrain": "domain",
+                },
                 "font": {"color": _LEGIBLE},
                 "paper_bgcolor": "rgba(0,0,0,0)",
                 "plot_bgcolor": "rgba(0,0,0,0)",

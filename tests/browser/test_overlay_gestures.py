@@ -134,6 +134,7 @@ def test_a_pinned_heatmap_beside_the_present_one(opened):
     lab.page.set_viewport_size({"width": 1700, "height": 1000})  # narrower, they are stacked
     alone = figure(lab).bounding_box()
     assert (alone["width"], alone["height"]) == (500, 440)
+    photo = lab.page.locator(HEAT).bounding_box()
     do(lab, "overlay.pin(overlay._heatmap, 'both layers')")
     pinned = lab.page.get_by_role("img", name=re.compile("^pinned: both layers"))
     difference = lab.page.get_by_role("img", name=re.compile("^Difference"))
@@ -156,6 +157,7 @@ def test_a_pinned_heatmap_beside_the_present_one(opened):
     expect(pinned).to_have_count(0)
     expect(lab.page.get_by_text("now: 1 on")).not_to_be_visible()
     assert figure(lab).bounding_box() == alone
+    until(lab, lambda lab: lab.page.locator(HEAT).bounding_box() == pytest.approx(photo), True)
 
 
 def test_a_box_is_drawn_moved_typed_and_removed(opened):
