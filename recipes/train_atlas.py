@@ -2,7 +2,7 @@
 
     python recipes/train_atlas.py
 
-About an hour and a half on 2 cores. Stop it with Ctrl-C and start it again at any time: it goes on
+Two to four hours on 2 cores. Stop it with Ctrl-C and start it again at any time: it goes on
 from its last checkpoint in `recipes/.cache/atlas`. What happens in a step depends on the seed and
 the step only. Needs npm, for the imagery (see `imagery.py`), and the extra `recipes`.
 
