@@ -33,9 +33,9 @@ class Controls(w.VBox):
     upload : ipywidgets.FileUpload
     presets : dict
         A button for each of `PRESETS`.
-    outline, show_opposite, show_votes, show_rings, online_tiles, guessing, comparing :
+    outline, pin, show_opposite, show_votes, show_rings, online_tiles, guessing, comparing :
         ipywidgets.ToggleButton
-    pin, next_round : ipywidgets.Button
+    next_round : ipywidgets.Button
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Controls(w.VBox):
         )
         self.presets = {name: _button(name, tip) for name, tip in PRESETS.items()}
         self.outline = _switch("Outline", "Draw the border of what the evidence shows")
-        self.pin = _button("Compare", "Keep this fusion beside the ones that follow, or let it go")
+        self.pin = _switch("Compare", "Keep this fusion beside the ones that follow, or let it go")
         self.show_opposite = _switch(
             "The rest", "The opposite: what the model says of the photo without its evidence"
         )

@@ -115,13 +115,6 @@ class Explorer(TakeAlong, ExplorerState):
         self.set_trait("pinned", "")
         self._parts.overlay.unpin()
 
-    def pin_or_unpin(self) -> None:
-        """Pin the present fusion, or let the pinned one go."""
-        if self.pinned:
-            self.unpin()
-        else:
-            self.pin()
-
     def next_round(self) -> None:
         """Show another picture to be guessed."""
         self.image = self.draw_puzzle()

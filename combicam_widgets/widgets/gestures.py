@@ -76,7 +76,7 @@ class Gestures:
             self._on_click(button, partial(explorer.use, name))
         controls.comparing.observe(self._unless_quiet(self._begin_or_end_comparing), "value")
         controls.next_round.on_click(lambda _button: self._next_round())
-        self._on_click(controls.pin, explorer.pin_or_unpin)
+        self._join_compare()
         diagram.on_history(lambda step: self._attempt(getattr(explorer, step)))
         diagram.observe(lambda change: explorer.open_card(change["new"]), "opened")
         self._parts.overlay.on_box(lambda box: self._attempt(lambda: setattr(explorer, "box", box)))
@@ -134,6 +134,21 @@ class Gestures:
         show()
         self._explorer.observe(show, name)
         widget.observe(take, trait)
+
+    def _join_compare(self) -> None:
+        """Let the button stay pressed as long as a fusion is pinned, whoever pins it."""
+        explorer, button = self._explorer, self._parts.controls.pin
+
+        def take(change: Any) -> None:  # noqa: ANN401
+            if change["new"] != bool(explorer.pinned):
+                self._attempt(explorer.pin if change["new"] else explorer.unpin)
+                show()
+
+        def show(_change: Any = None) -> None:  # noqa: ANN401
+            button.value = bool(explorer.pinned)
+
+        explorer.observe(show, "pinned")
+        button.observe(take, "value")
 
     def _attempt(self, change: Callable[[], object]) -> None:
         """Change something as the page does; say what is wrong with it."""

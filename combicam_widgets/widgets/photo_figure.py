@@ -88,7 +88,7 @@ class PhotoFigure:
                 "height": size[1],
                 "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
                 "xaxis": {"visible": False, "fixedrange": True, "constrain": "domain"},
-                # Both keep to the photo: a range that grew to fit one size would shrink it at the next.
+                # Like x: a range that grew to fit one size would shrink the photo at the next.
                 "yaxis": {
                     "visible": False,
                     "fixedrange": True,

@@ -292,7 +292,7 @@ def test_keep_and_outline(lab):
     share = 100 * lab.python("explorer.keep")
     expect(lab.page.get_by_role("img", name=f"the hottest {share:.0f} % outlined")).to_be_visible()
     expect(words(lab)).not_to_have_text(said)
-    expect(words(lab)).to_contain_text(f"the hottest {share:.0f} % keeps")
+    expect(words(lab)).to_contain_text(f"the hottest {share:.0f} % alone")
     button(lab, "Outline").click()
     lab.until("explorer.outline", value=False)
     expect(lab.page.get_by_role("img", name="outlined")).to_have_count(0)
@@ -320,7 +320,10 @@ def test_opacity_and_colours(lab):
 
 
 def test_compare_keeps_a_fusion_beside_the_next(lab):
-    button(lab, "Compare").click()
+    compare = button(lab, "Compare")
+    expect(compare).to_have_attribute("aria-pressed", "false")
+    compare.click()
+    expect(compare).to_have_attribute("aria-pressed", "true")
     pinned = lab.page.get_by_role("img", name=re.compile("^pinned: gradcam, sum, 16 of 16"))
     difference = lab.page.get_by_role("img", name=re.compile("^Difference"))
     expect(pinned).to_be_visible()
@@ -335,9 +338,10 @@ def test_compare_keeps_a_fusion_beside_the_next(lab):
     assert tops == pytest.approx([tops[0]] * 3, abs=4)
     assert lab.page.locator(".leaflet-container").bounding_box()["width"] > 900
     lab.screenshot("explorer-compare")
-    button(lab, "Compare").click()
+    compare.click()
     expect(pinned).to_have_count(0)
     lab.until("explorer.pinned", "")
+    expect(compare).to_have_attribute("aria-pressed", "false")
 
 
 def test_a_box_says_live_how_much_heat_it_holds(lab):

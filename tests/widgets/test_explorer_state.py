@@ -391,6 +391,19 @@ def test_a_preview_and_its_vote_are_linked(explorer):
     assert explorer._parts.diagram.highlight == ""
 
 
+def test_compare_stays_pressed_while_a_fusion_is_pinned(explorer):
+    button, overlay = explorer._parts.controls.pin, explorer._parts.overlay
+    explorer.pin()
+    assert button.value
+    button.value = False  # as a click does
+    assert (explorer.pinned, len(overlay._figures.children)) == ("", 1)
+    button.value = True
+    assert explorer.pinned
+    assert len(overlay._figures.children) == 3
+    explorer.image = "jaguar"
+    assert not button.value
+
+
 def test_the_sentence_tells_of_the_rest_when_asked(explorer):
     assert "the rest keeps" not in explorer.status
     explorer.show_opposite = True

@@ -1,5 +1,6 @@
 // Names and tooltips for the toolbar, where ipywidgets has none: it writes the names of sliders
-// beside them, but does not say so, and shows no tooltips on menus.
+// beside them, but does not say so, shows no tooltips on menus, and tells nobody but the eye which
+// buttons are pressed.
 
 const MENUS = {
   Model: "What is explained: a network, and the cells it tells apart",
@@ -13,6 +14,11 @@ const MENUS = {
 
 /** Name what is in the toolbar of the explorer around an element, as soon as it is there. */
 export function nameToolbar(el) {
+  const press = (button) => {
+    const pressed = String(button.classList.contains("mod-active"));
+    if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
+  };
+  const pressing = new MutationObserver((changes) => changes.forEach(({ target }) => press(target)));
   const name = () => {
     const explorer = el.closest(".ccw-explorer");
     for (const slider of explorer?.querySelectorAll(".widget-slider") ?? []) {
@@ -21,6 +27,10 @@ export function nameToolbar(el) {
       slider.querySelector('[role="slider"]')?.setAttribute("aria-label", label);
       slider.querySelector(".widget-readout")?.setAttribute("aria-label", `${label}, as a number`);
     }
+    for (const button of explorer?.querySelectorAll(".widget-toggle-button") ?? []) {
+      press(button);
+      pressing.observe(button, { attributeFilter: ["class"] }); // again is as good as once
+    }
     for (const menu of explorer?.querySelectorAll(".ccw-toolbar > .widget-dropdown") ?? []) {
       menu.title = MENUS[menu.querySelector(".widget-label")?.textContent] ?? "";
     }
@@ -28,5 +38,10 @@ export function nameToolbar(el) {
   // Widgets arrive on the page one after the other: this one too.
   const arrival = new ResizeObserver(name);
   arrival.observe(el);
-  return arrival;
+  return {
+    disconnect() {
+      arrival.disconnect();
+      pressing.disconnect();
+    },
+  };
 }
