@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from combicam_widgets.geo import GeoPrediction, great_circle_km
 
 NO_EVIDENCE = "The layers that are on hold no positive evidence for this place."
@@ -19,8 +21,8 @@ def sentence(
 ) -> str:
     """Say where, how sure, what the evidence keeps, and how far from the truth.
 
-    "koala 0.93: near Melbourne, Australia (22 %, 60 % within 750 km); the hottest 30 % keeps 34 %
-    of the confidence and still points there."
+    "Sees koala (0.93): near Melbourne, Australia (22 %, 60 % within 750 km); the hottest 30 % alone
+    keeps 34 % of the confidence and still points there."
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def sentence(
     best = prediction.best
     place = best.place if seen else best.place[:1].upper() + best.place[1:]
     parts = [
-        (f"{seen}: " if seen else "")
+        (f"Sees {_certainty_apart(seen)}: " if seen else "")
         + f"{place} ({percent(best.probability)}, "
         + f"{percent(prediction.density(750))} within 750 km)"
     ]
@@ -59,13 +61,13 @@ def sentence(
         parts.append(NO_EVIDENCE.rstrip("."))
     else:
         parts.append(
-            f"the hottest {percent(keep)} keeps "
-            f"{percent(kept_confidence(prediction, evidence, target))} of the confidence and "
+            f"the hottest {percent(keep)} alone "
+            + _kept(kept_confidence(prediction, evidence, target), " of the confidence")
             + _where_to(prediction, evidence, there)
         )
     if opposite is not None:
         parts.append(
-            f"the rest keeps {percent(kept_confidence(prediction, opposite, target))} and "
+            f"the rest {_kept(kept_confidence(prediction, opposite, target))}"
             + _where_to(prediction, opposite, there)
         )
     if position is not None:
@@ -89,6 +91,17 @@ def percent(fraction: float) -> str:
     if 0 < fraction < 0.01:
         return "less than 1 %"
     return f"{100 * fraction:.0f} %"
+
+
+def _kept(share: float, of_what: str = "") -> str:
+    """Say how much confidence is kept; that it can be more than all needs words of its own."""
+    kept = f"{percent(share)}{of_what} and "
+    return f"keeps {kept}" if share < 1.005 else f"makes it surer: {kept}"
+
+
+def _certainty_apart(seen: str) -> str:
+    """Put the number behind a name in brackets: "koala 0.93" becomes "koala (0.93)"."""
+    return re.sub(r" ([01]\.\d+)$", r" (\1)", seen)
 
 
 def _where_to(prediction: GeoPrediction, evidence: GeoPrediction, there: str) -> str:

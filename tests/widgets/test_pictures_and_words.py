@@ -88,17 +88,24 @@ def test_the_sentence_says_it_all(cells):
     moved = ccw.GeoPrediction(np.array([0.3, 0.5, 0.1, 0.1]), cells)
     text = sentence(photo, 0, moved, 0.3, (0.0, 1.0), "koala 0.93")
     assert text == (
-        "koala 0.93: near A (60 %, 60 % within 750 km); the hottest 30 % keeps 50 % of the "
-        "confidence and points 10,010 km from there, near B; truly taken 110 km away."
+        "Sees koala (0.93): near A (60 %, 60 % within 750 km); the hottest 30 % alone keeps 50 % "
+        "of the confidence and points 10,010 km from there, near B; truly taken 110 km away."
     )
     assert sentence(photo, 0, photo, 0.25, None) == (
-        "Near A (60 %, 60 % within 750 km); the hottest 25 % keeps 100 % of the confidence and "
-        "still points there."
+        "Near A (60 %, 60 % within 750 km); the hottest 25 % alone keeps 100 % of the confidence "
+        "and still points there."
     )
     rest = ccw.GeoPrediction(np.array([0.15, 0.15, 0.1, 0.6]), cells)
     assert (
         "still points there; the rest keeps 25 % and points 6,730 km from there, near D; truly"
     ) in sentence(photo, 0, photo, 0.3, (0.0, 1.0), opposite=rest)
+    surer = ccw.GeoPrediction(np.array([0.9, 0.1, 0, 0]), cells)
+    text = sentence(photo, 0, surer, 0.3, None, "a lake or 2 rivers", opposite=surer)
+    assert text == (
+        "Sees a lake or 2 rivers: near A (60 %, 60 % within 750 km); the hottest 30 % alone makes "
+        "it surer: 150 % of the confidence and still points there; the rest makes it surer: 150 % "
+        "and still points there."
+    )
     compared = sentence(photo, 0, photo, 0.3, None, contrast=2)
     assert "; why there rather than near C; the hottest" in compared
     assert "no positive evidence" in sentence(photo, 0, None, 0.3, None)
