@@ -124,6 +124,11 @@ class Controls(w.VBox):
         self.tile_width.value = tile_width
         _show_if(self.tile_width, model.from_above)
 
+    def show_voting(self, *, asking: bool) -> None:
+        """Show on the button whether the layers are still being asked for their votes."""
+        change = self.show_votes.add_class if asking else self.show_votes.remove_class
+        change("ccw-asking")
+
     def show_game(self, *, guessing: bool, score: str) -> None:
         """Show the running score while the person guesses first."""
         _show_if(self._round, guessing)

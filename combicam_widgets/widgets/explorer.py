@@ -308,7 +308,10 @@ class Explorer(TakeAlong, ExplorerState):
         """Show the line in words, and with it an error or that work is going on."""
         self.set_trait("error", error)
         self.set_trait("busy", self._parts.asking.busy)
-        self._parts.status_bar.show(self.status, error, busy=self.busy)
+        voting = self._parts.surveying.busy
+        self._parts.controls.show_voting(asking=voting)
+        asking = "The layers are being asked for their votes…" if voting else ""
+        self._parts.status_bar.show(self.status, error, busy=self.busy, asking=asking)
 
     def _fail(self, error: Exception) -> None:
         """Say what went wrong; the controls go back to what is on screen."""

@@ -64,14 +64,17 @@ class Questions:
             self._show_votes(())
         elif self._parts.turns.from_page:
             keep = state.keep
+
+            def show(votes: tuple[GeoPrediction, ...]) -> None:
+                self._show_votes(votes)
+                self._settle(state.error)
+
             surveying.run(
-                lambda _report: analysis.votes(keep),
-                self._show_votes,
-                self._fail,
-                delay=_PAINT_FIRST,
+                lambda _report: analysis.votes(keep), show, self._fail, delay=_PAINT_FIRST
             )
         else:
             self._show_votes(analysis.votes(state.keep))
+        self._settle(state.error)  # which says that votes are to come, or that none are
 
     def answer_now(self, analysis: Analysis) -> None:
         """Answer what is still being asked about the present fusion, in place."""
@@ -81,6 +84,7 @@ class Questions:
         if self._parts.surveying.busy:
             self._parts.surveying.cancel()
             self._show_votes(analysis.votes(self._state.keep))
+            self._settle(self._state.error)
 
     def dim_votes(self) -> None:
         """Show which of the votes are those of layers that are on."""

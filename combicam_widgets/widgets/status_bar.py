@@ -29,9 +29,15 @@ class StatusBar(w.VBox):
         super().__init__([self._words, self._work])
         self.show("", "", busy=False)
 
-    def show(self, sentence: str, error: str, *, busy: bool) -> None:
-        """Show a sentence, an error (empty: none), and whether work is going on."""
-        line = f'<div class="ccw-status" role="status">{escape(sentence)}</div>'
+    def show(self, sentence: str, error: str, *, busy: bool, asking: str = "") -> None:
+        """Show a sentence, what is being asked meanwhile, an error, and whether work is going on.
+
+        An empty ``asking`` or ``error`` is not shown.
+        """
+        words = escape(sentence)
+        if asking:
+            words += f' <em class="ccw-asking-words">{escape(asking)}</em>'
+        line = f'<div class="ccw-status" role="status">{words}</div>'
         if error:
             line += f'<div class="ccw-status ccw-error" role="alert">{escape(error)}</div>'
         self._words.value = line

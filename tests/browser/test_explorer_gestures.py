@@ -452,10 +452,25 @@ def test_the_rest_is_asked_when_wanted(lab):
     assert lab.python("[explorer.opposite, explorer.show_opposite]") == [None, False]
 
 
+# Kept from before the click on: on a fast machine, nobody would look soon enough.
+ANNOUNCED = """() => {
+  window.announced = new Promise((resolve) => {
+    const explorer = document.querySelector(".ccw-explorer");
+    new MutationObserver(() => {
+      const words = explorer.querySelector(".ccw-asking-words")?.textContent;
+      if (words) resolve(words);
+    }).observe(explorer, { childList: true, subtree: true });
+  });
+}"""
+
+
 def test_votes_and_tiles_are_linked_both_ways(lab):
+    lab.page.evaluate(ANNOUNCED)
     button(lab, "Votes").click()
+    assert "asked for their votes" in lab.page.evaluate("() => window.announced")
     chips = lab.page.locator(".ccw-votes-all .ccw-vote")
     expect(chips).to_have_count(16)
+    expect(words(lab)).not_to_contain_text("votes")
     lab.until("[explorer.show_votes, len(explorer.votes)]", [True, 16])
     lab.layer(OTHER).hover()
     lit = lab.page.locator(".ccw-vote.ccw-highlighted")

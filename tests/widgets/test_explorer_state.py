@@ -347,6 +347,33 @@ def test_what_follows_a_method_is_of_that_method(explorer, model):
     np.testing.assert_allclose(parts, expected, atol=1e-4)
 
 
+def test_votes_that_are_to_come_are_announced(explorer, monkeypatch):
+    asked, surveying = [], explorer._parts.surveying
+
+    def run(job, done, *_args, **_options):
+        asked.append((job, done))
+        surveying._busy = True
+
+    def announced():
+        marked = "ccw-asking" in explorer._parts.controls.show_votes._dom_classes
+        assert marked == ("asked for their votes" in explorer._parts.status_bar._words.value)
+        return marked
+
+    monkeypatch.setattr(surveying, "run", run)
+    assert not announced()
+    explorer._parts.controls.show_votes.value = True
+    assert announced()
+    explorer._parts.controls.show_votes.value = False
+    assert not announced()
+    explorer._parts.controls.show_votes.value = True
+    assert announced()
+    job, done = asked.pop()
+    surveying._busy = False  # as it is when a result is delivered
+    done(job(lambda *_: None))
+    assert len(explorer.votes) == 16
+    assert not announced()
+
+
 def test_votes_see_as_much_as_is_kept(explorer, model):
     explorer.show_votes = True
     before = explorer.votes
