@@ -159,6 +159,21 @@ def test_the_whole_world_is_in_view_until_somebody_moves_it(lab):
     lab.until("whole()", value=True)
 
 
+def test_on_a_narrow_map_list_and_legend_take_less_than_a_quarter(lab):
+    lab = opened(lab, SYNTHETIC)
+    run(lab, "world.map.layout.width = '340px'")
+    panel, last = lab.page.locator(".ccw-cells"), rows(lab).nth(4)
+    expect(last).to_be_in_viewport(ratio=1)
+    room = world_map(lab).bounding_box()["height"] / 4
+    assert panel.bounding_box()["height"] < room
+    lab.page.get_by_text("Legend", exact=True).click()
+    expect(lab.page.get_by_role("list", name="Legend")).to_be_visible()
+    expect(last).to_be_hidden()
+    assert panel.bounding_box()["height"] < room
+    run(lab, "world.map.layout.width = '900px'")
+    expect(last).to_be_visible()
+
+
 def test_nothing_can_be_found_while_answers_are_hidden(lab):
     lab = opened(lab, SYNTHETIC)
     run(
