@@ -10,6 +10,8 @@ from lab import ROOT, Lab, notebook
 from PIL import Image
 from playwright.sync_api import expect
 
+from combicam_widgets.widgets.attentive import joined_modules
+
 pytestmark = pytest.mark.xdist_group("browser")
 
 HEAT = ".js-plotly-plot .layer-above .imagelayer image"
@@ -237,7 +239,8 @@ PURE = """async (source) => {
 
 def test_pure_functions_of_the_box(browser):
     page = browser.new_page()
-    source = (ROOT / "combicam_widgets" / "widgets" / "static" / "box.js").read_text()
+    static = ROOT / "combicam_widgets" / "widgets" / "static"
+    source = joined_modules(static, ("attentive", "box"))
     assert page.evaluate(PURE, source) == [
         [0.25, 0.125, 0.75, 0.5],
         [0.5, 0, 1, 0.5],

@@ -86,10 +86,23 @@ class RandomBlock(nn.Module):
         return self.last(y)
 
 
-class RandomNet(nn.Module):
-    """A small CNN drawn from a seed: depth, strides, branches, residuals, dead branch."""
+def _normed(width, rng):
+    return nn.Sequential(
+        nn.Conv2d(
+            width, width, 3, padding=1, groups=width if rng.random() < 0.5 else 1, bias=False
+        ),
+        nn.BatchNorm2d(width),
+        (nn.SiLU, nn.ReLU, nn.Hardswish)[rng.integers(3)](inplace=bool(rng.random() < 0.5)),
+    )
 
-    def __init__(self, seed):
+
+class RandomNet(nn.Module):
+    """A small CNN drawn from a seed: depth, strides, branches, residuals, dead branch.
+
+    With ``normed``, a convolution, a batch norm and an activation in a row, too.
+    """
+
+    def __init__(self, seed, *, normed=False):
         super().__init__()
         rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
@@ -97,15 +110,9 @@ class RandomNet(nn.Module):
         self.stem = nn.Conv2d(3, width, 3, padding=1)
         self.act = nn.ReLU(inplace=True)
         self.blocks = nn.Sequential(*(RandomBlock(width, rng) for _ in range(rng.integers(1, 4))))
-        self.normed = nn.Sequential(
-            nn.Conv2d(
-                width, width, 3, padding=1, groups=width if rng.random() < 0.5 else 1, bias=False
-            ),
-            nn.BatchNorm2d(width),
-            (nn.SiLU, nn.ReLU, nn.Hardswish)[rng.integers(3)](inplace=bool(rng.random() < 0.5)),
-        )
         self.dead = nn.Conv2d(width, 2, 1)
         self.head = nn.Linear(width, 6)
+        self.normed = _normed(width, rng) if normed else None
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.uniform_(-0.3, 0.3)
@@ -113,7 +120,9 @@ class RandomNet(nn.Module):
 
     def forward(self, x):
         x = self.act(self.stem(x))
-        x = self.normed(self.blocks(x))
+        x = self.blocks(x)
+        if self.normed:
+            x = self.normed(x)
         self.dead(x)
         return self.head(x.mean((2, 3)))
 
