@@ -65,6 +65,8 @@ class World:
     ) -> None:
         self._scene, self._hidden = Scene(), False
         self._shaded: GeoPrediction | None = None
+        # Widgets: as plain dicts, each of them would be a new one at every change.
+        self._cursors = {name: ipyleaflet.MapStyle(cursor=name) for name in ("crosshair", "grab")}
         self._land = ipyleaflet.GeoJSON(data=coastline(), style=_LAND)
         self._credit = ipyleaflet.AttributionControl(position="bottomright", prefix="")
         self._tiles = ipyleaflet.TileLayer(url=_TILES, attribution=_CREDIT, max_zoom=19)
@@ -250,7 +252,7 @@ class World:
             One line. None: nothing, and the mouse shows that the map can be dragged.
         """
         self._marks.hint = text or ""
-        self.map.default_style = {"cursor": "crosshair" if text else "grab"}
+        self.map.default_style = self._cursors["crosshair" if text else "grab"]
 
     @property
     def online_tiles(self) -> bool:

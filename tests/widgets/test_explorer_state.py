@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from ipywidgets.widgets.widget import _instances as widgets_alive
 from torch import nn
 from traitlets import TraitError
 
@@ -437,3 +438,19 @@ def test_the_sentence_tells_of_the_rest_when_asked(explorer):
     kept = explorer.opposite.probabilities[explorer.maps.target]
     kept /= explorer.prediction.probabilities[explorer.maps.target]
     assert f"the rest keeps {100 * kept:.0f} % and" in explorer.status
+
+
+def test_no_photo_and_no_click_leaves_a_widget_behind(explorer):
+    def use():
+        for name in ("koala", "panda"):
+            explorer.image = ccw.sample(name)
+            explorer.weights = {explorer.maps.names[-1]: 1}
+            explorer.use("all")
+            explorer.show_rings = not explorer.show_rings
+            explorer.keep = 0.5 - explorer.keep / 2
+
+    use()
+    before = len(widgets_alive)
+    for _ in range(3):
+        use()
+    assert len(widgets_alive) == before
