@@ -105,7 +105,8 @@ def explain(
         returns something else than finite class scores, layers that cannot be explained, and a
         float16 network whose gradients underflow.
     RuntimeError
-        The gradient does not reach the layers (the network detaches it on the way).
+        The gradient does not reach the layers (the network detaches it on the way), or the
+        network overwrites in place what its own gradient needs.
     """
     check_score(score)
     if method not in METHODS:
