@@ -172,6 +172,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(contents):
         "samples/credits.csv",
         "imagery/blue_marble.jpg",
         "imagery/CREDITS.md",
+        "models/atlas/weights.safetensors",
+        "models/atlas/MODEL_CARD.md",
         "models/naturalist/gazetteer.csv",
         "models/naturalist/cells.npz",
         "models/naturalist/MODEL_CARD.md",
