@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -32,6 +33,9 @@ _FLOAT16_NORMAL = 2**-14
 
 _PENDING = 2**24
 """Bytes of gradients that wait to be looked at together: one after the other is faster."""
+
+_SMALL = 2**18
+"""Numbers in a layer's output below which layers of the same shape are worked on together."""
 
 
 @overload
@@ -141,10 +145,16 @@ def explain(
 
     @torch.inference_mode()
     def flush() -> None:
-        for name, activations, gradients in pending:
-            _check_precision(name, gradients)
-            importance = gradients.float().mean((1, 2, 3)).relu().cpu().numpy()
-            looked[name] = method_maps(activations, gradients).cpu().numpy(), importance
+        for _, alike in groupby(pending, _alike):
+            names, activations, gradients = zip(*alike, strict=True)
+            for name, gradient in zip(names, gradients, strict=True):
+                _check_precision(name, gradient)
+            maps, importances = method_maps(_joined(activations), _joined(gradients))
+            of_layers = (
+                np.split(maps.cpu().numpy(), len(names), axis=1),
+                np.split(importances.cpu().numpy(), len(names)),
+            )
+            looked.update(zip(names, zip(*of_layers, strict=True), strict=True))
         pending.clear()
 
     asked = passed(network, names, run, look)
@@ -184,6 +194,20 @@ class _Asked:
     logits: Tensor
     targets: Tensor
     rivals: Tensor | None
+
+
+def _alike(layer: tuple[str, Tensor, Tensor]) -> object:
+    """Tell which layers are worked on together: small ones of one shape.
+
+    Small work costs most to start; large layers would cost more to copy than that.
+    """
+    name, activations, _ = layer
+    return activations.shape if activations.numel() < _SMALL else name
+
+
+def _joined(layers: Sequence[Tensor]) -> Tensor:
+    """Put the photos of several layers behind each other: (L * N, K, h, w)."""
+    return layers[0] if len(layers) == 1 else torch.cat(list(layers))
 
 
 def _check_layers(names: Sequence[str], shapes: Mapping[str, Shape], photos: int) -> None:

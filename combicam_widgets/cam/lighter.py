@@ -26,8 +26,6 @@ from torch.nn import functional as F
 _LARGE = 2**18
 """Numbers in a convolution's input that are worth not keeping: 1 MB."""
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-
 ScaleShift: TypeAlias = Mapping[nn.Module, tuple[Tensor, Tensor]]
 
 
@@ -40,7 +38,7 @@ def lighter(network: nn.Module) -> Iterator[None]:
     """
     modules = list(network.modules())
     in_place = [
-        m for m in modules if type(m) is not nn.ReLU and getattr(m, "inplace", False) is True
+        m for m in modules if type(m) is not nn.ReLU and vars(m).get("inplace", False) is True
     ]
     norms = _scales_and_shifts([m for m in modules if type(m) is nn.BatchNorm2d])
     replaced = [
@@ -68,7 +66,7 @@ def _better(module: nn.Module, norms: ScaleShift) -> tuple[str, Callable[..., Te
     if module in norms:
         return "forward", _affine(*norms[module])
     if type(module) is nn.AdaptiveAvgPool2d and module.output_size in (1, (1, 1)):
-        return "forward", _GlobalMean.apply
+        return "forward", _global_mean
     if type(module).forward is nn.Sequential.forward:
         return "forward", _folded(cast(nn.Sequential, module), norms)
     return None
@@ -76,7 +74,7 @@ def _better(module: nn.Module, norms: ScaleShift) -> tuple[str, Callable[..., Te
 
 @torch.no_grad()
 def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
-    """Return what each batch norm in evaluation amounts to, x * scale + shift: (K,) both.
+    """Return what each batch norm in evaluation amounts to, x * scale + shift: (K, 1, 1) both.
 
     Computed for all alike together, since there are many and each is small.
     """
@@ -92,13 +90,17 @@ def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
         scale = torch.cat([norm.weight for norm in group]) * torch.rsqrt(variance + epsilon)
         shift = torch.cat([norm.bias for norm in group]) - mean * scale
         sizes = [norm.num_features for norm in group]
-        pairs = zip(torch.split(scale, sizes), torch.split(shift, sizes), strict=True)
+        pairs = zip(
+            torch.split(scale[:, None, None], sizes),
+            torch.split(shift[:, None, None], sizes),
+            strict=True,
+        )
         found.update(zip(group, pairs, strict=True))
     return found
 
 
 def _affine(scale: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda x: torch.addcmul(shift[:, None, None], x, scale[:, None, None])
+    return lambda x: torch.mul(x, scale).add_(shift)  # addcmul is slower
 
 
 def _folded(sequential: nn.Sequential, norms: ScaleShift) -> Callable[[Tensor], Tensor]:
@@ -124,6 +126,13 @@ def _folded(sequential: nn.Sequential, norms: ScaleShift) -> Callable[[Tensor], 
     return forward
 
 
+def _global_mean(x: Tensor) -> Tensor:
+    """Mean over all pixels; as a sum, whose gradient takes no memory, unlike that of a mean."""
+    if x.dtype.itemsize < 4:  # a sum might overflow
+        return x.mean((-2, -1), keepdim=True)
+    return x.sum((-2, -1), keepdim=True) / (x.shape[-2] * x.shape[-1])
+
+
 def _can_fold(convolution: nn.Module, norm: nn.Module) -> bool:
     return (
         isinstance(convolution, nn.Conv2d)
@@ -141,16 +150,28 @@ def _convolution_and_norm(
 
     def both(x: Tensor) -> Tensor:
         # Scaling the output costs one pass over it forward and one back; the weights, about one.
-        too_much = weights_per_channel > 2 * x[:, 0].numel() / strides
+        too_much = weights_per_channel > 2 * x.numel() / x.shape[1] / strides
         # Somebody's hook, perhaps that of a layer to explain, wants to see what lies between.
-        if too_much or any(getattr(m, hooks) for m in (convolution, norm) for hooks in _HOOKS):
+        if too_much or _is_hooked(convolution) or _is_hooked(norm):
             return cast(Tensor, norm(convolution(x)))
-        weight = convolution.weight * scale[:, None, None, None]
-        bias = shift if convolution.bias is None else shift + scale * convolution.bias
+        weight = convolution.weight * scale[..., None]
+        bias = shift.flatten()
+        if convolution.bias is not None:
+            bias = torch.addcmul(bias, scale.flatten(), convolution.bias)
         y: Tensor = convolution._conv_forward(x, weight, bias)  # noqa: SLF001
         return y
 
     return both
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    """Tell whether somebody wants to see what goes into a module, or what comes out."""
+    return bool(
+        module._forward_hooks  # noqa: SLF001
+        or module._forward_pre_hooks  # noqa: SLF001
+        or module._backward_hooks  # noqa: SLF001
+        or module._backward_pre_hooks  # noqa: SLF001
+    )
 
 
 def _is_plain(convolution: nn.Conv2d) -> bool:
@@ -172,21 +193,6 @@ def _frozen(convolution: nn.Conv2d) -> Callable[[Tensor, Tensor, Tensor | None],
         return F.conv2d(x, weight, bias, *settings)
 
     return forward
-
-
-class _GlobalMean(torch.autograd.Function):
-    """The mean over all pixels, whose gradient is one number per channel and takes no memory."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401
-        ctx.shape = x.shape
-        return x.mean((-2, -1), keepdim=True)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
-        height, width = ctx.shape[-2:]
-        gradient: Tensor = gradients[0] / (height * width)
-        return gradient.expand(ctx.shape)
 
 
 class _FrozenConvolution(torch.autograd.Function):

@@ -23,7 +23,7 @@ SLOW_METHODS = ("scorecam",)
 _EPSILON = 1e-7
 
 
-def method_maps(activations: Tensor, gradients: Tensor) -> Tensor:
+def method_maps(activations: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the maps of all `METHODS` from one layer's activations and gradients.
 
     Parameters
@@ -33,7 +33,7 @@ def method_maps(activations: Tensor, gradients: Tensor) -> Tensor:
 
     Returns
     -------
-    Tensor, shape (M, N, h, w), float32, >= 0
+    maps : Tensor, shape (M, N, h, w), float32, >= 0
         One map per method, in the order of `METHODS`:
 
         - ``gradcam``: relu(sum_k mean(G_k) A_k). Selvaraju et al., ICCV 2017.
@@ -43,19 +43,23 @@ def method_maps(activations: Tensor, gradients: Tensor) -> Tensor:
         - ``xgradcam``: relu(sum_k w_k A_k), w_k = sum(G_k A_k) / sum(A_k). Fu et al., BMVC 2020.
         - ``hirescam``: relu(sum_k G_k A_k). Draelos and Carin, 2020.
         - ``layercam``: relu(sum_k relu(G_k) A_k). Jiang et al., TIP 2021.
+    importances : Tensor, shape (N,), float32, >= 0
+        relu(mean G), which the fusion rule ``winsor`` reads.
     """
     a, g = activations.float().flatten(2), gradients.float().flatten(2)
+    mass, mean = a.sum(2), g.mean(2)
     positive = g.relu()
-    mass = a.sum(2)
-    alpha = positive / torch.addcmul(mass.new_full((), 2.0), mass[..., None], positive)
-    plus = alpha.sum(2)
+    work = torch.mul(positive, mass[..., None]).add_(2)
+    plus = torch.div(positive, work, out=work).sum(2)
     if not plus.isfinite().all():
         plus = (positive / _away_from_zero(2 + mass[..., None] * positive)).sum(2)
-    product = torch.mul(a, g, out=alpha)
-    channel_weights = torch.stack([g.mean(2), plus, product.sum(2) / _away_from_zero(mass)])
-    weighted = torch.einsum("mnk,nkp->mnp", channel_weights, a)
-    maps = torch.cat([weighted, product.sum(1)[None], positive.mul_(a).sum(1)[None]])
-    return maps.relu_().reshape(*maps.shape[:2], *activations.shape[2:])
+    product = torch.mul(a, g, out=work)
+    weights = torch.stack([mean, plus, product.sum(2) / _away_from_zero(mass)], 1)
+    maps = torch.cat(
+        [weights @ a, product.sum(1, keepdim=True), positive.mul_(a).sum(1, keepdim=True)], 1
+    )
+    maps = maps.relu_().reshape(len(a), len(METHODS), *activations.shape[2:])
+    return maps.transpose(0, 1), mean.mean(1).relu()
 
 
 def _away_from_zero(x: Tensor) -> Tensor:

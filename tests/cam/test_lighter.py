@@ -99,3 +99,15 @@ def test_everything_is_put_back(photo):
         assert "forward" in vars(network)
         network(photo)
     assert [dict(vars(module)) for module in network.modules()] == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_global_mean_of_half_precision_does_not_overflow(dtype):
+    """The sum of a thousand 200s is more than float16 holds."""
+    network = nn.AdaptiveAvgPool2d(1)
+    x = torch.full((1, 2, 32, 32), 200.0, dtype=dtype)
+    with lighter(network):
+        mean, gradient = output_and_gradient(network, x)
+    assert mean.dtype == dtype
+    assert (mean == 200).all()
+    torch.testing.assert_close(gradient[0, 1], torch.full((32, 32), 1 / 1024, dtype=dtype))

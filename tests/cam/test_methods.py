@@ -131,8 +131,9 @@ def test_an_in_place_activation_after_a_layer_does_not_overwrite_it():
 
 def test_shapes_and_a_batch_of_layers():
     a, g = torch.randn(3, 4, 5, 6), torch.randn(3, 4, 5, 6)
-    together = method_maps(a, g)
+    together, importances = method_maps(a, g)
     assert together.shape == (len(cam.METHODS), 3, 5, 6)
+    assert_close(importances.numpy(), np.maximum(g.numpy().mean((1, 2, 3)), 0))
     for n in range(3):
         for method, x in zip(cam.METHODS, together[:, n].numpy(), strict=True):
             assert_close(x, obvious_map(method, a[n].double().numpy(), g[n].double().numpy()))
@@ -142,8 +143,8 @@ def test_shapes_and_a_batch_of_layers():
 def test_maps_stay_finite_for_tiny_and_huge_gradients(scale):
     torch.manual_seed(1)
     a, g = torch.randn(1, 4, 5, 6), torch.randn(1, 4, 5, 6)
-    maps = dict(zip(cam.METHODS, method_maps(a, g * scale)[:, 0], strict=True))
-    plain = dict(zip(cam.METHODS, method_maps(a, g)[:, 0], strict=True))
+    maps = dict(zip(cam.METHODS, method_maps(a, g * scale)[0][:, 0], strict=True))
+    plain = dict(zip(cam.METHODS, method_maps(a, g)[0][:, 0], strict=True))
     for method, x in maps.items():
         assert x.isfinite().all()
         if method != "gradcam++":  # the others are linear in the gradient
@@ -153,17 +154,17 @@ def test_maps_stay_finite_for_tiny_and_huge_gradients(scale):
 def test_zero_activations_or_gradients_give_zero_maps():
     x, zero = torch.randn(1, 4, 5, 6), torch.zeros(1, 4, 5, 6)
     for a, g in ((x, zero), (zero, x), (zero, zero)):
-        assert not method_maps(a, g).any()
+        assert not method_maps(a, g)[0].any()
 
 
 def test_activations_that_cancel_do_not_divide_by_zero():
     a = torch.tensor([1.0, -1.0, 1.0, -1.0]).reshape(1, 1, 2, 2)
-    maps = method_maps(a, torch.randn(1, 1, 2, 2))
+    maps, _ = method_maps(a, torch.randn(1, 1, 2, 2))
     assert maps.isfinite().all()
 
 
 def test_one_pixel():
     a, g = np.array([[[2.0]], [[-3.0]]]), np.array([[[0.5]], [[0.25]]])
-    maps = method_maps(torch.tensor(a)[None], torch.tensor(g)[None])[:, 0].numpy()
+    maps = method_maps(torch.tensor(a)[None], torch.tensor(g)[None])[0][:, 0].numpy()
     for method, x in zip(cam.METHODS, maps, strict=True):
         assert_close(x, obvious_map(method, a, g), 1e-6)
