@@ -99,7 +99,8 @@ def architecture(
     Raises
     ------
     ValueError
-        There is no layer with a 4-D output, a name is unknown, or a layer runs more than once.
+        There is no layer with a 4-D output, a name is unknown, or a layer runs more than once;
+        the blocks give their channels last, (N, h, w, K), as those of window transformers do.
     """
     runs = _trace(network, on_device_of(network, checked_batch(example)))
     if not isinstance(granularity, str):
@@ -122,6 +123,7 @@ def architecture(
             f"granularity must be one of {', '.join(GRANULARITIES)}, or a list of layer names, "
             f"not {granularity!r}."
         )
+    _refuse_channels_last(network, runs, names)
     ordered = [name for name in runs if name in set(names)]
     if granularity == "stage":
         ordered = _last_of_each_resolution(runs, ordered)
@@ -193,6 +195,24 @@ def _convolutions(name: str, module: nn.Module, runs: dict[str, Layer]) -> int:
         for inner, leaf in module.named_modules()
         if isinstance(leaf, (nn.Conv2d, nn.Linear))
     )
+
+
+def _refuse_channels_last(
+    network: nn.Module, runs: dict[str, Layer], names: Sequence[str]
+) -> None:
+    """Refuse blocks without convolutions that normalize the last axis of outputs like their own."""
+    for name in names:
+        inside = {f"{name}.{inner}": m for inner, m in network.get_submodule(name).named_modules()}
+        if any(isinstance(module, nn.Conv2d) for module in inside.values()):
+            continue
+        for inner, module in inside.items():
+            alike = inner in runs and runs[inner].shape == runs[name].shape
+            if alike and isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
+                raise ValueError(
+                    f"Layer {name!r} gives its channels last, (N, h, w, K): its maps would be read "
+                    "along the wrong axes. Name modules that give (N, K, h, w), for example a "
+                    "permutation after it: layers=[...]."
+                )
 
 
 def _spatial_convolutions(network: nn.Module, runs: dict[str, Layer]) -> list[str]:

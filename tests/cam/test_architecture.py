@@ -569,3 +569,22 @@ def test_layers_that_give_tuples_or_dicts_are_passed_over():
     assert cam.architecture(Net(), photo()).names == ("pair.b",)
     with pytest.raises(TypeError, match="'pair' gives a tuple of 2"):
         cam.explain(Net(), photo(), layers=["pair"])
+
+
+def test_blocks_with_their_channels_last_are_refused_by_name():
+    network = torchvision.models.swin_t().eval()
+    example = photo(1, 3, 64, 64)
+    for granularity in ("block", "stage", ["features.3.1"]):
+        with pytest.raises(
+            ValueError, match=r"'features\.\S+' gives its channels last.*\(N, K, h, w\)"
+        ):
+            cam.architecture(network, example, granularity)
+    assert cam.architecture(network, example, ["permute"]).layers[0].shape == (768, 2, 2)
+
+
+def test_channels_that_go_last_within_a_block_are_no_reason_to_refuse_it():
+    """Here even the sizes do not tell the axes apart: 96 channels of 96 x 96 places."""
+    network = torchvision.models.convnext_tiny().eval()
+    plan = cam.architecture(network, photo(1, 3, 384, 384))
+    assert plan.layers[0].shape == (96, 96, 96)
+    assert len(plan.layers) == 18
