@@ -197,9 +197,7 @@ def _convolutions(name: str, module: nn.Module, runs: dict[str, Layer]) -> int:
     )
 
 
-def _refuse_channels_last(
-    network: nn.Module, runs: dict[str, Layer], names: Sequence[str]
-) -> None:
+def _refuse_channels_last(network: nn.Module, runs: dict[str, Layer], names: Sequence[str]) -> None:
     """Refuse blocks without convolutions that normalize the last axis of outputs like their own."""
     for name in names:
         inside = {f"{name}.{inner}": m for inner, m in network.get_submodule(name).named_modules()}

@@ -105,6 +105,13 @@ class Background:
         if self._waiting is not None:
             self._waiting.cancel()
 
+    def close(self) -> None:
+        """Forget the present job, and let the thread go; a new job would get another."""
+        self.cancel()
+        if self._executor is not None:
+            self._executor.shutdown(wait=False)
+            self._executor = None
+
 
 def _attempt(
     job: Callable[[], T], done: Callable[[T], object], failed: Callable[[Exception], object]

@@ -13,6 +13,7 @@ import traitlets as T
 from combicam_widgets.cam import upsample
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.widgets.attentive import Attentive, joined_modules
+from combicam_widgets.widgets.closing import made_of
 from combicam_widgets.widgets.colors import palette
 from combicam_widgets.widgets.pictures import difference_colors, difference_picture
 
@@ -117,8 +118,8 @@ class Comparison:
 
     def close(self) -> None:
         """Take the panels off the page for good."""
-        self.pinned.close()
-        self.difference.close()
+        for widget in made_of(self.pinned, self.difference):
+            widget.close()
 
 
 def coarse(heatmap: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -76,6 +76,15 @@ class Explorer(TakeAlong, ExplorerState):
         self._questions = Questions(self, parts, self.settle, self._fail)
         self._gestures = Gestures(self, parts, self._show, self._fail)
         self._past: History[dict[str, float]] = History()
+        try:
+            self._open(model, image, values)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, model: object, image: object, values: dict[str, Any]) -> None:
+        """Show the first photo, with the given values of other traits."""
+        parts = self._parts
         target, contrast = values.pop("target", None), values.pop("contrast", None)
         weights = values.pop("weights", None)
         later = {name: values.pop(name) for name in ("guessing", "box") if name in values}
@@ -90,6 +99,11 @@ class Explorer(TakeAlong, ExplorerState):
         self._turns.quiet = False
         for name, value in later.items():
             setattr(self, name, value)
+
+    def close(self) -> None:
+        """Take the explorer off the page, and all of its widgets out of the kernel's memory."""
+        if self.comm is not None:
+            self._parts.close(self)
 
     def use(self, name: str) -> None:
         """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM) or "invert"."""

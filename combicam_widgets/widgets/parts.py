@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import ipywidgets as w
 
 from combicam_widgets.widgets.background import Background
+from combicam_widgets.widgets.closing import made_of
 from combicam_widgets.widgets.controls import Controls
 from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
 from combicam_widgets.widgets.overlay import Overlay
@@ -40,11 +41,22 @@ class Parts:
     carding: Background = field(default_factory=Background)
 
     def __post_init__(self) -> None:
-        for work in (self.asking, self.checking, self.surveying, self.carding):
+        for work in self._works():
             work.lock = self.turns.lock
+
+    def _works(self) -> tuple[Background, ...]:
+        return self.asking, self.checking, self.surveying, self.carding
 
     def laid_out(self) -> list[w.Widget]:
         """Return the widgets from top to bottom; first what to do where half of them is missing."""
         pictures = w.HBox([self.overlay.view, self.world.map])
         pictures.add_class("ccw-pictures")
         return [anywidget_missing(), self.controls, self.diagram, pictures, self.status_bar]
+
+    def close(self, around: w.Widget) -> None:
+        """End the work, and close the widget around the parts with all that it is made of."""
+        for work in self._works():
+            work.close()
+        inside = self.controls, self.diagram, self.overlay.view, self.status_bar
+        for widget in made_of(around, *inside, self.world.map, *self.world.aside):
+            w.Widget.close(widget)

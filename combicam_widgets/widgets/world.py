@@ -89,6 +89,7 @@ class World:
             scroll_wheel_zoom=False,
             attribution_control=False,
             panes=_PANES,
+            default_style=self._cursors["grab"],
             layers=[self._land, self._shading, *self._outlines.values()],
             layout=ipywidgets.Layout(flex="1 1 320px", height="440px", min_width="320px"),
         )
@@ -253,6 +254,11 @@ class World:
         """
         self._marks.hint = text or ""
         self.map.default_style = self._cursors["crosshair" if text else "grab"]
+
+    @property
+    def aside(self) -> list[ipywidgets.Widget]:
+        """Widgets that the map does not show at every moment."""
+        return [*self._cursors.values(), self._land, self._tiles, self._credit]
 
     @property
     def online_tiles(self) -> bool:

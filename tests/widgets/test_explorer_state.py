@@ -454,3 +454,29 @@ def test_no_photo_and_no_click_leaves_a_widget_behind(explorer):
     for _ in range(3):
         use()
     assert len(widgets_alive) == before
+
+
+def test_a_closed_explorer_leaves_nothing_in_the_kernel(explorer, model, at_once):
+    """Whatever was opened on the way; the other explorer goes on."""
+    before = set(widgets_alive)
+    second = Explorer(model=model, image="canyon_de_chelly")
+    second.pin()
+    second.show_votes = second.online_tiles = second.show_rings = True
+    second.image = "koala"
+    assert len(widgets_alive) > len(before) + 100
+    second.close()
+    assert set(widgets_alive) == before
+    second.close()
+    explorer.use("last layer")
+    assert sum(explorer.shares.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"image": "koalla"}, {"weights": {"nope": 1}}, {"box": (0, 0, 2, 2)}, {"rule": "none"}],
+)
+def test_an_explorer_that_cannot_be_made_leaves_nothing(explorer, model, wrong):
+    before = set(widgets_alive)
+    with pytest.raises(TraitError):
+        Explorer(**{"model": model, "image": "koala", **wrong})
+    assert set(widgets_alive) == before
