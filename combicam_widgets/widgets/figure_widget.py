@@ -70,6 +70,19 @@ class FigureWidget(Attentive, PlotlyFigureWidget):
     def _default_module(self) -> str:
         return bundle().name
 
+    def repaint(self, image: int, source: str) -> None:
+        """Give a layout image another source, without Plotly laying the whole figure out anew.
+
+        Parameters
+        ----------
+        image : int
+            Index in ``layout.images``.
+        source : str
+            A data URI.
+        """
+        self._layout["images"][image]["source"] = source
+        self.send({"image": image, "source": source})
+
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: ANN401, FBT001, FBT002
         """Return the synced traits by name, as ipywidgets defines it."""
         state: dict[str, Any] = super().get_state(key, drop_defaults)

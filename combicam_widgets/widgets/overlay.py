@@ -81,25 +81,27 @@ class Overlay:
         self._main.show_photo(photo)
 
     def show_heat(self, heatmap: Heatmap, colormap: str, opacity: float, label: str = "") -> None:
-        """Lay a heatmap (H, W) in [0, 1] over the photo.
+        """Lay a heatmap (H, W) in [0, 1] over the photo; pointing at it waits for `show_values`.
 
         ``label`` says what it is, for `pin`: "Grad-CAM, sum, 16 layers".
         """
         self._heatmap, self._colors, self._label = heatmap, (colormap, opacity), label
-        with self.figure.batch_update():
-            self._main.show_values(heatmap)
-            self._draw()
+        self._main.read(heatmap)
+        self._draw()
+
+    def show_values(self) -> None:
+        """Show the heat where somebody points: Plotly draws everything anew, so do it at rest."""
+        self._main.show_values()
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """Draw once, after all calls inside of ``with overlay.at_once():``."""
-        with self.figure.batch_update():  # one message, and one drawing on the page
-            self._waiting = True
-            try:
-                yield
-            finally:
-                self._waiting = False
-            self._draw()
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+        self._draw()
 
     def show_outline(self, keep: float | None) -> None:
         """Outline the hottest part of the photo, as `cam.hottest` keeps it; None: no outline.
@@ -306,7 +308,8 @@ def overlay(
     drawn = PhotoFigure(go.Figure, _ALONE)
     drawn.show_photo(load_image(photo))
     drawn.show_colors(colormap)
-    drawn.show_values(heat)
+    drawn.read(heat)
+    drawn.show_values()
     picture = heat_picture(heat, colormap, opacity, _kept(heat, outline))
     drawn.lay_over(picture, words=_words(heat))
     return drawn.figure

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.widgets.figure_widget import FigureWidget
 from combicam_widgets.widgets.pictures import heat_picture
 
 GRID = 28
@@ -51,7 +52,8 @@ class PhotoFigure:
     """
 
     def __init__(self, kind: type[go.Figure], size: tuple[int, int]) -> None:
-        self._colors = ""
+        self._colors, self._picture = "", ""
+        self._places: dict[str, float] = {}
         self.values = np.zeros((2, 2), np.int8)
         self.figure = kind(
             data=[
@@ -119,6 +121,7 @@ class PhotoFigure:
             "sizing": "stretch",
         }
         source = to_data_uri(photo, format="jpeg", max_side=_PHOTO_SIDE)
+        self._picture = _NOTHING
         with self.figure.batch_update():
             self.figure.layout.images = [
                 {**box, "name": "photo", "source": source, "layer": "below"},
@@ -145,10 +148,13 @@ class PhotoFigure:
         words : str
             Said in the middle; may be empty.
         """
+        if self._picture != picture:
+            self._picture = picture
+            if isinstance(self.figure, FigureWidget):
+                self.figure.repaint(1, picture)
+            else:
+                self.figure.layout.images[1].source = picture
         with self.figure.batch_update():
-            image = self.figure.layout.images[1]
-            if image.source != picture:
-                image.source = picture
             for note, text in zip(self.figure.layout.annotations, (label, words), strict=True):
                 escaped = escape(text, quote=False)
                 if escaped and note.text != escaped:
@@ -156,22 +162,25 @@ class PhotoFigure:
                 if note.visible != bool(text):
                     note.visible = bool(text)
 
-    def show_values(self, values: npt.NDArray[np.floating]) -> None:
-        """Set what hovering shows: (H, W) values in [0, 1], read on a coarse grid, in per cent."""
+    def read(self, values: npt.NDArray[np.floating]) -> None:
+        """Read what hovering is to show: (H, W) values in [0, 1], on a coarse grid, in per cent."""
         photo = self.figure.layout.images[0]
-        places: dict[str, float] = {}
+        self._places = {}
         indices = []
         for axis, pixels, side in zip("yx", values.shape, (photo.sizey, photo.sizex), strict=True):
             points = min(GRID, pixels)
             step = (pixels - 1) / (points - 1) if points > 1 else 1
-            places |= {f"{axis}0": side * 0.5 / pixels, f"d{axis}": side * step / pixels}
+            self._places |= {f"{axis}0": side * 0.5 / pixels, f"d{axis}": side * step / pixels}
             indices.append(np.rint(np.arange(points) * step).astype(int))
-        trace = self.figure.data[0]
         self.values = np.rint(100 * values[np.ix_(*indices)]).astype(np.int8)
+
+    def show_values(self) -> None:
+        """Let hovering show what was read last."""
+        trace = self.figure.data[0]
         with self.figure.batch_update():
             # As bytes: a list of numbers would be five times as long.
             trace.z = self.values
-            trace.update({name: x for name, x in places.items() if trace[name] != x})
+            trace.update({name: x for name, x in self._places.items() if trace[name] != x})
 
     def resize(self, size: tuple[int, int], margin: int = 0) -> None:
         """Change the size; ``margin`` is kept free at the right for the colour bar."""

@@ -50,8 +50,12 @@ class Questions:
         def show(answers: tuple[GeoPrediction | None, GeoPrediction | None]) -> None:
             self._show_evidence(analysis, *answers)
 
+        def fail(error: Exception) -> None:
+            self._parts.overlay.show_values()
+            self._fail(error)
+
         if self._parts.turns.from_page:
-            checking.run(lambda _report: ask(), show, self._fail, delay=_PAINT_FIRST)
+            checking.run(lambda _report: ask(), show, fail, delay=_PAINT_FIRST)
         else:
             checking.cancel()
             show(ask())
@@ -129,6 +133,7 @@ class Questions:
             self._parts.world.show_evidence(state.prediction, evidence, opposite)
             state.set_trait("status", self._words(analysis))
             self._settle(state.error)  # what went wrong meanwhile stays on screen
+            self._parts.overlay.show_values()
 
     def _words(self, analysis: Analysis) -> str:
         state = self._state

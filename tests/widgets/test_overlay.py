@@ -142,6 +142,7 @@ def test_hovering_reads_the_heat_at_its_place(photo, size):
     made.show_photo(photo)
     heat = cam.minmax(np.random.default_rng(2).random(size, np.float32))
     made.show_heat(heat, "inferno", 0.8)
+    made.show_values()
     trace = made.figure.data[0]
     rows, columns = trace.z.shape
     assert max(rows, columns) <= 28
@@ -191,21 +192,38 @@ def test_several_changes_are_drawn_at_once(shown, monkeypatch):
     assert len(drawn) == 1
 
 
-def test_a_change_is_one_message_and_so_one_drawing_on_the_page(shown, monkeypatch):
-    updates = []
-    monkeypatch.setattr(shown.figure, "_send_update_msg", lambda **update: updates.append(update))
-    for alone in ("relayout", "restyle"):
+@pytest.fixture
+def changes(shown, monkeypatch):
+    """What the page is sent: pictures to put in, and figures for Plotly to draw anew."""
+    pictures, drawings = [], []
+    monkeypatch.setattr(shown.figure, "send", pictures.append)
+    for kind in ("update", "relayout", "restyle"):
         monkeypatch.setattr(
-            shown.figure, f"_send_{alone}_msg", lambda *_, **__: pytest.fail("a drawing of its own")
+            shown.figure, f"_send_{kind}_msg", lambda *_, **changes: drawings.append(changes)
         )
+    return pictures, drawings
+
+
+def test_another_heat_is_one_picture_and_plotly_draws_nothing(shown, changes):
     heat = hill(x=0.1)
     with shown.at_once():
         shown.show_outline(0.3)
-        shown.show_heat(heat, "viridis", 0.5)
-    (update,) = updates
-    assert "z" in str(update["restyle_data"])
-    assert picture(shown) == heat_picture(heat, "viridis", 0.5, cam.hottest(heat, 0.3))
-    assert picture(shown) in str(update["relayout_data"])
+        shown.show_heat(heat, "inferno", 0.5)
+    pictures, drawings = changes
+    expected = heat_picture(heat, "inferno", 0.5, cam.hottest(heat, 0.3))
+    assert pictures == [{"image": 1, "source": expected}]
+    assert picture(shown) == expected
+    assert drawings == []
+
+
+def test_where_somebody_points_the_heat_is_shown_in_one_drawing(shown, changes):
+    pictures, drawings = changes
+    shown.show_heat(hill(x=0.1), "inferno", 0.8)
+    shown.show_values()
+    (drawing,) = drawings
+    assert "z" in drawing["restyle_data"]
+    shown.show_heat(hill(x=0.1), "inferno", 0.8)
+    assert len(pictures) == 1  # the same is not sent again
 
 
 def test_a_preview_leaves_everything_as_it_was(shown):

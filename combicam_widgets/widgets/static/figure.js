@@ -9,38 +9,70 @@ const FROM_PYTHON = [
 ].map((what) => `_py2js_${what}`);
 
 /** Keep what Python says until somebody listens; the function returned says it all again. */
-export function remembering(model) {
+export function remembering(model, repaint) {
   const heard = [];
   const listeners = FROM_PYTHON.map((name) => {
-    const listen = () => model.get(name) !== null && heard.push([name, model.get(name)]);
-    model.on(`change:${name}`, listen);
+    const listen = () => {
+      const value = model.get(name);
+      if (value === null) return;
+      heard.push(() => {
+        model.set(name, value);
+        model.set(name, null);
+      });
+    };
     return [`change:${name}`, listen];
   });
+  listeners.push(["msg:custom", (message) => heard.push(() => repaint(message))]);
+  for (const [event, listen] of listeners) model.on(event, listen);
   return () => {
     for (const [event, listen] of listeners) model.off(event, listen);
-    for (const [name, value] of heard) {
-      model.set(name, value);
-      model.set(name, null);
-    }
+    for (const again of heard) again();
   };
+}
+
+/**
+ * Give an image of a drawn figure another source. Plotly would lay out and draw the whole figure
+ * for it; this changes the image alone, and what Plotly will draw from the next time.
+ */
+export function repaint(graph, { image, source }) {
+  if (!graph.layout?.images) return; // will be drawn
+  graph.layout.images[image].source = source;
+  const drawn = graph._fullLayout.images[image];
+  drawn.source = source;
+  for (const element of graph.querySelectorAll(".imagelayer image")) {
+    if (element.__data__ !== drawn) continue;
+    element.setAttributeNS("http://www.w3.org/1999/xlink", "href", source);
+    element._imgSrc = source; // by which Plotly knows that there is nothing to do
+  }
 }
 
 export default () => {
   let ready;
+  const graphs = new Set();
   return {
     // Not waited for: no model may take longer than two seconds, see attentive.js.
     initialize({ model }) {
       listenAgain({ model });
-      const sayAgain = remembering(model);
+      const repaintAll = (message) => {
+        model.get("_widget_layout").images[message.image].source = message.source;
+        for (const graph of graphs) repaint(graph, message);
+      };
+      const sayAgain = remembering(model, repaintAll);
       ready = moduleNamed(model.get("module")).module.then((plotly) => {
         const widget = plotly.default();
         widget.initialize({ model });
         sayAgain();
+        model.on("msg:custom", repaintAll);
         return widget;
       });
     },
     async render(context) {
-      return (await ready).render(context);
+      const remove = await (await ready).render(context);
+      graphs.add(context.el);
+      return () => {
+        graphs.delete(context.el);
+        remove();
+      };
     },
   };
 };
