@@ -199,8 +199,9 @@ def _convolutions(name: str, module: nn.Module, runs: dict[str, Layer]) -> int:
 
 def _refuse_channels_last(network: nn.Module, runs: dict[str, Layer], names: Sequence[str]) -> None:
     """Refuse blocks without convolutions that normalize the last axis of outputs like their own."""
+    modules = dict(network.named_modules())
     for name in names:
-        inside = {f"{name}.{inner}": m for inner, m in network.get_submodule(name).named_modules()}
+        inside = {f"{name}.{inner}": m for inner, m in modules[name].named_modules()}
         if any(isinstance(module, nn.Conv2d) for module in inside.values()):
             continue
         for inner, module in inside.items():

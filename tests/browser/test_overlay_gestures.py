@@ -29,6 +29,7 @@ def show(*weights):
     on[:] = weights
     overlay.show_layers(["first", "second"], lambda size: contributions(maps, on, size))
     overlay.show_heat(cam.fuse(maps, on, (192, 288)), "inferno", 0.8, f"{np.count_nonzero(on)} on")
+    overlay.show_values()
 
 overlay.on_box(boxes.append)
 overlay.show_photo(ccw.load_image(np.full((200, 300, 3), 120, np.uint8), name="Grey"))
