@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks.measure import ms, table, together
-from benchmarks.ways import FORWARD, NAIVE, NETWORKS, OURS, ways
+from benchmarks.ways import FORWARD, NAIVE, NETWORKS, OURS, SAME_METHODS, ways
 from combicam_widgets import cam
 
 ROUNDS = 9
@@ -27,7 +27,7 @@ def main() -> None:
 def speed_and_memory(title: str, network: nn.Module, batch: torch.Tensor) -> None:
     """Time every way in turns; measure the peak memory of each in a process of its own."""
     jobs = ways(network, batch)
-    slow = {name: jobs.pop(name) for name in ("Captum", NAIVE)}
+    slow = {name: jobs.pop(name) for name in (SAME_METHODS, "Captum", NAIVE)}
     times = together(jobs, ROUNDS) | together(slow, 1)
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as fresh:
         memory = {name: fresh.apply(extra_memory, (title, name)) for name in times}

@@ -18,6 +18,14 @@ from combicam_widgets import cam
 from combicam_widgets.models import load_model
 
 OURS, FORWARD, NAIVE = "combicam_widgets, 5 methods", "one plain forward", "one pass per layer"
+SAME_METHODS = "pytorch-grad-cam, the same 5 methods"
+PYTORCH_GRAD_CAM = {
+    "gradcam": GradCAM,
+    "gradcam++": GradCAMPlusPlus,
+    "xgradcam": XGradCAM,
+    "hirescam": HiResCAM,
+    "layercam": PytorchLayerCAM,
+}
 NETWORKS = {
     "naturalist (Lite0), 224 px": (lambda: load_model("naturalist").network, 224),
     "efficientnet_b4, 300 px": (lambda: models.efficientnet_b4().eval(), 300),
@@ -36,9 +44,10 @@ def ways(network: nn.Module, batch: Tensor) -> dict[str, Callable[[], object]]:
         with torch.inference_mode():
             network(batch)
 
-    def grad_cam() -> None:
-        with GradCAM(network, modules) as extractor:
-            extractor(batch, [ClassifierOutputTarget(target)] * len(batch))
+    def pytorch_grad_cam(*methods: str) -> None:
+        for method in methods:
+            with PYTORCH_GRAD_CAM[method](network, modules) as extractor:
+                extractor(batch, [ClassifierOutputTarget(target)] * len(batch))
 
     def torch_cam() -> None:
         with torchcam.GradCAM(network, list(modules)) as extractor:
@@ -55,7 +64,8 @@ def ways(network: nn.Module, batch: Tensor) -> dict[str, Callable[[], object]]:
     return {
         FORWARD: forward,
         OURS: lambda: cam.explain(network, batch, [target] * len(batch), names),
-        "pytorch-grad-cam": grad_cam,
+        "pytorch-grad-cam": lambda: pytorch_grad_cam("gradcam"),
+        SAME_METHODS: lambda: pytorch_grad_cam(*PYTORCH_GRAD_CAM),
         "TorchCAM": torch_cam,
         "Captum": captum,
         NAIVE: naive,
@@ -98,13 +108,7 @@ def peers_maps(
     graph(batch)[0, target].backward()
     a, g = graph.activations[0].numpy(), graph.gradients[0].numpy()
     graph.release()
-    for method, extractor_class in {
-        "gradcam": GradCAM,
-        "gradcam++": GradCAMPlusPlus,
-        "xgradcam": XGradCAM,
-        "hirescam": HiResCAM,
-        "layercam": PytorchLayerCAM,
-    }.items():
+    for method, extractor_class in PYTORCH_GRAD_CAM.items():
         with extractor_class(network, [module]) as extractor:
             raw = extractor.get_cam_image(
                 batch, module, [ClassifierOutputTarget(target)], a, g, eigen_smooth=False

@@ -88,13 +88,13 @@ class BoxTool(w.HBox):
                 max=100,
                 step=1,
                 style={"description_width": "auto"},
-                layout=w.Layout(width="128px"),
+                layout=w.Layout(width=f"{90 + 6 * len(side)}px"),
             )
             for side in _SIDES
         ]
         self._sides = w.HBox(self._fields, layout=w.Layout(flex_flow="row wrap"))
         self._words = w.HTML()
-        super().__init__([self._toggle, self._drawn, self._sides, self._words])
+        super().__init__([self._toggle, self._drawn, self._words, self._sides])
         self.add_class("ccw-box")
         self.show(None)
         self._toggle.observe(self._toggled, "value")
@@ -119,6 +119,7 @@ class BoxTool(w.HBox):
         """Change the words about the box."""
         html = f'<div class="ccw-box-words" role="status">{escape(text)}</div>' if text else ""
         self._words.value = html
+        self._words.layout.display = "" if text else "none"
 
     # From the page.
 

@@ -14,14 +14,13 @@ from combicam_widgets.cam import upsample
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.widgets.attentive import Attentive, joined_modules
 from combicam_widgets.widgets.closing import made_of
-from combicam_widgets.widgets.colors import palette
 from combicam_widgets.widgets.pictures import difference_colors, difference_picture
 
-SIZE = 312, 280
+SIZE = 294, 260
 """Size of a panel in CSS pixels, and of the figure while panels are beside it."""
 
 BAR = 62
-"""Part of the width that the legend takes, the same for all so that the photos are of one size."""
+"""Part of the width that a legend takes; the photos are of one size, with or without it."""
 
 _PIXELS = 144
 """Longer side of the pictures of heat while there are three: they are small, and cost bytes."""
@@ -53,7 +52,7 @@ class Panel(Attentive):
     """Said in the middle; empty: nothing."""
 
     legend = T.List(T.Unicode()).tag(sync=True)
-    """Heading of the legend, then what its values are called, from the lowest."""
+    """Heading of the legend, then what its values are called, from the lowest; empty: no legend."""
 
     colors = T.List(T.Unicode()).tag(sync=True)
     """Colours of the legend, from the lowest value."""
@@ -88,7 +87,7 @@ class Comparison:
             "photo": to_data_uri(photo, format="jpeg", max_side=2 * max(SIZE)),
             "size": (round(scale * photo.width), round(scale * photo.height)),
         }
-        self.pinned = Panel(**given, label=self.label, legend=["heat", "0", "½", "1"])
+        self.pinned = Panel(**given, label=self.label)  # its colours are those of the present one
         self.difference = Panel(
             **given,
             label="difference: now minus pinned",
@@ -96,12 +95,11 @@ class Comparison:
             colors=difference_colors(),
         )
 
-    def show_pinned(self, picture: str, colormap: str, words: str, name: str) -> None:
+    def show_pinned(self, picture: str, words: str, name: str) -> None:
         """Show the picture of the pinned heatmap; what has not changed is not sent again."""
         pinned = self.pinned
         with pinned.hold_sync():
             pinned.picture, pinned.words, pinned.name = picture, words, name
-            pinned.colors = [f"rgb({r} {g} {b})" for r, g, b in palette(colormap)[::9].tolist()]
 
     def follow(self, heatmap: npt.NDArray[np.float32], opacity: float) -> None:
         """Show what differs now."""

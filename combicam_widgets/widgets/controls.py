@@ -45,11 +45,12 @@ class Controls(w.VBox):
         self.titles: tuple[str, ...] = ()
         self.model = _menu("Model", list(self.models))
         self.photo = _menu("Photo", [_OWN_PHOTO])
+        self.photo.layout.max_width = "200px"
         self.upload = w.FileUpload(
             accept="image/*",
             description="Your photo…",
             tooltip="Open a photo of your own; it stays on this computer",
-            layout=w.Layout(width="130px"),
+            layout=w.Layout(width="auto"),
         )
         self.tile_width = w.FloatSlider(
             description="Width",
@@ -97,12 +98,11 @@ class Controls(w.VBox):
         self._score = w.HTML()
         layers = w.HBox([w.Label("Layers:"), *self.presets.values()])
         self._round = w.HBox([self.next_round, self._score])
-        rows = [
-            [self.model, self.photo, self.upload, self.tile_width, self.guessing, self._round],
-            [self.method, self.rule, self.normalize, layers],
-            [self.keep, self.outline, self.show_opposite, self.pin, self.opacity, self.colormap],
-            [self.comparing, self.show_votes, self.show_rings, self.online_tiles],
-        ]
+        of_photo = [self.model, self.photo, self.upload, self.tile_width, layers]
+        of_heat = [self.method, self.rule, self.normalize, self.opacity, self.colormap, self.pin]
+        of_answer = [self.keep, self.outline, self.show_opposite, self.comparing]
+        of_map = [self.show_votes, self.show_rings, self.online_tiles, self.guessing, self._round]
+        rows = [of_photo, of_heat, [*of_answer, *of_map]]
         boxes = [w.HBox(row) for row in rows]
         for box in (*boxes, layers, self._round):
             box.add_class("ccw-toolbar")
@@ -159,7 +159,7 @@ def _slider(label: str, low: float, high: float, tip: str) -> w.FloatSlider:
         readout_format=".0%",
         tooltip=tip,
         style={"description_width": "auto"},
-        layout=w.Layout(width="220px"),
+        layout=w.Layout(width="190px"),
     )
 
 

@@ -62,7 +62,9 @@ class Overlay:
         self._caption = Caption()
         self._figures = w.HBox([self.figure])
         self._figures.add_class("ccw-photo-figures")
-        self.view = w.VBox([self._figures, self._caption, self._box])
+        below = w.HBox([self._caption, self._box])
+        below.add_class("ccw-below")
+        self.view = w.VBox([self._figures, below])
         self.view.add_class("ccw-overlay")
         self.figure.data[0].on_hover(self._hovered)
         self.figure.data[0].on_unhover(self._left)
@@ -216,7 +218,6 @@ class Overlay:
             pinned = comparison.heatmap
             comparison.show_pinned(
                 self._picture(pinned, pinned),
-                colormap,
                 _words(pinned),
                 described(self._photo, pinned, comparison.label, keep),
             )

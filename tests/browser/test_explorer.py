@@ -37,7 +37,7 @@ def flag(lab: Lab, text: str) -> dict[str, float] | None:
 
 def upload(lab: Lab, file: Path) -> None:
     with lab.page.expect_file_chooser() as chooser:
-        lab.page.get_by_role("button", name="Your photo").click()
+        lab.page.get_by_role("button", name=re.compile("Your photo…$")).click()
     chooser.value.set_files(file)
 
 
@@ -188,12 +188,12 @@ def test_the_first_notebook(lab: Lab):
 
 PURE = """async (source) => {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  const { toggled, solo, percent } = await import(url);
+  const { toggled, solo, percent, ofHeatmap } = await import(url);
   const all = { a: 1, b: 0.5, c: 0 };
   return [
     toggled(all, ["a"]), toggled(all, ["c"]), toggled(all, ["a", "c"]), toggled(all, ["a", "b"]),
     solo(all, "b"), solo(solo(all, "b"), "b"),
-    percent(0), percent(0.001), percent(0.126), percent(NaN),
+    percent(0), percent(0.001), percent(0.126), percent(NaN), ofHeatmap(0), ofHeatmap(0.2),
   ];
 }"""
 
@@ -212,6 +212,8 @@ def test_pure_functions_of_the_diagram(browser):
         "< 1 %",
         "13 %",
         "\u2013",
+        "nothing of the heatmap",
+        "20 % of the heatmap",
     ]
     page.close()
 

@@ -4,6 +4,8 @@ import base64
 import io
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -128,6 +130,18 @@ def click_map(lab: Lab, latitude: float, longitude: float) -> None:
 
 def flag(lab: Lab, text: str):
     return lab.page.locator(".ccw-flag").get_by_text(text, exact=True)
+
+
+@contextmanager
+def files_shown(lab: Lab) -> Iterator[None]:
+    """While the list of files takes a quarter of the screen."""
+    files = lab.page.get_by_role("region", name="File Browser Section")
+    switch = "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
+    lab.page.evaluate(switch)
+    expect(files).to_be_visible()
+    yield
+    lab.page.evaluate(switch)
+    expect(files).not_to_be_visible()
 
 
 def close_to(lab: Lab, expected: str, value: str = "explorer.heatmap") -> bool:
@@ -274,6 +288,16 @@ def test_pointing_at_the_photo_names_the_layers(lab):
     assert int(layer) == 1 + int(np.argmax(parts))
 
 
+def test_rule_and_normalisation_are_chosen_in_menus(lab):
+    before = heat(lab)
+    for label, choice in (("Normalise", "minmax"), ("Rule", "max")):
+        lab.page.get_by_label(label, exact=True).select_option(choice)
+        before = changed(lab, before)
+    assert lab.python("[explorer.rule, explorer.normalize]") == ["max", "minmax"]
+    expected = "explorer.maps.fuse({}, 'max', 'minmax', size=explorer.heatmap.shape)"
+    assert close_to(lab, expected.format("explorer.weights"))
+
+
 def test_keep_and_outline(lab):
     said = words(lab).text_content()
     button(lab, "Outline").click()
@@ -334,8 +358,14 @@ def test_compare_keeps_a_fusion_beside_the_next(lab):
     expect(difference.get_by_text("no difference")).not_to_be_visible()
     # On a laptop the three stand side by side, and the map below has the whole width.
     panels = [lab.page.locator(HEAT), *lab.page.locator(".ccw-panel-stack").all()]
-    tops = [panel.bounding_box()["y"] for panel in panels]
-    assert tops == pytest.approx([tops[0]] * 3, abs=4)
+
+    def stand_side_by_side():
+        tops = [panel.bounding_box()["y"] for panel in panels]
+        return tops == pytest.approx([tops[0]] * 3, abs=4)
+
+    assert stand_side_by_side()
+    with files_shown(lab):
+        assert stand_side_by_side()
     assert lab.page.locator(".leaflet-container").bounding_box()["width"] > 900
     lab.screenshot("explorer-compare")
     compare.click()
@@ -500,6 +530,25 @@ def test_rings(lab):
     expect(label).to_have_text(f"2,500 km: {100 * inside:.0f} %")
     button(lab, "Rings").click()
     expect(label).to_have_count(0)
+
+
+def test_the_online_map_is_fetched_at_a_click_and_taken_away_at_the_next(lab):
+    tile, address = io.BytesIO(), "https://tile.openstreetmap.org/"
+    Image.new("RGB", (256, 256), "#88aacc").save(tile, "png")
+    lab.page.route(
+        f"{address}**", lambda route: route.fulfill(body=tile.getvalue(), content_type="image/png")
+    )
+    credit = lab.page.get_by_role("link", name="OpenStreetMap")
+    button(lab, "Online map").click()
+    expect(lab.page.locator(".leaflet-tile").first).to_be_attached()
+    expect(credit).to_be_visible()
+    assert lab.python("explorer.online_tiles")
+    button(lab, "Online map").click()
+    expect(lab.page.locator(".leaflet-tile")).to_have_count(0)
+    expect(credit).to_have_count(0)
+    assert lab.strangers
+    assert all(url.startswith(address) for url in lab.strangers)
+    lab.strangers.clear()
 
 
 # Words.

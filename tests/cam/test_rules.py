@@ -5,18 +5,11 @@ import pytest
 from cam_networks import RandomNet, photo
 
 from combicam_widgets import cam
-from combicam_widgets.cam import rules
+
+pytestmark = pytest.mark.usefixtures("rules_as_they_were")
 
 BUILT_IN = ("sum", "mean", "max", "layercam", "product", "winsor")
 SIZE = (2, 3)
-
-
-@pytest.fixture(autouse=True)
-def _registry_as_it_was():
-    before = dict(rules._RULES)
-    yield
-    rules._RULES.clear()
-    rules._RULES.update(before)
 
 
 def maps_of(*values):

@@ -10,13 +10,7 @@ from combicam_widgets import cam
 from combicam_widgets.cam import rules
 from combicam_widgets.widgets.rule_menu import RuleMenu
 
-
-@pytest.fixture(autouse=True)
-def _registry_as_it_was():
-    before = dict(rules._RULES)
-    yield
-    rules._RULES.clear()
-    rules._RULES.update(before)
+pytestmark = pytest.mark.usefixtures("rules_as_they_were")
 
 
 def register(name):

@@ -30,6 +30,11 @@ export function percent(share) {
   return share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
 }
 
+/** "12 % of the heatmap", "nothing of the heatmap". */
+export function ofHeatmap(share) {
+  return `${share > 0 ? percent(share) : "nothing"} of the heatmap`;
+}
+
 /** "off", "1.3"; two digits only where Python has set them. */
 export function weightText(weight) {
   if (!(weight > 0)) return "off";

@@ -1,6 +1,6 @@
 // The card of a layer: a dialog beside the diagram, which stays usable.
 
-import { percent, placed, weightText } from "./diagram.js";
+import { ofHeatmap, placed, weightText } from "./diagram.js";
 import { TERMS } from "./diagram_help.js";
 import { make, makeButton } from "./diagram_tiles.js";
 
@@ -76,7 +76,7 @@ export function makeCard(name) {
     const rows = [
       ...(answer.facts ?? [["layer", layer.detail]]),
       ["weight", weightText(weight)],
-      ["share", `${percent(share)} of the heatmap`],
+      ["share", ofHeatmap(share)],
       ["vote", layer.silent ? "none: there is no positive evidence" : vote],
     ];
     const text = JSON.stringify(rows);

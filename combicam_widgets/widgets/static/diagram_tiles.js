@@ -1,6 +1,6 @@
 // Tiles of layers and columns of stages: state in, DOM out.
 
-import { percent, weightText } from "./diagram.js";
+import { ofHeatmap, percent, weightText } from "./diagram.js";
 
 /** An element with a class, attributes and children (text is escaped). */
 export function make(tag, className, attributes = {}, children = []) {
@@ -71,12 +71,12 @@ export function makeTile(layer, number) {
     badge.textContent = text;
     toggle.setAttribute("aria-pressed", String(w > 0));
     toggle.title =
-      `Layer ${number}: ${layer.name}\n${layer.detail}\nweight ${text}, share ${percent(s)} of the heatmap\n` +
+      `Layer ${number}: ${layer.name}\n${layer.detail}\nweight ${text}, ${ofHeatmap(s)}\n` +
       "click: on or off · shift-click: solo · drag: weight · double-click: card";
     bar.style.width = `${100 * s}%`;
     share.lastChild.textContent = percent(s);
-    share.setAttribute("aria-label", `${percent(s)} of the heatmap comes from layer ${layer.name}`);
-    share.title = `share: ${percent(s)} of the heatmap comes from this layer`;
+    share.setAttribute("aria-label", `${ofHeatmap(s)} comes from layer ${layer.name}`);
+    share.title = `share: ${ofHeatmap(s)} comes from this layer`;
     weight.value = w;
     weight.style.setProperty("--fill", `${Math.min(100, 50 * w)}%`);
     weight.title = `weight ${text}: how much this layer counts in the fusion; 1 is normal, 0 is off`;

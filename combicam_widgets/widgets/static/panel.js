@@ -35,6 +35,8 @@ function render({ model, el }) {
     words.textContent = model.get("words");
     words.hidden = !model.get("words");
     const [heading, ...texts] = model.get("legend");
+    legend.hidden = heading === undefined;
+    if (legend.hidden) return;
     title.textContent = heading;
     bar.style.background = `linear-gradient(to top, ${model.get("colors").join(", ")})`;
     ticks.replaceChildren();
