@@ -56,9 +56,18 @@
     act();
   });
   const press = (label) => document.querySelector(`[aria-label="${label}"]`).click();
-  // Plotly changes the picture of the heat in place, or draws all pictures anew.
-  const isHeat = ({ target }) => target.matches(HEAT) || target.matches(IMAGES);
-  bench.toggle = (layer) => after(FIGURE, isHeat, () => press(`Layer ${layer}`));
+  const heat = () => document.querySelector(HEAT)?.getAttribute("href");
+  /** Tells which changes show another picture: Plotly draws the same one anew, in place or not. */
+  const another = () => {
+    let last = heat();
+    return ({ target }) => {
+      if (!target.matches(HEAT) && !target.matches(IMAGES)) return false;
+      const old = last;
+      last = heat();
+      return last !== undefined && last !== old;
+    };
+  };
+  bench.toggle = (layer) => after(FIGURE, another(), () => press(`Layer ${layer}`));
   bench.toggles = async (layer, count) => {
     for (let i = 0; i < count; i += 1) await bench.toggle(layer);
   };
@@ -70,7 +79,7 @@
   };
 
   /** Whether the heat on the page is this picture. */
-  bench.shows = (picture) => document.querySelector(HEAT)?.getAttribute("href") === picture;
+  bench.shows = (picture) => heat() === picture;
 
   /** Write down when a pointer moved with its button down and when the heat was painted anew, until `stop`. */
   bench.watch = () => {
@@ -78,8 +87,9 @@
     const paints = [];
     const move = ({ buttons }) => buttons && moves.push(performance.now());
     document.addEventListener("pointermove", move, true);
+    const isNew = another();
     const watch = new MutationObserver((changes) => {
-      if (changes.some(isHeat)) painted().then(() => paints.push(performance.now()));
+      if (changes.some(isNew)) painted().then(() => paints.push(performance.now()));
     });
     watch.observe(document.querySelector(FIGURE), { attributes: true, subtree: true });
     bench.stop = () => {
