@@ -78,24 +78,24 @@ def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
 
     Computed for all alike together, since there are many and each is small.
     """
-    alike: dict[Any, list[nn.BatchNorm2d]] = defaultdict(list)
+    alike: dict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     for norm in norms:
-        if norm.running_mean is not None and norm.running_var is not None and norm.affine:
-            mean = norm.running_mean
-            alike[norm.eps, mean.dtype, norm.weight.dtype, mean.device].append(norm)
+        mean, variance, weight, bias = norm.running_mean, norm.running_var, norm.weight, norm.bias
+        if mean is not None and variance is not None and weight is not None and bias is not None:
+            key = norm.eps, mean.dtype, weight.dtype, mean.device
+            alike[key].append((norm, mean, variance, weight, bias))
     found: dict[nn.Module, tuple[Tensor, Tensor]] = {}
     for (epsilon, *_), group in alike.items():
-        mean = torch.cat([cast(Tensor, norm.running_mean) for norm in group])
-        variance = torch.cat([cast(Tensor, norm.running_var) for norm in group])
-        scale = torch.cat([norm.weight for norm in group]) * torch.rsqrt(variance + epsilon)
-        shift = torch.cat([norm.bias for norm in group]) - mean * scale
-        sizes = [norm.num_features for norm in group]
+        same, means, variances, weights, biases = zip(*group, strict=True)
+        scale = torch.cat(weights) * torch.rsqrt(torch.cat(variances) + epsilon)
+        shift = torch.cat(biases) - torch.cat(means) * scale
+        sizes = [len(weight) for weight in weights]
         pairs = zip(
             torch.split(scale[:, None, None], sizes),
             torch.split(shift[:, None, None], sizes),
             strict=True,
         )
-        found.update(zip(group, pairs, strict=True))
+        found.update(zip(same, pairs, strict=True))
     return found
 
 

@@ -64,7 +64,7 @@ class LayerMaps:
             )
         for maps in self.methods.values():
             for name, x in zip(self.names, maps, strict=True):
-                if x.ndim != 2 or not np.isfinite(x).all() or (x < 0).any():
+                if x.ndim != 2 or not (x.size and x.min() >= 0 and x.max() < np.inf):
                     raise ValueError(
                         f"The map of layer {name!r} must be 2-D, finite and not negative."
                     )
