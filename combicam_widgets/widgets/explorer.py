@@ -40,8 +40,8 @@ class Explorer(TakeAlong, ExplorerState):
     model : str or GeoModel
         A name from `list_models`, or a model of your own.
     image : str, path, bytes, array, PIL image or Photo, optional
-        A name from `list_samples`, or whatever `load_image` reads. Default: the koala, or a piece
-        of the Earth for a model that looks from above.
+        A name from `list_samples` or from the menu ("Madagascar", for a model that looks from
+        above), or whatever `load_image` reads. Default: the koala, or Italy from above.
     **values
         Initial values of the other traits of `ExplorerState`; anything else is refused.
 

@@ -25,9 +25,10 @@ class ExplorerState(w.VBox):
     model = traits.Coerced(traits.as_model)
     """The geo model; a name becomes the model. Another model resets target and weights."""
 
-    image = traits.Coerced(traits.as_photo)
-    """The photo that is explained. Another photo resets target, contrast, box and guess. A model
-    that looks from above gets a place of its own when it replaces one that does not."""
+    image = traits.Picture()
+    """The photo that is explained; a name from the menu ("Madagascar") becomes the photo. Another
+    photo resets target, contrast, box and guess. A model that looks from above gets a place of its
+    own when it replaces one that does not."""
 
     tile_width = traits.Coerced(traits.kilometres("tile_width", *WIDTHS_KM), default_value=1500.0)
     """How wide the pieces of the Earth are that a model from above is shown, in km."""

@@ -12,6 +12,7 @@ from combicam_widgets.geo.earth import check_coordinates
 from combicam_widgets.images import Photo, load_image
 from combicam_widgets.models import GeoModel, load_model
 from combicam_widgets.samples import list_samples, sample
+from combicam_widgets.widgets.places import picture, titles
 
 
 class Coerced(T.TraitType[Any, Any]):
@@ -34,6 +35,19 @@ class Coerced(T.TraitType[Any, Any]):
             return self._coerce(value)
         except (TypeError, ValueError, OSError, ImportError) as error:
             raise T.TraitError(str(error)) from error
+
+
+class Picture(Coerced):
+    """A photo: whatever `as_photo` accepts, or a title from the menu of photos or places."""
+
+    def __init__(self) -> None:
+        super().__init__(as_photo)
+
+    def validate(self, obj: Any, value: object) -> object:  # noqa: ANN401
+        """Turn a title into the picture that the menu would show, anything else into a photo."""
+        if isinstance(value, str) and value in titles(obj.model):
+            return picture(obj.model, value, obj.tile_width)
+        return super().validate(obj, value)
 
 
 def as_model(value: object) -> GeoModel:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from traitlets import TraitError
 
 import combicam_widgets as ccw
 from combicam_widgets.widgets import Explorer
@@ -42,6 +43,19 @@ def test_the_width_is_that_of_the_next_look(above):
     np.testing.assert_array_equal(above.image.pixels, ccw.tile(*PLACES["Italy"], 1000).pixels)
     above._gestures.click_map(36.0, 138.0)
     np.testing.assert_array_equal(above.image.pixels, ccw.tile(36.0, 138.0, 1000).pixels)
+
+
+def test_python_names_what_the_menu_does(atlas, model):
+    above = Explorer(model=atlas, image="Iceland", tile_width=1000)
+    np.testing.assert_array_equal(above.image.pixels, ccw.tile(*PLACES["Iceland"], 1000).pixels)
+    above.image = "Japan"
+    assert above._parts.controls.photo.value == above.image.name == "Japan"
+    with pytest.raises(TraitError, match="no sample photo 'Atlantis'"):
+        above.image = "Atlantis"
+    assert above.image.name == "Japan"
+    assert Explorer(model=model, image="Koala").image.name == "Koala"
+    with pytest.raises(TraitError, match="no sample photo 'Japan'"):
+        Explorer(model=model, image="Japan")
 
 
 def test_models_are_switched_with_what_they_can_see(above, model):
