@@ -16,7 +16,7 @@ from combicam_widgets.widgets.rule_menu import RuleMenu
 NONE = "none"
 """How a menu writes None, which ipywidgets takes for "nothing selected"."""
 
-_OWN_PHOTO, _OWN_PLACE = "(a photo of your own)", "(a place on the map)"
+_OWN_PHOTO, _OWN_PLACE, _PUZZLE = "(a photo of your own)", "(a place on the map)", "(guess where)"
 
 
 class Controls(w.VBox):
@@ -108,18 +108,31 @@ class Controls(w.VBox):
             box.add_class("ccw-toolbar")
         super().__init__(boxes)
 
-    def show(self, model: GeoModel, photo: Photo, method: str, tile_width: float) -> None:
-        """Show which model, photo and method are in view; those from outside get an entry."""
+    def show(
+        self,
+        model: GeoModel,
+        photo: Photo,
+        method: str,
+        tile_width: float,
+        *,
+        hidden: bool = False,
+    ) -> None:
+        """Show which model, photo and method are in view; those from outside get an entry.
+
+        While the answers are ``hidden``, so is the name of the photo.
+        """
         self.models[model.name] = model
         if model.name not in self.model.options:
             self.model.options = list(self.models)
         self.model.value = model.name
         self.method.value = method
         other = _OWN_PLACE if model.from_above else _OWN_PHOTO
-        if self.titles != titles(model):
-            self.titles = titles(model)
+        if hidden:
+            other = _PUZZLE
+        self.titles = titles(model)
+        if self.photo.options != (*self.titles, other):
             self.photo.options = [*self.titles, other]
-        self.photo.value = photo.name if photo.name in self.titles else other
+        self.photo.value = photo.name if photo.name in self.titles and not hidden else other
         self.photo.description = "Place" if model.from_above else "Photo"
         self.tile_width.value = tile_width
         _show_if(self.tile_width, model.from_above)

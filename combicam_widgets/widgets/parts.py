@@ -51,12 +51,14 @@ class Parts:
         """Return the widgets from top to bottom; first what to do where half of them is missing."""
         pictures = w.HBox([self.overlay.view, self.world.map])
         pictures.add_class("ccw-pictures")
-        return [anywidget_missing(), self.controls, self.diagram, pictures, self.status_bar]
+        above = anywidget_missing(), self.controls, self.status_bar.work
+        return [*above, self.diagram, pictures, self.status_bar]
 
     def close(self, around: w.Widget) -> None:
         """End the work, and close the widget around the parts with all that it is made of."""
         for work in self._works():
             work.close()
-        inside = self.controls, self.diagram, self.overlay.view, self.status_bar
-        for widget in made_of(around, *inside, self.world.map, *self.world.aside):
+        bars = self.status_bar, self.status_bar.work
+        inside = self.controls, self.diagram, self.overlay.view, self.world.map, *bars
+        for widget in made_of(around, *inside, *self.world.aside):
             w.Widget.close(widget)

@@ -24,7 +24,7 @@ _NOTE = {
     "showarrow": False,
     "text": "",
     "visible": False,
-    "font": {"color": "#ffffff", "size": 12},
+    "font": {"color": "#ffffff", "size": 11},
     "bgcolor": "rgba(0,0,0,0.7)",
     "borderpad": 3,
 }

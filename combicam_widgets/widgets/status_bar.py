@@ -15,6 +15,8 @@ class StatusBar(w.VBox):
     ----------
     on_cancel : callable
         Called without arguments when the person wants the work to stop.
+    work : ipywidgets.Widget
+        The progress and the button that stops it, to be laid out where people look meanwhile.
     """
 
     def __init__(self) -> None:
@@ -25,8 +27,8 @@ class StatusBar(w.VBox):
         )
         cancel = w.Button(description="Cancel", layout=w.Layout(width="auto"))
         cancel.on_click(lambda _button: self.on_cancel())
-        self._work = w.HBox([self._bar, cancel])
-        super().__init__([self._words, self._work])
+        self.work = w.HBox([self._bar, cancel])
+        super().__init__([self._words])
         self.show("", "", busy=False)
 
     def show(self, sentence: str, error: str, *, busy: bool, asking: str = "") -> None:
@@ -43,7 +45,7 @@ class StatusBar(w.VBox):
         self._words.value = line
         if not busy:
             self._bar.value = 0
-        self._work.layout.display = "" if busy else "none"
+        self.work.layout.display = "" if busy else "none"
 
     def show_progress(self, done: int, total: int) -> None:
         """Move the bar."""

@@ -32,7 +32,8 @@ class View:
     def controls(self) -> None:
         """Show which model, photo and method are in view, and how the game stands."""
         state, controls = self._state, self._parts.controls
-        controls.show(state.model, state.image, state.method, state.tile_width)
+        settings = state.method, state.tile_width
+        controls.show(state.model, state.image, *settings, hidden=state.hidden)
         controls.show_game(guessing=state.guessing, score=state.game.score_line())
 
     def tiles(self) -> None:

@@ -234,15 +234,14 @@ class World:
     def hide_answers(self) -> None:
         """Show, and send to the page, nothing but the map and the person's own guess.
 
-        What is shown meanwhile is kept, and seen after `show_answers`.
+        What is shown meanwhile is kept, and seen after `show_answers`. The whole world comes into
+        view, at this moment and at that.
         """
-        self._hidden = True
-        self._draw()
+        self._hide(hidden=True)
 
     def show_answers(self) -> None:
         """Show again what `hide_answers` hid."""
-        self._hidden = False
-        self._draw()
+        self._hide(hidden=False)
 
     def set_click_mode(self, text: str | None) -> None:
         """Say on the map what a click does, such as "Click a cell to explain it".
@@ -277,6 +276,12 @@ class World:
             self.map.substitute(self._tiles, self._land)
             self.map.remove(self._credit)
             self.map.remove_class("ccw-online")
+
+    def _hide(self, *, hidden: bool) -> None:
+        if hidden != self._hidden:
+            self._marks.send({"view": "world"})
+        self._hidden = hidden
+        self._draw()
 
     def _change(self, **changes: Any) -> None:  # noqa: ANN401
         self._scene = replace(self._scene, **changes)

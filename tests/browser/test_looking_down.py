@@ -59,8 +59,12 @@ def test_models_are_switched_in_the_menu(opened):
 def test_guess_first(opened):
     lab = opened
     words = lab.page.locator(".ccw-status").first
+    lab.page.get_by_role("button", name="Zoom to the answer").click()
+    lab.until("explorer._parts.world.map.zoom > 4", value=True)
     lab.page.get_by_role("button", name="Guess first").click()
     expect(words).to_have_text("Where is this? Click the place on the map.")
+    lab.until("explorer._parts.world.map.zoom < 2", value=True)
+    expect(lab.page.locator(".ccw-cells")).not_to_be_visible()
     place = lab.python("explorer.prediction.best.place")
     assert place not in lab.page.locator(".ccw-explorer").inner_text()
     click(lab, 0.5, 0.5)

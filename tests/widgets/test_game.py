@@ -97,6 +97,31 @@ def test_the_next_round_is_another_puzzle(guessing):
     assert guessing.prediction.best.place in guessing.status
 
 
+def test_the_name_of_the_photo_is_part_of_the_answer(guessing):
+    menu, figure = guessing._parts.controls.photo, guessing._parts.overlay
+    assert menu.value == "(guess where)"
+    guessing.guess = (45.0, 5.0)
+    assert menu.value == "Eiffel Tower, Paris, France"
+    guessing.next_round()
+    assert menu.value == "(guess where)"
+    assert "Heatmap over a photo" in figure._caption.name
+    guessing.image = "koala"
+    guessing.guessing = False
+    assert menu.value == "Koala"
+    assert "(guess where)" not in menu.options
+
+
+def test_the_whole_world_is_in_view_to_guess_and_when_the_answer_comes(model, monkeypatch):
+    explorer = Explorer(model=model, image="eiffel_tower")
+    sent = []
+    monkeypatch.setattr(explorer._parts.world._marks, "send", sent.append)
+    explorer.guessing = True
+    explorer.rule = "max"
+    assert sent == [{"view": "world"}]
+    explorer.guess = (45.0, 5.0)
+    assert len(sent) == 2
+
+
 def test_a_click_on_the_map_is_the_guess(guessing):
     guessing._gestures.click_map(12.5, -33.0)
     assert guessing.guess == (12.5, -33.0)

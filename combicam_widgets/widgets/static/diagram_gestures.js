@@ -34,6 +34,7 @@ function listenToPointer(toggle, actions) {
     if (event.button !== 0 || !event.isPrimary) return;
     press = { id: event.pointerId, x: event.clientX, weight: actions.weight(), gesture: null };
     toggle.setPointerCapture(event.pointerId);
+    toggle.focus({ preventScroll: true }); // with Shift, JupyterLab keeps the browser from it
   });
   toggle.addEventListener("pointermove", (event) => {
     if (event.pointerId !== press?.id) return;

@@ -14,6 +14,9 @@ export const TERMS = {
   vote: "where the model points when it sees only what this layer found",
   stride: "pixels of the photo per step of the map",
   fusion: "the maps of all layers that are on, made one by the rule: the heatmap",
+  method: "how one layer's map is made: gradcam weighs whole channels, hirescam and layercam each pixel",
+  rule: "how the maps become one: sum is Combi-CAM; max lets the hottest win, product asks all to agree",
+  normalise: "minmax or max: each map is stretched before the rule, so that all count alike",
   evidence: "the hottest part of the photo, all that the model gets to see; see Keep",
   cell: "a patch of the Earth: the model says how probable each is",
   target: "the cell that is explained: the most probable one, or the one you click",
@@ -63,7 +66,8 @@ const GESTURES = {
   ],
 };
 const WORDS = [
-  "layer", "stage", "weight", "share", "solo", "preview", "fusion", "evidence", "cell", "target", "vote",
+  "layer", "stage", "weight", "share", "solo", "preview", "method", "rule", "normalise", "fusion",
+  "evidence", "cell", "target", "vote",
 ];
 
 /** The help: gestures in pictures, and the words. */

@@ -317,11 +317,13 @@ function render({ model, el }) {
   mapAround(model, el, given.signal).then((map) => {
     if (!map || given.signal.aborted) return;
     const view = keepWhole(map);
+    model.on("msg:custom", view.fit);
     const removeOverlay = overlay(map, model, () => {
       world.addEventListener("click", view.fit);
       answer.addEventListener("click", () => map.setView(model.get("answer"), 4.5));
     });
     remove = () => {
+      model.off("msg:custom", view.fit);
       view.stop();
       removeOverlay();
     };
