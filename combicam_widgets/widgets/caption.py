@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import traitlets as T
 
-from combicam_widgets.images import Photo
 from combicam_widgets.widgets.attentive import Attentive, joined_modules
 from combicam_widgets.widgets.words import percent
 
@@ -59,21 +58,20 @@ def pointed_at(heat: int, names: Sequence[str], parts: npt.NDArray[np.floating] 
     return f"Heat {heat} %: {said or 'no layer highlights this place'}."
 
 
-def described(
-    photo: Photo | None, heatmap: npt.NDArray[np.floating], label: str, keep: float | None
-) -> str:
+def described(photo: str, heatmap: npt.NDArray[np.floating], label: str, keep: float | None) -> str:
     """Say what a picture of heat shows, to those who do not see it.
 
     Parameters
     ----------
-    photo : Photo or None
+    photo : str
+        Its name; may be empty.
     heatmap : (H, W) array
     label : str
         What the heatmap is; may be empty.
     keep : float or None
         Fraction of the photo that is outlined.
     """
-    name = photo.name if photo is not None and photo.name else "a photo"
+    name = photo or "a photo"
     what = f"{label}. " if label else ""
     if not heatmap.any():
         return f"{what}Heatmap over {name}: {NO_EVIDENCE}"

@@ -103,6 +103,8 @@ class Controls(w.VBox):
         of_answer = [self.keep, self.outline, self.show_opposite, self.comparing]
         of_map = [self.show_votes, self.show_rings, self.online_tiles, self.guessing, self._round]
         rows = [of_photo, of_heat, [*of_answer, *of_map]]
+        for first in (self.show_votes, self.guessing):  # of what belongs together
+            first.add_class("ccw-apart")
         boxes = [w.HBox(row) for row in rows]
         for box in (*boxes, layers, self._round):
             box.add_class("ccw-toolbar")

@@ -117,7 +117,7 @@ class Gestures:
     def cancel(self) -> None:
         """Stop what is going on."""
         self._parts.asking.cancel()
-        self._fail(Exception("Cancelled."))
+        self._fail(Exception("Cancelled; what is shown is as before."))
 
     def _join(self, name: str, widget: w.Widget, trait: str) -> None:
         """Keep the explorer's trait and a widget's the same; the former decides what is allowed."""

@@ -38,6 +38,8 @@ class Overlay:
         Everything there is to see.
     figure : plotly.graph_objects.FigureWidget
         The photo with the present heat.
+    named : bool
+        Whether the photo is called by its name, from the next `show_heat` on.
     """
 
     def __init__(self) -> None:
@@ -45,6 +47,7 @@ class Overlay:
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)
         self.figure.add_class("ccw-photo-figure")
+        self.named = True
         self._photo: Photo | None = None
         self._heatmap: Heatmap | None = None
         self._colors: tuple[str, float] = (COLORMAPS[0], 1.0)
@@ -212,14 +215,15 @@ class Overlay:
             label = f"now: {self._label}" if self._label else "now"
         self._main.show_colors(colormap)
         self._main.lay_over(self._picture(seen, heatmap), label, _words(seen))
-        self._caption.name = described(self._photo, seen, label, keep)
+        name = self._photo.name if self._photo is not None and self.named else ""
+        self._caption.name = described(name, seen, label, keep)
         self._caption.text = self._sources()
         if (comparison := self._comparison) is not None:
             pinned = comparison.heatmap
             comparison.show_pinned(
                 self._picture(pinned, pinned),
                 _words(pinned),
-                described(self._photo, pinned, comparison.label, keep),
+                described(name, pinned, comparison.label, keep),
             )
             comparison.follow(heatmap, opacity)
         if self._box.box is not None and not self._own_words:

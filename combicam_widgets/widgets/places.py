@@ -71,7 +71,7 @@ def puzzle(model: GeoModel, width_km: float, random: np.random.Generator) -> Pho
         latitude, longitude = vector_coordinates(place)
         return tile(float(latitude), float(longitude), width_km=width_km)
     monuments = [name for name in list_samples() if sample_info(name).position is not None]
-    return replace(sample(str(random.choice(monuments))), name="")  # which would tell
+    return sample(str(random.choice(monuments)))
 
 
 def _samples() -> dict[str, str]:

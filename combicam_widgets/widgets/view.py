@@ -67,6 +67,7 @@ class View:
         state, overlay = self._state, self._parts.overlay
         settings = state.weights, state.rule, state.normalize
         opacity = 0.0 if state.hidden else state.opacity
+        overlay.named = not state.hidden
         with overlay.at_once():
             overlay.show_layers(
                 state.maps.names, lambda size: analysis.contributions(size, *settings)
