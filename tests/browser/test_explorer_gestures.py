@@ -186,6 +186,7 @@ def test_a_dragged_weight_moves_heat_shares_and_words(lab):
 
 def test_solo_and_a_stage(lab):
     lab.layer(OTHER).click(modifiers=["Shift"])
+    expect(lab.layer(OTHER)).to_be_focused()
     lab.until("on()", [OTHER])
     expect(lab.layer(LAST)).to_have_attribute("aria-pressed", "false")
     assert close_to(lab, f"explorer.maps.fuse({{{OTHER!r}: 1}}, size=explorer.heatmap.shape)")
