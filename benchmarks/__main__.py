@@ -1,4 +1,4 @@
-"""Print the benchmark tables: ``python -m benchmarks [engine] [agreement] [page]``."""
+"""Print the benchmark tables: ``python -m benchmarks [engine] [agreement] [page]``, or ``python -m benchmarks fuzz``."""
 
 import os
 import platform
@@ -6,12 +6,15 @@ import sys
 
 import torch
 
-from benchmarks import agreement, engine, page
+from benchmarks import agreement, engine, fuzz, page
 
 TABLES = {"engine": engine.main, "agreement": agreement.main, "page": page.main}
+
+ON_DEMAND = {"fuzz": fuzz.main}
+"""What takes an hour."""
 
 if __name__ == "__main__":
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
     print(f"Python {platform.python_version()}, torch {torch.__version__}\n")
     for name in sys.argv[1:] or TABLES:
-        TABLES[name]()
+        (TABLES | ON_DEMAND)[name]()

@@ -1,0 +1,45 @@
+"""Hostile inputs, made from a seed: a few in every test run, an hour of them on demand.
+
+Each module of this room has one function, ``attempt(rng)``. It makes one hostile input from a
+``numpy.random.Generator``, tries it on the package, and returns if the package kept its promises:
+it worked, or refused with a documented error. Whatever it raises is a finding.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+import traceback
+
+import numpy as np
+
+SECONDS = 3600.0
+"""How long `main` looks for findings in all rooms together."""
+
+
+def subjects() -> list[str]:
+    """Names of the modules of this room, in alphabetical order."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def attempt(subject: str, seed: int) -> None:
+    """Make the attempt of a subject that belongs to a seed; whatever it raises is a finding."""
+    importlib.import_module(f"{__name__}.{subject}").attempt(np.random.default_rng(seed))
+
+
+def main(seconds: float = SECONDS) -> None:
+    """Try each subject for its share of the time, and print what was found, with its seed."""
+    print(f"{'hostile inputs':<20}{'tried':>10}{'findings':>10}")
+    for subject in subjects():
+        end = time.monotonic() + seconds / len(subjects())
+        seed, findings = 0, []
+        while time.monotonic() < end:
+            try:
+                attempt(subject, seed)
+            except Exception:  # noqa: BLE001  (a finding is whatever is raised)
+                findings.append((seed, traceback.format_exc()))
+            seed += 1
+        print(f"{subject:<20}{seed:>10,}{len(findings):>10,}", flush=True)
+        for number, trace in findings[:3]:
+            print(f"  attempt({subject!r}, {number}):\n{trace}")
