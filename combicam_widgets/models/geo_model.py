@@ -118,6 +118,54 @@ class GeoModel:
         """Say where the photo may have been taken: one forward pass."""
         return self._predictions(self._view(photo)[0])[0]
 
+    def view(self, photo: Photo) -> Tensor:
+        """Return what the network sees of a photo: its transform, as a batch of one.
+
+        Returns
+        -------
+        Tensor, shape (1, K, h, w)
+            A copy, which may be changed; masked copies of it are what `probabilities` is for.
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no photo, or the transform gives something else than `GeoModel` says.
+        """
+        return self._view(photo)[0].clone()
+
+    def probabilities(self, batch: Tensor) -> npt.NDArray[np.float32]:
+        """Ask the network about a batch of views, such as masked photos: one forward pass.
+
+        Parameters
+        ----------
+        batch : Tensor, shape (N, K, h, w) or (K, h, w)
+            Like `view`: transformed as the network wants it, on any device.
+
+        Returns
+        -------
+        (N, C) float32 array
+            The probability of each cell; rows add up to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The batch is no finite floating tensor of that shape, or the network's outputs are
+            refused, as `GeoModel` says.
+
+        Examples
+        --------
+        >>> view = model.view(photo)  # doctest: +SKIP
+        >>> dark = torch.cat([view * 0, view])  # doctest: +SKIP
+        >>> model.probabilities(dark)[:, model.predict(photo).best.index]  # doctest: +SKIP
+        """
+        scores = cam.class_scores(self.network, batch)
+        self._check_classes(scores.shape[1])
+        check_outputs(scores, "logits" if self.outputs == "logits" else "log_probabilities")
+        self._asked = True
+        # First to the CPU: not every device has float64 (Apple's MPS).
+        probabilities: npt.NDArray[np.float32] = scores.cpu().double().softmax(1).float().numpy()
+        return probabilities
+
     def explain(
         self,
         photo: Photo,
@@ -274,12 +322,7 @@ class GeoModel:
         return cam.keep_evidence(batch, blurred, heatmap, keep)
 
     def _predictions(self, batch: Tensor) -> list[GeoPrediction]:
-        scores = cam.class_scores(self.network, batch)
-        self._check_classes(scores.shape[1])
-        check_outputs(scores, "logits" if self.outputs == "logits" else "log_probabilities")
-        self._asked = True
-        probabilities = scores.double().softmax(1).float().cpu().numpy()
-        return [GeoPrediction(p, self.cells) for p in probabilities]
+        return [GeoPrediction(p, self.cells) for p in self.probabilities(batch)]
 
     def _check_classes(self, classes: int) -> None:
         if classes != len(self.cells):

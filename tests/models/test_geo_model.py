@@ -123,6 +123,40 @@ def test_predict_is_the_softmax_of_the_scores(model):
     assert prediction.cells is CELLS
 
 
+def test_a_batch_of_views_gives_the_probabilities_of_each(model):
+    red, blue = photo_of((255, 0, 0)), photo_of((0, 0, 102))
+    views = torch.cat([model.view(red), model.view(blue), 0 * model.view(blue)])
+    torch.testing.assert_close(views[:1], tensor(red.to_pil())[None])
+    scores = 8 * np.array([[1, 0, 0, 0], [0, 0, 0.4, 0], [0, 0, 0, 0]])
+    expected = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    got = model.probabilities(views)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+    np.testing.assert_array_equal(
+        model.predict(red).probabilities, model.probabilities(views[0])[0]
+    )
+
+
+def test_a_view_is_the_callers_own(model, stripes):
+    before = model.predict(stripes).probabilities
+    model.view(stripes).zero_()
+    np.testing.assert_array_equal(model.predict(stripes).probabilities, before)
+
+
+@pytest.mark.parametrize(
+    ("batch", "error", "message"),
+    [
+        (np.zeros((1, 3, 8, 8), np.float32), TypeError, "must be a torch tensor"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, "floating type, not torch.uint8"),
+        (torch.zeros(8, 8), ValueError, r"not \(8, 8\)"),
+        (torch.full((1, 3, 8, 8), torch.nan), ValueError, "NaN or infinite"),
+    ],
+)
+def test_only_batches_of_views_have_probabilities(batch, error, message, model):
+    with pytest.raises(error, match=message):
+        model.probabilities(batch)
+
+
 def test_layers_are_found_or_chosen(model):
     assert model.layers == ("first", "second")
     chosen = GeoModel(Colours(), CELLS, tensor, layers=["second"])
