@@ -1,4 +1,4 @@
-"""Print the benchmark tables: ``python -m benchmarks [engine] [agreement] [page]``, or ``python -m benchmarks fuzz``."""
+"""Print the benchmark tables: ``python -m benchmarks [engine] [agreement] [page]``, or ``fuzz``."""
 
 import os
 import platform
