@@ -22,6 +22,7 @@ from combicam_widgets.geo import (
     mercator_y,
 )
 from combicam_widgets.geo.earth import Floats
+from combicam_widgets.shown.memory import remembered
 
 TOP = 5
 """How many of the most probable cells are outlined and listed."""
@@ -180,6 +181,6 @@ def numbers(places: Sequence[int]) -> str:
     return f"layers {', '.join(most)} and {last}" if most else f"layer {last}"
 
 
-@lru_cache(maxsize=2)
+@remembered(at_most=1)
 def _raster(cells: CellGrid) -> npt.NDArray[np.int32]:
     return cell_raster(cells, _RASTER)

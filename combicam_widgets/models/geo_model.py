@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,10 @@ from combicam_widgets.models.transforms import Transform, WholePhoto, checked_vi
 
 _SCORE_CAM_AT_ONCE = 4
 """Masked photos in a batch: on a CPU more are no faster, and make other passes wait longer."""
+
+_last_views: WeakKeyDictionary[GeoModel, tuple[ref[Photo], Tensor, Tensor]] = WeakKeyDictionary()
+"""The photo that each model was asked about last, transformed, and blurred. Models are shared and
+live long: they must not hold photos."""
 
 
 class GeoModel:
@@ -98,7 +103,6 @@ class GeoModel:
         self.name = name
         self.description = description
         self._layers = layers if isinstance(layers, str) else tuple(layers)
-        self._last_view: tuple[Photo, Tensor, Tensor] | None = None
         self._sizes_tried: set[tuple[int, int]] = set()
         self._warned = False
         self._asked = False
@@ -282,11 +286,11 @@ class GeoModel:
             raise TypeError(
                 f"A Photo is needed, not {type(photo).__name__}: use load_image() or sample()."
             )
-        last = self._last_view
-        if last is None or last[0] is not photo:
+        last = _last_views.get(self)
+        if last is None or last[0]() is not photo:
             batch = self._transformed(photo)
             self._warn_of_shifts(photo.size)
-            last = self._last_view = (photo, batch, cam.blur(batch))
+            last = _last_views[self] = (ref(photo), batch, cam.blur(batch))
         return last[1:]
 
     def _transformed(self, photo: Photo) -> Tensor:

@@ -27,7 +27,7 @@ class Caption(Attentive):
     """
 
     _esm = joined_modules(_STATIC, ("attentive", "overlay"))
-    _css = _STATIC / "overlay.css"
+    _css = (_STATIC / "overlay.css").read_text(encoding="utf-8")
 
     text = T.Unicode().tag(sync=True)
     """What is said under the picture, as plain text."""

@@ -63,7 +63,7 @@ class Diagram(Attentive):
     """
 
     _esm = joined_modules(_STATIC, _MODULES)
-    _css = _STATIC / "diagram.css"
+    _css = (_STATIC / "diagram.css").read_text(encoding="utf-8")
 
     stages: T.List[dict[str, Any]] = T.List().tag(sync=True)
     """Stages in forward order: ``{"label": str, "layers": [{"name", "detail", "picture",

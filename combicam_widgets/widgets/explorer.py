@@ -13,6 +13,7 @@ from combicam_widgets import export
 from combicam_widgets.cam.maps import weight_vector
 from combicam_widgets.images import Photo
 from combicam_widgets.widgets.analysis import Analysis, analyse
+from combicam_widgets.widgets.closing import whole_or_not_at_all
 from combicam_widgets.widgets.game import Game, Round
 from combicam_widgets.widgets.gestures import SWITCHED, TUNED, Gestures
 from combicam_widgets.widgets.history import History
@@ -51,6 +52,7 @@ class Explorer(TakeAlong, ExplorerState):
     >>> explorer.weights = {"blocks.15": 1}  # doctest: +SKIP
     """
 
+    @whole_or_not_at_all()
     def __init__(
         self,
         model: object = "naturalist",
@@ -102,8 +104,12 @@ class Explorer(TakeAlong, ExplorerState):
 
     def close(self) -> None:
         """Take the explorer off the page, and all of its widgets out of the kernel's memory."""
-        if self.comm is not None:
+        if self.comm is None:
+            return
+        if hasattr(self, "_parts"):
             self._parts.close(self)
+        else:  # it was never finished
+            super().close()
 
     def use(self, name: str) -> None:
         """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM) or "invert"."""

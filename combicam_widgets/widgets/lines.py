@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from math import floor
 from typing import Any
 
@@ -16,6 +15,7 @@ from combicam_widgets.geo import (
     circle_points,
     great_circle_points,
 )
+from combicam_widgets.shown.memory import remembered
 
 Place = tuple[float, float]
 """(latitude, longitude) in degrees."""
@@ -74,7 +74,7 @@ def arc(start: Place, end: Place) -> tuple[list[list[Place]], list[Place]]:
     return cut(points.tolist()), _on_the_map(points[_FROM_THE_MIDDLE])
 
 
-@lru_cache(maxsize=8)
+@remembered(at_most=8)
 def ring(prediction: GeoPrediction, radius_km: float) -> tuple[list[list[Place]], list[Place]]:
     """Draw the circle around the best cell's centre, like `arc`; labels sit on it."""
     best = prediction.best
@@ -86,7 +86,7 @@ def ring(prediction: GeoPrediction, radius_km: float) -> tuple[list[list[Place]]
     return cut(closed.tolist()), _on_the_map(points[[i * eighth for i in (4, 0, 2, 6, 3, 5, 1, 7)]])
 
 
-@lru_cache(maxsize=32)
+@remembered(at_most=32)
 def outlines(cells: CellGrid, indices: tuple[int, ...]) -> list[list[Place]]:
     """Outline cells as closed lines, islands and holes included; see `cut`."""
     return [piece for line in _rings(cells, list(indices)) for piece in cut(line)]

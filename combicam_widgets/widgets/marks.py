@@ -22,7 +22,7 @@ class Marks(Attentive):
     """
 
     _esm = joined_modules(_STATIC, ("attentive", "marks_layout", "marks"))
-    _css = _STATIC / "world.css"
+    _css = (_STATIC / "world.css").read_text(encoding="utf-8")
 
     map = T.Instance(ipyleaflet.Map).tag(sync=True, **ipywidgets.widget_serialization)
     """The map that this widget is a control of."""

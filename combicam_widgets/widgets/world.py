@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
 from typing import Any
 
 import ipyleaflet
@@ -13,6 +12,7 @@ import numpy as np
 
 from combicam_widgets.geo import CellGrid, GeoPrediction, coastline
 from combicam_widgets.geo.mercator import MAX_LATITUDE, cell_raster
+from combicam_widgets.shown.memory import remembered
 from combicam_widgets.widgets.colors import heat_image
 from combicam_widgets.widgets.lines import Place
 from combicam_widgets.widgets.marks import CellList, Marks
@@ -331,6 +331,6 @@ def _shading(prediction: GeoPrediction | None) -> str:
     return heat_image(np.where(raster >= 0, height[raster], 0), _PROBABILITY_COLORS, opacity=0.9)
 
 
-@lru_cache(maxsize=4)
+@remembered(at_most=1)
 def _raster(cells: CellGrid) -> Any:  # noqa: ANN401
     return cell_raster(cells, _RASTER)

@@ -1,0 +1,1 @@
+"""What is shown, as values: words, colours, lines. No torch, no widgets."""

@@ -1,0 +1,253 @@
+"""What was closed, or never finished, is freed; and a script ends in silence."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from anywidget._file_contents import FileContents
+from ipywidgets import Widget
+from ipywidgets.widgets.widget import _instances as widgets_alive
+
+import combicam_widgets as ccw
+from combicam_widgets.widgets import Explorer
+from combicam_widgets.widgets import explorer as explorer_module
+from combicam_widgets.widgets.attentive import Attentive
+from combicam_widgets.widgets.closing import made_of
+from combicam_widgets.widgets.diagram import Diagram
+from combicam_widgets.widgets.overlay import Overlay
+from combicam_widgets.widgets.world import World
+
+
+def use_everything(explorer, folder):
+    explorer.pin()
+    explorer.show_votes = explorer.show_rings = explorer.online_tiles = True
+    explorer.show_opposite = explorer.outline = True
+    explorer.preview = explorer.maps.names[0]
+    explorer.box = (0.1, 0.1, 0.5, 0.5)
+    explorer.image = "eiffel_tower"
+    explorer.contrast = 7
+    explorer.open_card(explorer.maps.names[-1])
+    explorer.save_png(folder / "x.png", scale=0.5)
+    explorer.to_html(folder / "x.html")
+    explorer.guessing = True
+    explorer.guess = (45, 5)
+
+
+def inside(explorer):
+    parts = explorer._parts
+    world, overlay = parts.world, parts.overlay
+    return [
+        *(explorer, parts, explorer.image, explorer.prediction, explorer.maps, explorer._gestures),
+        *(world, world.map, world._marks, world._panel, world._land),
+        *(overlay, overlay.figure, overlay._caption, overlay._box, parts.diagram, parts.controls),
+        *(parts.status_bar, parts.checking),
+    ]
+
+
+def alive(references):
+    gc.collect()
+    return [there for reference in references if (there := reference()) is not None]
+
+
+def test_closed_explorers_are_freed(model, tmp_path):
+    def made(use):
+        explorer = Explorer(model=model, image="koala")
+        if use:
+            use_everything(explorer, tmp_path)
+        references = [weakref.ref(part) for part in inside(explorer)]
+        explorer.close()
+        return references
+
+    assert alive([reference for use in (False, True) for reference in made(use)]) == []
+
+
+def test_a_closed_explorer_is_freed_though_the_page_has_used_it(model):
+    async def use(explorer):
+        with explorer._turns.on_page():
+            explorer.use("last layer")
+        await asyncio.sleep(0.2)
+        explorer._parts.controls.photo.value = "Panda"
+        await asyncio.sleep(0.1)
+
+    def made():
+        explorer = Explorer(model=model, image="koala")
+        # In a thread of its own: browser tests leave a loop running in this one.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, use(explorer)).result()
+        references = [weakref.ref(part) for part in inside(explorer)]
+        explorer.close()
+        for thread in threading.enumerate():  # the job that runs is not waited for by close()
+            if thread.name.startswith("combicam"):
+                thread.join()
+        return references
+
+    assert alive(made()) == []
+
+
+def test_a_model_goes_with_the_explorer_that_was_its_last(model):
+    """Neither grids nor photos are held by what remembers something about them."""
+
+    def made():
+        cells = ccw.CellGrid.from_centers([0, 0, 60, -60], [0, 120, -120, 10])
+        grid = ccw.CellGrid(model.cells.latitudes, model.cells.longitudes, model.cells.outlines)
+        mine = ccw.GeoModel(model.network, grid, model.transform, name="mine")
+        explorer = Explorer(model=mine, image="koala", show_rings=True)
+        explorer.figure()
+        world = World()
+        world.show_prediction(ccw.GeoPrediction([0.1, 0.2, 0.3, 0.4], cells), 1)
+        references = [weakref.ref(x) for x in (mine, grid, explorer.prediction, cells, world)]
+        for widget in made_of(world.map, *world.aside):
+            widget.close()
+        explorer.close()
+        return references
+
+    assert alive(made()) == []
+
+
+def test_parts_alone_are_freed(model):
+    def made():
+        photo = ccw.sample("koala")
+        maps = model.explain(photo)
+        overlay, diagram, world = Overlay(), Diagram(), World(print, print, print, print)
+        overlay.show_photo(photo)
+        overlay.show_heat(maps.fuse(), "inferno", 0.8)
+        overlay.pin(maps.fuse(), "before")
+        diagram.show_maps(maps, dict.fromkeys(maps.names, "layer"), "inferno", {})
+        world.show_prediction(model.prediction_of(maps), 0)
+        references = [weakref.ref(x) for x in (overlay, diagram, world, photo, maps)]
+        references += [weakref.ref(x) for x in made_of(overlay.view, diagram, world.map)]
+        for widget in made_of(overlay.view, diagram, world.map, *world.aside):
+            widget.close()
+        return references
+
+    before = set(widgets_alive)
+    assert alive(made()) == []
+    assert set(widgets_alive) <= before
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("part", ["Overlay", "World", "Parts", "View", "Gestures", "analyse"])
+def test_an_explorer_that_was_never_finished_is_freed(explorer, model, monkeypatch, part, error):
+    seen = []
+
+    def fail(*given, **_named):
+        seen.extend(weakref.ref(x) for x in given if isinstance(x, Explorer))
+        World()  # half of it was there already
+        raise error("no")
+
+    monkeypatch.setattr(explorer_module, part, fail)
+    before = set(widgets_alive)
+    with pytest.raises(error):
+        Explorer(model=model, image="koala")
+    assert set(widgets_alive) == before
+    assert alive(seen) == []
+    assert explorer.comm is not None
+
+
+def kinds(base):
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def test_no_kind_of_widget_watches_a_file():
+    """Of what is in a file that it watches, anywidget tells every instance, and so keeps them."""
+    for kind in [Attentive, *kinds(Attentive)]:
+        for name in ("_esm", "_css"):
+            assert not isinstance(getattr(kind, name, None), FileContents)
+
+
+def test_closing_twice_and_in_any_order(model):
+    explorer = Explorer(model=model, image="koala")
+    parts = made_of(explorer)
+    for widget in parts[1::2]:
+        Widget.close(widget)
+    explorer.close()
+    explorer.close()
+    assert [part for part in parts if part.comm is not None] == []
+
+
+ENDS = {
+    "two explorers": "a = ccw.Explorer(); b = ccw.Explorer(model='atlas')",
+    "one that failed": """
+for wrong in ({"image": "kaola"}, {"colour": 5}, {"weights": {"x": 1}}, {"layout": 5}):
+    try:
+        ccw.Explorer(**wrong)
+    except Exception as error:
+        kept = error
+""",
+    "one that was interrupted": """
+from combicam_widgets.widgets import explorer
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+explorer.World = interrupted
+try:
+    ccw.Explorer()
+except KeyboardInterrupt:
+    pass
+""",
+    "with a loop": """
+import asyncio
+
+async def main():
+    a = ccw.Explorer(image="koala")
+    a._parts.controls.photo.value = "Panda"
+    a.use("last layer")
+    await asyncio.sleep(0.2)
+    b = ccw.Explorer(image="panda")
+
+asyncio.run(main())
+""",
+    "held in a circle": """
+import sys
+a = [ccw.Explorer(image="koala"), ccw.Explorer(image="panda")]
+a.append(a)
+a[0].other, sys.hold = a, a
+a[1].close()
+""",
+}
+
+
+@pytest.mark.parametrize("script", ENDS)
+def test_a_script_ends_in_silence(script, tmp_path):
+    code = f"import combicam_widgets as ccw\n{ENDS[script]}"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_what_is_remembered_goes_with_what_it_is_about():
+    from combicam_widgets.shown.memory import remembered
+
+    class Thing:
+        pass
+
+    asked = []
+
+    @remembered(at_most=2)
+    def twice(thing, number):
+        asked.append((id(thing), number))
+        return np.full(3, 2 * number)
+
+    one, other = Thing(), Thing()
+    assert twice(one, 4)[0] == 8
+    assert twice(one, 4) is twice(one, 4)
+    assert twice(other, 4)[0] == 8
+    assert asked == [(id(one), 4), (id(other), 4)]
+    twice(one, 5)
+    twice(one, 6)
+    assert len(asked) == 4
+    twice(one, 4)  # forgotten, the oldest of three
+    assert len(asked) == 5
+    held = weakref.ref(twice(one, 4))
+    del one
+    assert alive([held]) == []
