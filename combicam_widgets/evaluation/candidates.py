@@ -1,0 +1,54 @@
+"""Candidates: ways to make a heatmap out of layer maps, as values that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from combicam_widgets import cam
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to make a heatmap: method + rule + weights.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    method : str
+        CAM method, one of `combicam_widgets.cam.METHODS` (or ``scorecam``, if the maps know it).
+    rule : str
+        Fusion rule, one of `combicam_widgets.cam.rule_names`.
+    weights : mapping from layer name to float, or None
+        Weights >= 0; layers that are not named are off. None: 1 for every layer.
+    """
+
+    name: str
+    method: str = "gradcam"
+    rule: str = "sum"
+    weights: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        cam.get_rule(self.rule)
+        if self.weights is not None:
+            object.__setattr__(self, "weights", dict(self.weights))
+
+    def heatmap(
+        self, maps: cam.LayerMaps, size: tuple[int, int] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Fuse layer maps in this way: (H, W) in [0, 1]; default size: that of the maps.
+
+        Raises
+        ------
+        ValueError
+            The maps lack the method or a layer, or all weights are 0.
+        """
+        return maps.with_method(self.method).fuse(self.weights, self.rule, size=size)
+
+
+COMBI_CAM = Candidate("Combi-CAM")
+"""The method of this project, which others are compared with: Grad-CAM, plain sum, all layers."""
