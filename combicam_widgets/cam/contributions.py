@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from combicam_widgets.cam.fusion import Normalization, _stack
-from combicam_widgets.cam.rules import FusionRule, Stack, _saturated, _winsorized, get_rule
+from combicam_widgets.cam.rules import FusionRule, Stack, _saturated, _winsor_stack, get_rule
 from combicam_widgets.cam.upsampling import Map, Size, minmax
 
 
@@ -25,7 +25,7 @@ def _stretched(stack: Stack) -> Stack:
 _ADDING: dict[FusionRule, Callable[[Stack], Stack]] = {
     get_rule("sum"): _as_given,
     get_rule("mean"): _stretched,
-    get_rule("winsor"): _winsorized,
+    get_rule("winsor"): _winsor_stack,
 }
 _LARGEST: dict[FusionRule, Callable[[Stack], Stack]] = {
     get_rule("max"): _stretched,

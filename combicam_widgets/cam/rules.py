@@ -27,8 +27,8 @@ from combicam_widgets.cam.upsampling import (
     upsample,
 )
 
-_WINSOR_QUANTILE = 0.8
-"""Where Winsor-CAM clips the importances; the paper leaves it to the user."""
+WINSOR_QUANTILE = 0.9
+"""Where Winsor-CAM clips the importances: the 90th percentile of its authors' README."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,8 @@ def _saturated(x: Map) -> Map:
 
 @fusion_rule(
     "layercam",
-    "largest of the maps after tanh(2 x / max), which lifts shallow layers (Jiang et al. 2021)",
+    "largest of the maps, of any method, after tanh(2 x / max), which lifts shallow layers "
+    "(Jiang et al. 2021)",
     lambda stack: _won(stack.stretched(_saturated)),
 )
 def _layercam(stack: Stack) -> Map:
@@ -218,20 +219,44 @@ def _product(stack: Stack) -> Map:
     return np.exp(total)
 
 
-def _winsorized(stack: Stack) -> Stack:
-    """Multiply the weights by v_l = 0.1 + 0.9 N(importances, clipped at a quantile)."""
-    importances = stack.importances
-    if importances.any():
-        cap = np.quantile(importances[importances > 0], _WINSOR_QUANTILE)
-        importances = np.minimum(importances, cap)
-    factors = 0.1 + 0.9 * minmax(importances)
-    return replace(stack, weights=(stack.weights * factors).astype(np.float32))
+def winsorized(
+    importances: npt.NDArray[np.floating], quantile: float = WINSOR_QUANTILE
+) -> npt.NDArray[np.float64]:
+    """Turn importances into the factors of Winsor-CAM, as its authors' code does.
+
+    Parameters
+    ----------
+    importances : (L,) array, >= 0
+        relu(mean of the gradients) of each layer.
+    quantile : float
+        In [0, 1]: where those that are not zero are clipped.
+
+    Returns
+    -------
+    (L,) float64 array
+        0 stays 0, the rest goes linearly to [0.1, 1]. All equal if all are zero, as with maps
+        that know no gradients.
+    """
+    positive = importances > 0
+    if not positive.any():
+        return np.ones(len(importances))
+    values = np.asarray(importances[positive], np.float64)
+    factors = np.zeros(len(importances))
+    factors[positive] = 0.1 + 0.9 * minmax(np.minimum(values, np.quantile(values, quantile)))
+    return factors
+
+
+def _winsor_stack(stack: Stack) -> Stack:
+    """Stretch each map, and multiply the weights by the factors."""
+    factors = winsorized(stack.importances).astype(np.float32)
+    return replace(stack.stretched(minmax), weights=stack.weights * factors)
 
 
 @fusion_rule(
     "winsor",
-    "sum weighted by each layer's clipped mean gradient (Winsor-CAM, arXiv 2507.10846)",
-    lambda stack: _winsorized(stack).weighted_means(),
+    "mean of the stretched maps, weighted by each layer's clipped mean gradient (Winsor-CAM, "
+    "arXiv 2507.10846)",
+    lambda stack: _winsor_stack(stack).weighted_means(),
 )
 def _winsor(stack: Stack) -> Map:
-    return _winsorized(stack).weighted_sum()
+    return _winsor_stack(stack).weighted_sum()

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 import combicam_widgets as ccw
 from combicam_widgets.cam import fuse, rule_names, shares
+from combicam_widgets.cam.rules import winsorized
 from combicam_widgets.cam.upsampling import by_maximum, minmax, upsample
 from combicam_widgets.export import Snapshot, to_html
 
@@ -165,6 +166,21 @@ def test_the_module_gives_what_python_gives(browser):
             np.testing.assert_allclose(answer["upsampled"][i], upsample(x, size).ravel(), atol=1e-5)
             stretched = stretch[normalize](x).ravel()
             np.testing.assert_allclose(answer["normalised"][i], stretched, atol=1e-5)
+
+
+def test_the_module_knows_the_factors_of_winsor(browser):
+    source = (STATIC / "fusion.js").read_text(encoding="utf-8")
+    run = """async ([source, importances, quantile]) => {
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      return (await import(url)).winsorized(importances, quantile);
+    }"""
+    page = browser.new_page()
+    for importances in ((0, 0.5, 1, 10), (3, 0, 3), (0, 0, 0), (7,)):
+        for quantile in (0.8, 0.9):
+            factors = page.evaluate(run, [source, importances, quantile])
+            expected = winsorized(np.array(importances, np.float64), quantile)
+            np.testing.assert_allclose(factors, expected, rtol=1e-6)
+    page.close()
 
 
 def test_the_module_refuses_what_python_refuses(browser):

@@ -31,14 +31,14 @@ def stretch(x):
 
 
 def winsor_factors():
-    """v = 0.1 + 0.9 N(I), of the layers that are on: I clipped at the 0.8-quantile of 0.1, 0.3,
-    0.4, which is 0.3 + 0.6 * 0.1 = 0.36."""
-    return 0.1 + 0.9 * np.array([0, 1, np.nan, (0.3 - 0.1) / (0.36 - 0.1)])
+    """v = 0.1 + 0.9 N(I), of the layers that are on: I clipped at the 0.9-quantile of 0.1, 0.3,
+    0.4, which is 0.3 + 0.8 * 0.1 = 0.38."""
+    return 0.1 + 0.9 * np.array([0, 1, np.nan, (0.3 - 0.1) / (0.38 - 0.1)])
 
 
 PREPARED = {
     "sum": lambda x: x,
-    "winsor": lambda x: x,
+    "winsor": stretch,
     "mean": stretch,
     "max": stretch,
     "layercam": lambda x: np.tanh(2 * x / x.max()),

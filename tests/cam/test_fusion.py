@@ -32,17 +32,20 @@ def by_maximum(x):
     return x / x.max() if x.any() else x
 
 
-def winsor_factors(importances):
-    """v = 0.1 + 0.9 N(I), I clipped at the 0.8-quantile of its values that are not zero."""
+def winsor_factors(importances, quantile=0.9):
+    """Zero stays zero; the rest, clipped at its quantile, goes linearly to [0.1, 1]."""
     importances = np.asarray(importances, np.float64)
-    if importances.any():
-        ordered = np.sort(importances[importances != 0])
-        position = 0.8 * (len(ordered) - 1)
-        below = int(position)
-        above = min(below + 1, len(ordered) - 1)
-        cap = ordered[below] + (position - below) * (ordered[above] - ordered[below])
-        importances = np.minimum(importances, cap)
-    return 0.1 + 0.9 * stretch(importances)
+    if not importances.any():
+        return np.ones(len(importances))
+    ordered = np.sort(importances[importances != 0])
+    position = quantile * (len(ordered) - 1)
+    below = int(position)
+    above = min(below + 1, len(ordered) - 1)
+    cap = ordered[below] + (position - below) * (ordered[above] - ordered[below])
+    if cap == ordered[0]:
+        return np.where(importances > 0, 0.1, 0)
+    clipped = np.minimum(importances, cap)
+    return np.where(clipped > 0, 0.1 + 0.9 * (clipped - ordered[0]) / (cap - ordered[0]), 0)
 
 
 def parts_of(maps, weights, size, rule, normalize, importances=None):
@@ -60,6 +63,7 @@ def parts_of(maps, weights, size, rule, normalize, importances=None):
         "max": stretch,
         "layercam": lambda x: np.tanh(2 * by_maximum(x)),
         "product": stretch,
+        "winsor": stretch,
     }.get(rule, lambda x: x)
     ups = [up(inner(prepare(np.asarray(x, np.float64))), size) for x in maps]
     if rule == "product":
@@ -230,7 +234,7 @@ class TestLaws:
             without = function(maps, self.weights, SIZE, rule, normalize)
             assert np.allclose(with_them, without, atol=1e-3) == (rule != "winsor")
             if rule == "winsor":  # all equal: no layer is favoured
-                fused_alike(without, function(maps, self.weights, SIZE, "sum", normalize))
+                fused_alike(without, function(maps, self.weights, SIZE, "mean", normalize))
 
     def test_permuting_layers_changes_nothing(self, rule, normalize):
         order = [3, 0, 4, 2, 1]

@@ -5,6 +5,7 @@ import pytest
 from cam_networks import RandomNet, photo
 
 from combicam_widgets import cam
+from combicam_widgets.cam.rules import winsorized
 
 pytestmark = pytest.mark.usefixtures("rules_as_they_were")
 
@@ -59,6 +60,30 @@ def test_product_by_hand():
     np.testing.assert_allclose(cam.shares(maps, [3, 1], (1, 3), "product"), [0.75, 0.25])
 
 
+@pytest.mark.parametrize(
+    ("importances", "quantile", "factors"),
+    [
+        ((0, 0.5, 1, 10), 0.8, (0, 0.1, 0.1 + 0.9 * 0.5 / 5.9, 1)),  # .176: clipped at 6.4
+        ((0, 0.5, 1, 10), 0.9, (0, 0.1, 0.1 + 0.9 * 0.5 / 7.7, 1)),  # clipped at 8.2
+        ((0, 0.5, 1, 10), 1.0, (0, 0.1, 0.1 + 0.9 * 0.5 / 9.5, 1)),
+        ((3, 0, 3), 0.9, (0.1, 0, 0.1)),
+        ((0, 0, 0), 0.9, (1, 1, 1)),
+    ],
+)
+def test_factors_of_winsor_are_those_of_its_authors(importances, quantile, factors):
+    found = winsorized(np.array(importances, np.float32), quantile)
+    np.testing.assert_allclose(found, factors, rtol=1e-6)
+
+
+def test_winsor_by_hand():
+    maps = maps_of([0, 40, 20], [0, 0, 6], [1, 0, 0])  # stretched: 0 1 .5 and 0 0 1 and 1 0 0
+    importances = (0.5, 1, 0)  # 0.9-quantile .95; factors .1, 1 and 0
+    heat = cam.fuse(maps, [1, 1, 1], (1, 3), "winsor", importances=importances)
+    np.testing.assert_allclose(heat, [[0, 0.1 / 1.05, 1]], rtol=1e-5)
+    shares = cam.shares(maps, [1, 1, 1], (1, 3), "winsor", importances=importances)
+    np.testing.assert_allclose(shares, np.array([0.15, 1, 0]) / 1.15, rtol=1e-5)
+
+
 @pytest.mark.parametrize("normalize", cam.NORMALIZATIONS)
 @pytest.mark.parametrize("silent", [[0, 0, 0], [7, 7, 7]])
 def test_a_product_with_a_silent_or_constant_layer_is_zero(normalize, silent):
@@ -82,14 +107,14 @@ def test_a_zero_stays_zero_in_a_product_of_many_layers():
 
 def test_winsor_clips_the_importances_by_hand():
     importances = [0, 1, 2, 3, 4, 100]
-    # 0.8-quantile of 1 2 3 4 100: position 3.2, so 4 + 0.2 * 96.
-    cap = 23.2
-    factors = 0.1 + 0.9 * np.array([0, 1, 2, 3, 4, cap]) / cap
+    # 0.9-quantile of 1 2 3 4 100: position 3.6, so 4 + 0.6 * 96.
+    cap = 61.6
+    factors = np.array([0, *(0.1 + 0.9 * (np.array([1, 2, 3, 4, cap]) - 1) / (cap - 1))])
     maps = list(np.eye(6, dtype=np.float32)[:, None])
     shares = cam.shares(maps, np.ones(6), (1, 6), "winsor", importances=importances)
     np.testing.assert_allclose(shares, factors / factors.sum(), rtol=1e-5)
     heat = cam.fuse(maps, np.ones(6), (1, 6), "winsor", importances=importances)
-    np.testing.assert_allclose(heat[0], (factors - 0.1) / 0.9, atol=1e-6)
+    np.testing.assert_allclose(heat[0], factors, atol=1e-6)
     # How far an outlier lies above the rest matters no more than its part in the quantile.
     weights = [1, 0.5, 2, 1, 1, 1]
     shares = cam.shares(maps, weights, (1, 6), "winsor", importances=importances)
@@ -103,12 +128,12 @@ def test_winsor_clips_among_the_layers_that_are_on():
 
 
 @pytest.mark.parametrize("importances", [None, [0, 0, 0], [5, 5, 5]])
-def test_winsor_without_differences_is_the_sum(importances):
+def test_winsor_without_differences_is_the_mean(importances):
     maps = maps_of([0, 4, 2], [10, 0, 5], [1, 1, 7])
     for function in (cam.fuse, cam.shares):
         np.testing.assert_allclose(
             function(maps, [1, 2, 3], (4, 5), "winsor", importances=importances),
-            function(maps, [1, 2, 3], (4, 5), "sum"),
+            function(maps, [1, 2, 3], (4, 5), "mean"),
             atol=1e-6,
         )
 

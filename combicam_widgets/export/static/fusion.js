@@ -6,7 +6,7 @@
 /** Contrast, relative to the largest value, below which a map holds nothing but rounding. */
 const FLAT = 1e-5;
 /** Where Winsor-CAM clips the importances. */
-const WINSOR_QUANTILE = 0.8;
+const WINSOR_QUANTILE = 0.9;
 
 export const NORMALIZATIONS = [null, "minmax", "max"];
 
@@ -175,20 +175,21 @@ function quantile(numbers, q) {
   return sorted[left] + (at - left) * (sorted[right] - sorted[left]);
 }
 
-/** Multiply the weights by 0.1 + 0.9 N(importances, clipped at a quantile). */
-function winsorized(stack) {
-  let values = stack.layers.map((layer) => layer.importance);
-  const positive = values.filter((value) => value > 0);
-  if (positive.length) {
-    const cap = quantile(positive, WINSOR_QUANTILE);
-    values = values.map((value) => Math.min(value, cap));
-  }
-  const factors = minmax({ shape: [1, values.length], values }).values;
-  const layers = stack.layers.map((layer, i) => ({
-    ...layer,
-    weight: layer.weight * (0.1 + 0.9 * factors[i]),
-  }));
-  return { ...stack, layers };
+/** Factors of Winsor-CAM: zero stays zero, the rest, clipped at a quantile, goes to [0.1, 1]. */
+export function winsorized(importances, q = WINSOR_QUANTILE) {
+  const positive = importances.filter((value) => value > 0);
+  if (!positive.length) return importances.map(() => 1);
+  const cap = quantile(positive, q);
+  const clipped = positive.map((value) => Math.min(value, cap));
+  const parts = [...minmax({ shape: [1, clipped.length], values: clipped }).values];
+  return importances.map((value) => (value > 0 ? 0.1 + 0.9 * parts.shift() : 0));
+}
+
+/** Stretch each map, and multiply the weights by the factors. */
+function winsorStack(stack) {
+  const factors = winsorized(stack.layers.map((layer) => layer.importance));
+  const { layers, size } = stretched(stack, minmax);
+  return { size, layers: layers.map((layer, i) => ({ ...layer, weight: layer.weight * factors[i] })) };
 }
 
 /** How maps become one (`combine`), and what each brings in (`contribute`, on any common scale). */
@@ -214,8 +215,8 @@ const RULES = {
     },
   },
   winsor: {
-    combine: (stack) => weightedSum(winsorized(stack)),
-    contribute: (stack) => weightedMeans(winsorized(stack)),
+    combine: (stack) => weightedSum(winsorStack(stack)),
+    contribute: (stack) => weightedMeans(winsorStack(stack)),
   },
 };
 

@@ -15,7 +15,7 @@ export const TERMS = {
   stride: "pixels of the photo per step of the map",
   fusion: "the maps of all layers that are on, made one by the rule: the heatmap",
   method: "how one layer's map is made: gradcam weighs whole channels, hirescam and layercam each pixel",
-  rule: "how the maps become one: sum is Combi-CAM; max lets the hottest win, product asks all to agree",
+  rule: "how the maps become one: sum is Combi-CAM; max lets the hottest win, product asks all to agree; layercam fuses as that method's authors do, whatever the method of the maps",
   normalise: "minmax or max: each map is stretched before the rule, so that all count alike",
   evidence: "the hottest part of the photo, all that the model gets to see; see Keep",
   cell: "a patch of the Earth: the model says how probable each is",
