@@ -19,8 +19,8 @@ import numpy.typing as npt
 from combicam_widgets.export import colors, world_view
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_svg import world_svg
-from combicam_widgets.export.world_view import percent
 from combicam_widgets.images import to_data_uri
+from combicam_widgets.shown.words import percent
 
 MAX_BYTES = 3_000_000
 """Size of a page, at most: what every mail server lets through."""

@@ -15,9 +15,10 @@ from PIL import Image, ImageDraw
 from combicam_widgets.export import colors, world_view
 from combicam_widgets.export.fonts import drawable, shortened, width, wrapped
 from combicam_widgets.export.snapshot import Snapshot
-from combicam_widgets.export.world_view import Flag, View, percent
+from combicam_widgets.export.world_view import Flag, View
 from combicam_widgets.geo import Guess
 from combicam_widgets.geo.earth import Floats
+from combicam_widgets.shown.words import percent
 
 WIDTH = 680
 """180 mm, two columns of most journals."""

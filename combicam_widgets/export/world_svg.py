@@ -12,9 +12,10 @@ from PIL import Image
 
 from combicam_widgets.export import world_view
 from combicam_widgets.export.snapshot import Snapshot
-from combicam_widgets.export.world_view import Flag, View, numbers, percent
+from combicam_widgets.export.world_view import Flag, View, numbers
 from combicam_widgets.geo import Guess
 from combicam_widgets.geo.earth import Floats
+from combicam_widgets.shown.words import percent
 
 _WIDTH = 1000
 _LEVELS = 64

@@ -168,13 +168,6 @@ def votes_by_cell(snapshot: Snapshot) -> list[tuple[Guess, list[int]]]:
     return list(found.values())
 
 
-def percent(fraction: float) -> str:
-    """Write a fraction as people say it: "81 %", "less than 1 %"."""
-    if 0 < fraction < 0.01:
-        return "less than 1 %"
-    return f"{100 * fraction:.0f} %"
-
-
 def numbers(places: Sequence[int]) -> str:
     """Write layers by number, counted from 1: "layer 3", "layers 1, 2 and 7"."""
     *most, last = [str(place + 1) for place in places]

@@ -20,8 +20,8 @@ from combicam_widgets.cam.localization import (
     hottest_inside,
     share_inside,
 )
+from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets.attentive import Attentive, joined_modules
-from combicam_widgets.widgets.words import percent
 
 _STATIC = Path(__file__).parent / "static"
 _ALL: Box = (0.0, 0.0, 1.0, 1.0)

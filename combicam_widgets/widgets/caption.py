@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import traitlets as T
 
+from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets.attentive import Attentive, joined_modules
-from combicam_widgets.widgets.words import percent
 
 NO_EVIDENCE = "no positive evidence"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from combicam_widgets.geo import GeoPrediction, geoscore, great_circle_km
-from combicam_widgets.widgets.words import distance, percent
+from combicam_widgets.shown.words import distance, percent
 
 
 @dataclass(frozen=True)

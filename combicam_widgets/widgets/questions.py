@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from combicam_widgets.geo import GeoPrediction
+from combicam_widgets.shown.words import percent, sentence
 from combicam_widgets.widgets.analysis import Analysis
 from combicam_widgets.widgets.parts import Parts
 from combicam_widgets.widgets.state import ExplorerState
-from combicam_widgets.widgets.words import percent, sentence
 
 _PAINT_FIRST = 0.1
 """Seconds after the last click before the evidence is asked about: the page paints meanwhile."""

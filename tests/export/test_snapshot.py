@@ -6,7 +6,7 @@ from snapshots import NAMES, make_maps, make_snapshot, prediction
 
 import combicam_widgets as ccw
 from combicam_widgets.export import Snapshot
-from combicam_widgets.widgets.words import sentence
+from combicam_widgets.shown.words import sentence
 
 
 def test_nothing_in_it_can_be_changed(snapshot):
