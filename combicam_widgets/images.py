@@ -20,6 +20,7 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_SIDE_KEPT",
     "MIN_SIDE",
+    "FileName",
     "ImageError",
     "ImageSource",
     "Photo",
@@ -42,6 +43,12 @@ class ImageError(ValueError):
     """What was given cannot be used as a photo; the message says why and what to do."""
 
 
+class FileName(str):
+    """The name of a photo that was a file's, and is its owner's business: never in the repr."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Photo:
     """An upright RGB photo, with its true position if known; equal only to itself.
@@ -54,6 +61,7 @@ class Photo:
         Where it was taken, in degrees (-90 to 90, -180 to 180); None if unknown. Never in the repr.
     name : str
         A short label for people, "" if there is none. It comes from outside: escape it in pages.
+        A `FileName`, as `load_image` gives it, is never in the repr.
     credit : str
         Whom to thank for the photo, and its licence; "" if unknown.
 
@@ -90,12 +98,21 @@ class Photo:
         """(width, height) in pixels, in the order of PIL."""
         return self.width, self.height
 
+    @property
+    def public_name(self) -> str:
+        """The name if the photo was published, which means it has a credit; else "".
+
+        Any other name may be that of somebody's file, and is in no export and no saved notebook.
+        """
+        return self.name if self.credit else ""
+
     def to_pil(self) -> Image.Image:
         """Return the pixels as a new PIL image of mode RGB, without any metadata."""
         return Image.fromarray(self.pixels)
 
     def __repr__(self) -> str:
-        name = f"{self.name!r}, " if self.name else ""
+        shown = self.name and not isinstance(self.name, FileName)
+        name = f"{self.name!r}, " if shown else ""
         position = "unknown" if self.position is None else "known"
         return f"<Photo {name}{self.width} x {self.height} px, position {position}>"
 
@@ -154,7 +171,9 @@ def load_image(
         # Transparency is reduced first, which gives the same and spares a third of the memory.
         rgb = _reduced(_to_rgb(_reduced(image) if image.mode == "RGBA" else image))
         pixels = _upright(np.asarray(rgb), orientation)
-    return Photo(pixels, position=position or stored, name=label if name is None else name)
+    return Photo(
+        pixels, position=position or stored, name=FileName(label) if name is None else name
+    )
 
 
 def to_data_uri(

@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,21 @@ def test_the_repr_keeps_the_position_to_itself():
     assert repr(photo) == "<Photo 'tower', 32 x 24 px, position known>"
     assert "48" not in f"{photo} {photo!r} {[photo]}"
     assert repr(Photo(NOISE)) == "<Photo 32 x 24 px, position unknown>"
+
+
+def test_the_repr_keeps_the_name_of_a_file_to_itself(tmp_path):
+    file = tmp_path / "grandma 1951.png"
+    Image.fromarray(NOISE).save(file)
+    with Image.open(file) as opened:
+        photos = [load_image(file), load_image(opened), load_image(load_image(file))]
+    for photo in photos:
+        assert photo.name == "grandma 1951"
+        assert repr(photo) == "<Photo 32 x 24 px, position unknown>"
+        assert photo.public_name == ""
+    assert repr(load_image(file, name="my trip")).startswith("<Photo 'my trip'")
+    assert load_image(file, name="my trip").public_name == ""
+    published = replace(load_image(file), name="Koala", credit="Ann, CC0")
+    assert published.public_name == "Koala"
 
 
 @pytest.mark.parametrize(

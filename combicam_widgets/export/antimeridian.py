@@ -36,7 +36,15 @@ def cut_line(line: Floats) -> list[Floats]:
             here += step
             pieces.append([point - [360.0 * here, 0.0]])
         pieces[-1].append(line[i] - [360.0 * here, 0.0])
-    return [np.array(piece) for piece in pieces if np.ptp(np.array(piece), axis=0).any()]
+    whole: list[Floats] = []
+    for piece in map(np.array, pieces):
+        if not np.ptp(piece, axis=0).any():
+            continue
+        if whole and (whole[-1][-1] == piece[0]).all():  # it only touched the border
+            whole[-1] = np.concatenate([whole[-1], piece[1:]])
+        else:
+            whole.append(piece)
+    return whole
 
 
 def cut_polygon(rings: Sequence[Floats]) -> list[list[Floats]]:

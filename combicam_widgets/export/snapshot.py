@@ -17,11 +17,8 @@ from combicam_widgets.images import Photo
 if TYPE_CHECKING:
     from combicam_widgets.cam.fusion import Normalization
 
-_TRUTH = "; truly taken "
-"""Where the explorer's sentence begins to tell of the photo's own position."""
 
-
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Snapshot:
     """What an explorer shows at one moment; equal only to itself.
 
@@ -54,8 +51,9 @@ class Snapshot:
     votes : tuple of GeoPrediction, or None
         One per layer, in forward order.
     status : str
-        The sentence under the pictures. It may tell how far the photo's own position is; exports
-        use `caption`.
+        The sentence under the pictures, without anything of the photo's own position.
+    status_with_truth : str, optional
+        The same with how far that position is; default: there is nothing more to say.
 
     Raises
     ------
@@ -78,6 +76,7 @@ class Snapshot:
     evidence: GeoPrediction | None
     votes: tuple[GeoPrediction, ...] | None
     status: str
+    status_with_truth: str = ""
 
     def __post_init__(self) -> None:
         names = self.maps.names
@@ -126,7 +125,8 @@ class Snapshot:
             prediction=explorer.prediction,
             evidence=explorer.evidence,
             votes=tuple(votes) or None,
-            status=explorer.status,
+            status=explorer.public_status,
+            status_with_truth=explorer.status,
         )
 
     @property
@@ -149,7 +149,7 @@ class Snapshot:
 
     def caption(self, *, include_position: bool = False) -> str:
         """Give the sentence, which tells of the photo's own position only if asked to."""
-        if include_position or self.photo.position is None:
-            return self.status
-        said, found, _ = self.status.partition(_TRUTH)
-        return f"{said}." if found else self.status
+        return (include_position and self.status_with_truth) or self.status
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {self.recipe}>"

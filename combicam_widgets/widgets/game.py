@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from combicam_widgets.geo import GeoPrediction, geoscore, great_circle_km
 from combicam_widgets.shown.words import distance, percent
@@ -18,12 +18,12 @@ class Round:
         Where the person clicked, in degrees.
     prediction : GeoPrediction
     position : (latitude, longitude) or None
-        Where the photo was taken; None if nobody knows, then nothing is scored.
+        Where the photo was taken; None if nobody knows, then nothing is scored. Never in the repr.
     """
 
     guess: tuple[float, float]
     prediction: GeoPrediction
-    position: tuple[float, float] | None
+    position: tuple[float, float] | None = field(repr=False)
 
     @property
     def guess_km(self) -> float:
@@ -44,12 +44,18 @@ class Round:
             return None
         return geoscore(self.guess_km), geoscore(self.model_km)
 
-    def sentence(self) -> str:
-        """Say how it ended, in one line."""
+    def sentence(self, *, include_position: bool = True) -> str:
+        """Say how it ended, in one line.
+
+        Distances from the truth, and points, which are made of them, tell where it lies: without
+        ``include_position`` there are none.
+        """
         best = self.prediction.best
         says = f"The model points to a place {best.place} ({percent(best.probability)})"
         if self.scores is None:
             return f"{says}, {distance(self.guess_km)} from your guess; the truth is not known."
+        if not include_position:
+            return f"{says}."
         yours, its = self.scores
         return (
             f"You were {distance(self.guess_km)} off: {_points(yours)}. {says}, "
@@ -78,13 +84,18 @@ class Game:
         scores = [played.scores for played in self.rounds if played.scores is not None]
         return sum(mine for mine, _ in scores), sum(its for _, its in scores)
 
-    def score_line(self) -> str:
-        """Write the running score, such as "2 rounds: you 7,310, the model 9,020"."""
+    def score_line(self, *, include_position: bool = True) -> str:
+        """Write the running score, such as "2 rounds: you 7,310, the model 9,020".
+
+        Without ``include_position`` it is but "2 rounds": points tell of distances.
+        """
         count = sum(played.scores is not None for played in self.rounds)
         if not count:
             return "No round scored yet"
         mine, its = self.totals
         rounds = "1 round" if count == 1 else f"{count} rounds"
+        if not include_position:
+            return rounds
         return f"{rounds}: you {mine:,.0f}, the model {its:,.0f}"
 
 

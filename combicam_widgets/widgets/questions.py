@@ -131,22 +131,23 @@ class Questions:
             state.set_trait("evidence", evidence)
             state.set_trait("opposite", opposite)
             self._parts.world.show_evidence(state.prediction, evidence, opposite)
-            state.set_trait("status", self._words(analysis))
+            state.public_status = self._words(analysis, include_position=False)
+            state.set_trait("status", self._words(analysis, include_position=True))
             self._settle(state.error)  # what went wrong meanwhile stays on screen
             self._parts.overlay.show_values()
 
-    def _words(self, analysis: Analysis) -> str:
+    def _words(self, analysis: Analysis, *, include_position: bool) -> str:
         state = self._state
         if state.hidden:
             return _QUESTION
         if state.guessing and state.game.rounds:
-            return state.game.rounds[-1].sentence()
+            return state.game.rounds[-1].sentence(include_position=include_position)
         return sentence(
             state.prediction,
             state.maps.target,
             state.evidence,
             state.keep,
-            state.image.position,
+            state.image.position if include_position else None,
             analysis.seen,
             state.opposite,
             state.maps.contrast,

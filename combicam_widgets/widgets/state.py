@@ -123,7 +123,11 @@ class ExplorerState(w.VBox):
     """What the present fusion is compared with, in words; "" if nothing is pinned."""
 
     status = T.Unicode(read_only=True)
-    """The line under the pictures, in plain words."""
+    """The line under the pictures, in plain words. If it is known where the photo was taken, it
+    says how far away that is; `public_status` does not."""
+
+    public_status = ""
+    """The same without anything of the photo's own position: what is saved and exported."""
 
     error = T.Unicode(read_only=True)
     """What went wrong with the last request, in words; empty if nothing did."""
@@ -139,5 +143,7 @@ class ExplorerState(w.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
         """Show the widget; where no widgets are shown, say so, and say at least what it says."""
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        words = {"text/plain": f"{type(self).__name__}: {self.status}", "text/html": NEEDS_WIDGETS}
-        return bundle | words
+        return bundle | {"text/plain": repr(self), "text/html": NEEDS_WIDGETS}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self.public_status}"

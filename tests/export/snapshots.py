@@ -54,7 +54,8 @@ def make_snapshot(names=NAMES, **changes):
         "prediction": prediction(2, 0),
         "evidence": prediction(1),
         "votes": tuple(prediction(i) for i in (0, 4, 4, 2)),
-        "status": "Fiji (50 %, 50 % within 750 km); truly taken 16,200 km away.",
+        "status": "Fiji (50 %, 50 % within 750 km).",
+        "status_with_truth": "Fiji (50 %, 50 % within 750 km); truly taken 16,200 km away.",
         **changes,
     }
     if "heatmap" not in facts:

@@ -84,6 +84,12 @@ def test_a_line_westwards():
     np.testing.assert_allclose(second, [[180, 10], [170, 20]])
 
 
+def test_a_line_that_touches_the_border_is_whole():
+    line = np.array([[0.0, 0], [-180, 5], [0, 10]])
+    (piece,) = cut_line(line)
+    np.testing.assert_array_equal(piece, line)
+
+
 @given(st.lists(st.tuples(st.floats(-500, 500), st.floats(-80, 80)), min_size=2, max_size=9))
 @settings(max_examples=150, deadline=None)
 def test_any_line_stays_in_the_world_and_keeps_its_length(points):

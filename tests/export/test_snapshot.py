@@ -45,7 +45,13 @@ def test_what_does_not_fit_is_refused(changes, message):
 
 def test_the_caption_tells_of_the_position_only_if_asked(snapshot):
     assert snapshot.caption() == "Fiji (50 %, 50 % within 750 km)."
-    assert snapshot.caption(include_position=True) == snapshot.status
+    assert snapshot.caption(include_position=True) == snapshot.status_with_truth
+    unknown = make_snapshot(status_with_truth="")
+    assert unknown.caption(include_position=True) == unknown.caption() == unknown.status
+
+
+def test_the_repr_is_the_recipe(snapshot):
+    assert repr(snapshot) == "<Snapshot mine · gradcam · sum · 4 of 4 layers>"
 
 
 def test_the_recipe():

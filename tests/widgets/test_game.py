@@ -32,6 +32,16 @@ def test_a_round_is_scored_by_distance():
     assert "off: 1 point. The model" in Round((-5.0, -35.0), PREDICTION, (5.0, 80.0)).sentence()
 
 
+def test_distances_and_points_are_said_only_where_the_position_may_be():
+    played = Round((10.0, 20.0), PREDICTION, (5.0, 80.0))
+    assert played.sentence(include_position=False) == "The model points to a place b (60 %)."
+    game = Game().played(played).played(played)
+    assert game.score_line(include_position=False) == "2 rounds"
+    assert "80.0" not in repr(game)
+    unknown = Round((10.0, 20.0), PREDICTION, None)
+    assert unknown.sentence(include_position=False) == unknown.sentence()
+
+
 def test_without_a_truth_nothing_is_scored():
     played = Round((10.0, 20.0), PREDICTION, None)
     assert played.scores is None
