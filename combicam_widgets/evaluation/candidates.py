@@ -33,6 +33,13 @@ class Candidate:
     weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise TypeError(f"A candidate needs a name, not {self.name!r}.")
+        methods = (*cam.METHODS, *cam.SLOW_METHODS)
+        if self.method not in methods:
+            raise ValueError(
+                f"Unknown CAM method {self.method!r}; the methods are {', '.join(methods)}."
+            )
         cam.get_rule(self.rule)
         if self.weights is not None:
             object.__setattr__(self, "weights", dict(self.weights))
@@ -52,3 +59,33 @@ class Candidate:
 
 COMBI_CAM = Candidate("Combi-CAM")
 """The method of this project, which others are compared with: Grad-CAM, plain sum, all layers."""
+
+
+def fused(method: str, rule: str) -> Candidate:
+    """Fuse all layers' maps of a CAM method by a rule; the name says both."""
+    return Candidate(f"{method}, {rule}", method, rule)
+
+
+def last_layer(names: tuple[str, ...], method: str = "gradcam") -> Candidate:
+    """Show the last layer alone, as most tools do.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The layers in forward order, such as ``model.layers``.
+    method : str
+    """
+    return Candidate(f"last layer, {method}", method, "sum", {names[-1]: 1.0})
+
+
+def stages(
+    architecture: cam.Architecture, method: str = "gradcam", rule: str = "product"
+) -> Candidate:
+    """Fuse the last layer of each stage; by their product, as RefineCAM does (arXiv 2605.14641)."""
+    weights = {stage.names[-1]: 1.0 for stage in architecture.stages}
+    return Candidate(f"stages, {method}, {rule}", method, rule, weights)
+
+
+def single_layers(names: tuple[str, ...], method: str = "hirescam") -> list[Candidate]:
+    """Show each layer alone, in forward order: to see which of them carry the answer."""
+    return [Candidate(f"only {name}", method, "mean", {name: 1.0}) for name in names]

@@ -121,9 +121,9 @@ def saco(
 ) -> float:
     """Tell whether more heat matters more: SaCo (Wu et al., CVPR 2024).
 
-    The pixels go into K groups of equal area by falling heat; s_i is the heat of a group, d_i the
-    drop of the probability when it alone is replaced. SaCo = sum over i < j of w_ij divided by the
-    sum of their magnitudes, w_ij = s_i - s_j where d_i >= d_j, else s_j - s_i.
+    The pixels go into K groups of equal area by falling heat; s_i is the mean heat of a group, d_i
+    the drop of the probability when it alone is replaced. SaCo = sum over i < j of w_ij divided by
+    the sum of their magnitudes, w_ij = s_i - s_j where d_i >= d_j, else s_j - s_i.
 
     Parameters
     ----------
@@ -139,7 +139,9 @@ def saco(
         In [-1, 1]: 1 if every hotter group matters more, -1 if every one matters less; 0 for a
         heatmap without contrast, which orders nothing.
     """
-    groups = checked_count(groups, "groups", 2)
+    pixels = batch.shape[2] * batch.shape[3]
+    if checked_count(groups, "groups", 2) > pixels:
+        raise ValueError(f"groups must be at most the {pixels} pixels, not {groups}.")
     instead = filled(batch, fill, seed)[0]
     heat = resized(heatmap, batch)
     ranked = ranks(heat, seed)
@@ -147,7 +149,7 @@ def saco(
     states = (torch.where(group == k, instead, batch[0]) for k in range(groups))
     drops = float(asked(ask, batch)[0]) - answers(ask, states, groups)
     of = group.cpu().numpy()
-    heats = np.array([heat[of == k].sum(dtype=np.float64) for k in range(groups)])
+    heats = np.array([heat[of == k].mean(dtype=np.float64) for k in range(groups)])
     first, second = np.triu_indices(groups, 1)
     apart = heats[first] - heats[second]
     signed = np.where(drops[first] >= drops[second], apart, -apart)

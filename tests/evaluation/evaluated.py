@@ -21,12 +21,12 @@ class LinearAnswer:
 
 
 class Bright(nn.Module):
-    """Two classes: the first is the more probable, the brighter its corner; two layers to explain.
+    """The first class is the more probable, the brighter its corner; two layers to explain.
 
     ``eye`` looks where it should, ``blind`` gives the mirrored picture and is worth nothing.
     """
 
-    def __init__(self, size=8):
+    def __init__(self, size=8, classes=2):
         super().__init__()
         self.eye = nn.Conv2d(3, 2, 1, bias=False)
         self.blind = nn.Conv2d(2, 2, 1, bias=False)
@@ -35,9 +35,10 @@ class Bright(nn.Module):
             self.blind.weight.copy_(torch.eye(2)[..., None, None])
         corner = torch.zeros(size, size)
         corner[: size // 2, : size // 2] = 1
+        self.others = classes - 1
         self.register_buffer("corner", corner / corner.sum())
 
     def forward(self, x):
         y = self.blind(self.eye(x))
         first = (y[:, 0] * self.corner).sum((1, 2))
-        return torch.stack([first, torch.zeros_like(first)], 1)
+        return torch.nn.functional.pad(first[:, None], (0, self.others))

@@ -1,0 +1,293 @@
+"""Studies: values kept per photo, resumed, cancelled, compared; the truth is known."""
+
+import builtins
+import json
+
+import numpy as np
+import pytest
+import torch
+from evaluated import Bright
+
+import combicam_widgets as ccw
+from combicam_widgets import evaluation
+from combicam_widgets.images import Photo
+
+
+def tensor(image):
+    return torch.from_numpy(
+        np.asarray(image.resize((8, 8))).astype(np.float32).transpose(2, 0, 1) / 64
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    cells = ccw.CellGrid.from_centers([0, 10, 60, -60], [0, 90, 180, -90])
+    return ccw.GeoModel(
+        Bright(classes=4), cells, transform=tensor, layers=["eye", "blind"], name="bright"
+    )
+
+
+@pytest.fixture(scope="module")
+def photos():
+    """A bright corner, which is all that the network looks at, on dark ground."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(20, 60, (4, 8, 8, 3))
+    pixels[:, :4, :4] += 180
+    return {name: Photo(x.astype(np.uint8)) for name, x in zip("abcd", pixels, strict=True)}
+
+
+def corner(model, photo, maps):
+    heat = np.zeros((8, 8))
+    heat[:4, :4] = 1
+    return heat
+
+
+def opposite(model, photo, maps):
+    return 1 - corner(model, photo, maps)
+
+
+CANDIDATES = {"last": "last layer", "right": corner, "wrong": opposite}
+OPTIONS = {"measures": ("worth", "drop", "road"), "fills": ("mean colour", "noise"), "steps": 4}
+
+
+@pytest.fixture(scope="module")
+def study(model, photos):
+    return evaluation.study(model, photos, CANDIDATES, **OPTIONS)
+
+
+def test_every_value_is_kept(study, model, photos):
+    controls = ["random", "centre", "uniform", "edges"]
+    assert list(study.candidates) == ["Combi-CAM", "last", "right", "wrong", *controls]
+    assert study.photos == ("a", "b", "c", "d")
+    assert len(study.rows) == 4 * 8 * (2 * 2 + 1)
+    assert not study.errors
+    asks = evaluation.question(model, photos["c"])
+    expected = evaluation.reveal(asks.ask, asks.batch, [corner(0, 0, 0)], "noise", steps=4).worth[0]
+    found = study.values("worth", "noise")["right"]
+    assert found[2] == pytest.approx(expected)
+    mean = (found + study.values("worth", "mean colour")["right"]) / 2
+    np.testing.assert_allclose(study.values("worth")["right"], mean)
+
+
+def test_one_photo_depends_on_nothing_else(study, model, photos):
+    alone = evaluation.study(model, {"c": photos["c"]}, CANDIDATES, **OPTIONS)
+    assert alone.rows == tuple(row for row in study.rows if row.photo == "c")
+
+
+def test_the_table_and_what_it_says(study):
+    table = study.table()
+    assert list(table.columns) == [
+        *("model", "photo", "candidate", "measure", "fill", "value", "error")
+    ]
+    assert len(table) == len(study.rows)
+    compared = study.compare("wrong", ["worth"]).set_index(["fill", "candidate"])
+    for fill in ("mean colour", "noise"):
+        right = compared.loc[(fill, "right")]
+        assert right["won"] == 1
+        assert right["difference"] > 0
+        assert right["low"] <= right["difference"] <= right["high"]
+        assert right["photos"] == 4
+    assert set(study.compare()["measure"]) == {"worth", "drop", "road"}
+    assert "Combi-CAM" not in set(study.compare()["candidate"])
+    with pytest.raises(ValueError, match="no candidate 'sum'"):
+        study.compare("sum")
+    with pytest.raises(ValueError, match="Nothing was measured as 'gain'"):
+        study.values("gain")
+
+
+def test_agreement_turns_what_is_better_low(study):
+    found = study.agreement()
+    assert found.loc["worth noise", "worth noise"] == 1
+    assert found.loc["worth noise", "worth mean colour"] > 0
+
+
+@pytest.mark.parametrize("kind", ["differences", "ranks"])
+def test_figures_name_the_candidates(study, kind):
+    figure = study.figure(kind, "worth", "noise")
+    named = set(figure.layout.yaxis.ticktext)
+    assert named == set(study.candidates) - ({"Combi-CAM"} if kind == "differences" else set())
+    with pytest.raises(ValueError, match="No layer was measured alone"):
+        study.figure("layers")
+    with pytest.raises(ValueError, match="kind must be"):
+        study.figure("pie")
+
+
+def test_the_figure_of_the_layers(model, photos):
+    alone = evaluation.single_layers(model.layers)
+    found = evaluation.study(model, photos, alone, **OPTIONS)
+    figure = found.figure("layers")
+    assert list(figure.data[-1].x) == ["eye", "blind"]
+    np.testing.assert_allclose(figure.data[-1].y[0], found.values("worth")["only eye"].mean())
+
+
+def test_files_hold_the_study(study, tmp_path):
+    pd = pytest.importorskip("pandas")
+    study.to_csv(tmp_path / "study.csv")
+    again = evaluation.Study.from_csv(tmp_path / "study.csv")
+    assert again.rows == study.rows
+    assert (again.model, again.reference) == ("bright", "Combi-CAM")
+    study.to_parquet(tmp_path / "study.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "study.parquet"), study.table())
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="does not hold a study"):
+        evaluation.Study.from_csv(tmp_path / "other.csv")
+
+
+def test_a_photo_that_cannot_be_read_says_why_and_the_rest_goes_on(model, photos, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photo")
+    given = {"a": photos["a"], "gone": tmp_path / "gone.jpg", "broken": broken, "b": photos["b"]}
+    found = evaluation.study(model, given, CANDIDATES, **OPTIONS)
+    assert [row.photo for row in found.errors] == ["gone", "broken"]
+    assert "FileNotFoundError" in found.errors[0].error
+    assert "gone.jpg" in found.errors[0].error
+    values = found.values("worth", "noise")["right"]
+    np.testing.assert_array_equal(np.isnan(values), [False, True, True, False])
+    assert found.compare("wrong", ["worth"])["photos"].eq(2).all()
+    assert "4 photos, 2 of them failed" in repr(found)
+
+
+def test_a_candidate_that_fails_says_why_and_the_others_go_on(model, photos):
+    def moody(model, photo, maps):
+        if photo is photos["b"]:
+            raise KeyError("not today")
+        return corner(model, photo, maps)
+
+    def huge(model, photo, maps):
+        return np.full((8, 8), 7.0)
+
+    found = evaluation.study(model, photos, {"moody": moody, "huge": huge}, **OPTIONS)
+    said = {(row.photo, row.candidate): row.error for row in found.errors}
+    assert said[("b", "moody")] == "KeyError: 'not today'"
+    assert {name for _, name in said} == {"moody", "huge"}
+    assert "[0, 1]" in said[("a", "huge")]
+    values = found.values("worth", "noise")
+    np.testing.assert_array_equal(np.isnan(values["moody"]), [False, True, False, False])
+    assert np.isfinite(values["Combi-CAM"]).all()
+
+
+def test_a_fill_that_raises_says_so_for_each_photo(model, photos):
+    def broken(batch):
+        raise ValueError("no paint")
+
+    found = evaluation.study(model, photos, CANDIDATES, fills=["blur", broken], steps=2)
+    assert [row.error for row in found.errors] == ["ValueError: no paint"] * 4
+
+
+def test_a_study_that_was_stopped_goes_on(study, model, photos, tmp_path):
+    class StoppedError(Exception):
+        pass
+
+    def stop(done, total):
+        assert total == 4
+        if done == 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        evaluation.study(model, photos, CANDIDATES, out=tmp_path, progress=stop, **OPTIONS)
+    assert len(list(tmp_path.glob("0*.json"))) == 2
+    measured = []
+
+    def seen(model, photo, maps):
+        measured.append(photo)
+        return corner(model, photo, maps)
+
+    again = evaluation.study(model, photos, {**CANDIDATES, "right": seen}, out=tmp_path, **OPTIONS)
+    assert len(measured) == 2
+    assert again.rows == study.rows
+    assert evaluation.study(model, photos, CANDIDATES, out=tmp_path, **OPTIONS).rows == study.rows
+
+
+def test_a_folder_holds_one_study(model, photos, tmp_path):
+    one = {"a": photos["a"]}
+    evaluation.study(model, one, CANDIDATES, out=tmp_path, **OPTIONS)
+    with pytest.raises(ValueError, match=r"holds another study \(seed differ\)"):
+        evaluation.study(model, one, CANDIDATES, out=tmp_path, seed=1, **OPTIONS)
+    with pytest.raises(ValueError, match="holds the photo 'a' and not 'b'"):
+        evaluation.study(model, {"b": photos["b"]}, CANDIDATES, out=tmp_path, **OPTIONS)
+    assert json.loads((tmp_path / "study.json").read_text())["steps"] == 4
+
+
+def test_any_classifier_has_a_study(photos):
+    batches = {name: tensor(photo.to_pil())[None] for name, photo in photos.items()}
+    wanted = ("worth", "adcc", "coherency", "max_sensitivity")
+    found = evaluation.study(Bright(), batches, ["hirescam, max"], wanted, fills=["noise"])
+    assert found.model == "Bright"
+    assert np.isfinite(found.values("max_sensitivity")["hirescam, max"]).all()
+    assert set(found.values("adcc")) == {"Combi-CAM", "hirescam, max"}
+    parts = found.values("adcc")["hirescam, max"], found.values("coherency")["hirescam, max"]
+    assert (parts[0] <= 1).all()
+    assert (parts[1] <= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "rule"),
+    [
+        ("sum", "gradcam", "sum"),
+        ("winsor", "gradcam", "winsor"),
+        ("layercam", "gradcam", "layercam"),
+        ("hirescam", "hirescam", "mean"),
+        ("layercam, max", "layercam", "max"),
+        ("xgradcam,product", "xgradcam", "product"),
+    ],
+)
+def test_names_of_candidates(name, method, rule):
+    found = evaluation.named_candidate(name, ("first", "last"))
+    assert (found.method, found.rule, found.weights) == (method, rule, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"candidates": ["best"]}, ValueError, "Unknown candidate 'best'.*'hirescam, mean'"),
+        ({"candidates": "sum"}, TypeError, "sequence or a mapping"),
+        ({"candidates": [3]}, TypeError, "needs a name"),
+        ({"candidates": {"mine": 3}}, TypeError, "'mine' must be a name"),
+        ({"candidates": ["sum", "sum"]}, ValueError, "Two candidates are called 'sum'"),
+        ({"candidates": {"edges": "sum"}}, ValueError, "name of a control"),
+        ({"measures": ["beauty"]}, ValueError, "Unknown measure 'beauty'"),
+        ({"measures": []}, ValueError, "at least one"),
+        ({"fills": []}, ValueError, "at least one"),
+        ({"reference": "best"}, ValueError, "Unknown candidate 'best'"),
+        ({"photos": "koala"}, TypeError, "mapping or a sequence"),
+    ],
+)
+def test_what_is_asked_wrongly_is_said_before_anything_is_measured(
+    model, photos, changes, error, message
+):
+    with pytest.raises(error, match=message):
+        evaluation.study(**{"model": model, "photos": photos, **changes})
+
+
+def test_photos_without_names_get_some(model, photos):
+    one = photos["a"]
+    twins = [Photo(one.pixels, name="twin"), Photo(one.pixels, name="twin"), one, "nowhere/x.jpg"]
+    found = evaluation.study(model, twins, ["sum"], **OPTIONS)
+    assert found.photos == ("twin", "twin 2", "3", "x.jpg")
+
+
+def test_tables_say_what_to_install(study, monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "pandas":
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ImportError, match=r"pip install 'combicam_widgets\[study\]'"):
+        study.table()
+
+
+def test_candidates_by_the_architecture(model):
+    assert evaluation.last_layer(model.layers).weights == {"blind": 1.0}
+    refined = evaluation.stages(model.architecture)
+    assert (refined.rule, refined.weights) == ("product", {"blind": 1.0})
+    assert [each.name for each in evaluation.single_layers(model.layers)] == [
+        "only eye",
+        "only blind",
+    ]
+    with pytest.raises(ValueError, match="Unknown CAM method 'magic'"):
+        evaluation.Candidate("mine", "magic")
+    with pytest.raises(TypeError, match="needs a name"):
+        evaluation.Candidate("")
