@@ -8,7 +8,8 @@ from itertools import groupby
 
 from torch import Tensor, nn
 
-from combicam_widgets.cam.passes import at_rest, checked_batch, on_device_of, without_gradients
+from combicam_widgets.cam.passes import checked_batch, on_device_of, recordable
+from combicam_widgets.cam.replicas import Replica
 from combicam_widgets.cam.strides import Strides
 
 
@@ -137,6 +138,7 @@ def architecture(
     return Architecture(tuple(Stage(resolution, tuple(run)) for resolution, run in stages))
 
 
+@recordable
 def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
     """Modules that run exactly once and give a 4-D tensor, in the order in which they finish."""
     runs: dict[str, Layer] = {}
@@ -155,20 +157,15 @@ def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
                 stride=strides.after(module, inputs, output),
             )
 
-    handles = []
-    with at_rest(network), without_gradients():
-        try:
-            for name, module in network.named_modules():
-                if name:
-                    handles.append(
-                        module.register_forward_hook(
-                            lambda module, args, output, name=name: note(name, module, args, output)
-                        )
-                    )
-            network(example[:1].clone())
-        finally:
-            for handle in handles:
-                handle.remove()
+    def prepare(twin: nn.Module) -> None:
+        for name, module in twin.named_modules():
+            if name:
+                module.register_forward_hook(
+                    lambda module, args, output, name=name: note(name, module, args, output)
+                )
+
+    with Replica(network, prepare) as twin:
+        twin(example[:1].clone())
     return {name: layer for name, layer in runs.items() if counts[name] == 1}
 
 

@@ -19,8 +19,8 @@ from combicam_widgets.cam.passes import (
     Shape,
     checked_batch,
     checked_scores,
+    forward_backward,
     on_device_of,
-    passed,
 )
 from combicam_widgets.cam.scores import check_score, class_score
 
@@ -122,12 +122,12 @@ def explain(
     names = layer_names(network, batch, layers)
     looked: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
-    def run(shapes: Mapping[str, Shape]) -> tuple[Tensor, _Asked]:
+    def run(twin: nn.Module, shapes: Mapping[str, Shape]) -> tuple[Tensor, _Asked]:
         looked.clear()
         pending.clear()
         # A detached copy: a tensor made under inference mode cannot take part in a graph, one that
         # requires grad would undo the cut, and the network may work in place on its input.
-        logits = checked_scores(network(_fresh(batch, network)), len(batch))
+        logits = checked_scores(twin(_fresh(batch, twin)), len(batch))
         _check_layers(names, shapes, len(batch))
         targets = checked_targets(target, logits)
         value = class_score(score, logits, targets)
@@ -143,7 +143,6 @@ def explain(
         if sum(gradients.nbytes for _, _, gradients in pending) > _PENDING:
             flush()
 
-    @torch.inference_mode()
     def flush() -> None:
         for _, alike in groupby(pending, _alike):
             names, activations, gradients = zip(*alike, strict=True)
@@ -157,7 +156,7 @@ def explain(
             looked.update(zip(names, zip(*of_layers, strict=True), strict=True))
         pending.clear()
 
-    asked = passed(network, names, run, look)
+    asked = forward_backward(network, names, run, look)
     flush()
     for name, (photos, _, *size_of_map) in asked.shapes.items():
         silent = np.zeros((len(METHODS), photos, *size_of_map), np.float32)

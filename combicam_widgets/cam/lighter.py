@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, cast
 
 import torch
@@ -29,34 +28,20 @@ _LARGE = 2**18
 ScaleShift: TypeAlias = Mapping[nn.Module, tuple[Tensor, Tensor]]
 
 
-@contextmanager
-def lighter(network: nn.Module) -> Iterator[None]:
-    """Make the passes of a network at rest cheaper, with the same result to rounding.
+def lighten(network: nn.Module) -> None:
+    """Make the passes of a replica cheaper, with the same result to rounding.
 
-    The network's methods are replaced on its modules, and put back whatever happens. Modules
-    whose class or instance has a method of its own are left alone.
+    Methods are replaced on its modules; those whose class or instance has one of its own are left
+    alone.
     """
     modules = list(network.modules())
-    in_place = [
-        m for m in modules if type(m) is not nn.ReLU and vars(m).get("inplace", False) is True
-    ]
     norms = _scales_and_shifts([m for m in modules if type(m) is nn.BatchNorm2d])
-    replaced = [
-        (module, *better)
-        for module in modules
-        if (better := _better(module, norms)) and better[0] not in vars(module)
-    ]
-    try:
-        for module in in_place:
+    replacements = [(module, _better(module, norms)) for module in modules]
+    for module, better in replacements:
+        if type(module) is not nn.ReLU and vars(module).get("inplace", False) is True:
             vars(module)["inplace"] = False
-        for module, method, replacement in replaced:
-            vars(module)[method] = replacement
-        yield
-    finally:
-        for module in in_place:
-            vars(module)["inplace"] = True
-        for module, method, _ in replaced:
-            vars(module).pop(method, None)
+        if better and better[0] not in vars(module):
+            vars(module)[better[0]] = better[1]
 
 
 def _better(module: nn.Module, norms: ScaleShift) -> tuple[str, Callable[..., Tensor]] | None:
@@ -72,7 +57,6 @@ def _better(module: nn.Module, norms: ScaleShift) -> tuple[str, Callable[..., Te
     return None
 
 
-@torch.no_grad()
 def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
     """Return what each batch norm in evaluation amounts to, x * scale + shift: (K, 1, 1) both.
 

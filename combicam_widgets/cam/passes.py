@@ -1,69 +1,56 @@
-"""Passes through the user's network, which is left exactly as it was found.
-
-While a pass runs, the network is in evaluation mode with frozen parameters; hooks, training
-modes and ``requires_grad`` flags are put back whatever happens. Passes through the same network
-wait for each other, so that threads never see each other's hooks.
-"""
+"""Passes through the user's network: on a `Replica`, so that the network itself stays as it is."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from typing import Any, TypeAlias, TypeVar, cast
-from weakref import WeakKeyDictionary, WeakSet
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 
-from combicam_widgets.cam.lighter import lighter
-
-_locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
-_locks_guard = threading.Lock()
+from combicam_widgets.cam.lighter import lighten
+from combicam_widgets.cam.replicas import Replica
 
 _overwriting: WeakSet[nn.Module] = WeakSet()
-"""Networks that overwrite the output of a layer in place; see `passed`."""
+"""Networks that overwrite the output of a layer in place; see `forward_backward`."""
 
 Shape: TypeAlias = tuple[int, ...]
 Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
 
 
-@contextmanager
-def at_rest(network: nn.Module) -> Iterator[None]:
-    """Hold a network in evaluation mode with frozen parameters, then restore it.
+def recordable(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """Run a function in autograd's default mode: in no_grad no gradient could be computed.
 
-    Training modes are set module by module (no call of ``train()``, which networks override) and
-    each module gets its own mode back.
+    And what a network keeps of a pass under inference mode could never be trained on. That nothing
+    is recorded in vain is the replicas' doing: their parameters are frozen.
     """
-    with _locks_guard:
-        # The innermost network of a wrapper that says what its modules are (`AsLogits`).
-        lock = _locks.setdefault(next(network.modules()), threading.RLock())
-    with lock:
-        modules = list(network.modules())
-        training = [module for module in modules if module.training]
-        wanting = [p for m in modules for p in m._parameters.values() if p is not None]  # noqa: SLF001
-        wanting = [parameter for parameter in wanting if parameter.requires_grad]
+
+    @wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
+            return function(*args, **kwargs)
+        # Whatever is entered and left by Python can be interrupted between its lines; this cannot.
+        guard: Any = torch._C._InferenceMode(False)  # noqa: FBT003, SLF001  (positional only)
         try:
-            for module in training:
-                module.training = False
-            for parameter in wanting:
-                parameter.requires_grad_(False)  # noqa: FBT003  (torch takes it by position only)
-            yield
+            guard.__enter__()
+            return function(*args, **kwargs)
         finally:
-            for module in training:
-                module.training = True
-            for parameter in wanting:
-                parameter.requires_grad_(True)  # noqa: FBT003
+            guard.__exit__(None, None, None)
+
+    return run
 
 
+@recordable
 def class_scores(network: nn.Module, batch: Tensor) -> Tensor:
     """Run one plain forward pass without gradients.
 
     Parameters
     ----------
     network : nn.Module
-        Maps a batch to class scores (N, C).
+        Maps a batch to class scores (N, C). It is seen in evaluation mode, and left as it was.
     batch : Tensor, shape (N, 3, h, w)
 
     Returns
@@ -72,23 +59,22 @@ def class_scores(network: nn.Module, batch: Tensor) -> Tensor:
         Checked: see `checked_scores`.
     """
     batch = on_device_of(network, checked_batch(batch))
-    with at_rest(network), without_gradients():
-        return checked_scores(network(batch.clone()), len(batch))
+    with Replica(network) as twin:
+        return checked_scores(twin(batch.clone()), len(batch)).detach()
 
 
-@contextmanager
-def without_gradients() -> Iterator[None]:
-    """Record no graph. Not inference mode: what the network keeps could never be trained on."""
-    with torch.inference_mode(mode=False), torch.no_grad():
-        yield
+@recordable
+def captured(
+    network: nn.Module, layers: Sequence[str], batch: Tensor
+) -> tuple[object, dict[str, Tensor]]:
+    """Run one plain forward pass, and copy what the named modules give.
 
-
-@contextmanager
-def captured(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Capture copies of the outputs of the named modules, in forward order.
-
-    Inside the ``with`` block, run the network once; the yielded dictionary then holds each layer's
-    4-D output, detached.
+    Returns
+    -------
+    output
+        What the network gives.
+    outputs : dict of Tensor (N, K, h, w)
+        What the modules give, in forward order.
 
     Raises
     ------
@@ -103,19 +89,20 @@ def captured(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Te
         outputs[name] = output.detach().clone()
         return output
 
-    with _hooked(network, layers, keep):
-        yield outputs
+    with Replica(network, lambda twin: _watch(twin, layers, keep)) as twin:
+        return twin(batch.detach().clone()), outputs
 
 
-def passed(
+@recordable
+def forward_backward(
     network: nn.Module,
     layers: Sequence[str],
-    run: Callable[[Mapping[str, Shape]], tuple[Tensor, Answer]],
-    look: Callable[[str, Tensor, Tensor], None],
+    run: Callable[[nn.Module, Mapping[str, Shape]], tuple[Tensor, Answer]],
+    on_layer: Callable[[str, Tensor, Tensor], None],
 ) -> Answer:
-    """Make one forward and one backward pass, and look at each layer while they go by.
+    """Make one forward and one backward pass, and show each layer while they go by.
 
-    Each layer's gradient is free again as soon as it has been looked at and passed on: memory that
+    Each layer's gradient is free again as soon as it has been shown and passed on: memory that
     is used again is what makes a pass fast. The graph is cut below the first layer.
 
     Parameters
@@ -124,14 +111,14 @@ def passed(
     layers : sequence of str
         Names of modules.
     run : callable
-        Runs the network once; returns the number that is differentiated, and whatever the caller
-        wants back. Called as ``run(shapes)``: after the network ran, ``shapes`` holds the
-        (N, K, h, w) of each layer's output, in forward order. A network that overwrites a layer's
-        output in place is run twice, the first time.
-    look : callable
-        Called as ``look(name, activations, gradients)``, last layer first; both tensors have shape
-        (N, K, h, w) and must not be changed. A layer whose output does not reach the score is
-        never looked at.
+        Runs a twin of the network once; returns the number that is differentiated, and whatever
+        the caller wants back. Called as ``run(twin, shapes)``: after the twin ran, ``shapes`` holds
+        the (N, K, h, w) of each layer's output, in forward order. A network that overwrites a
+        layer's output in place is run twice, the first time.
+    on_layer : callable
+        Called as ``on_layer(name, activations, gradients)``, last layer first; both tensors have
+        shape (N, K, h, w) and must not be changed. A layer whose output does not reach the score
+        is never shown.
 
     Returns
     -------
@@ -143,23 +130,38 @@ def passed(
     ValueError, TypeError
         As `captured`.
     RuntimeError
-        No gradient reaches any layer.
+        No gradient reaches any layer, or the network overwrites what its own gradient needs.
     """
     if network not in _overwriting:
         try:
-            return _passed(network, layers, run, look, copies=False)
-        except RuntimeError:
-            pass  # most likely a layer's output was overwritten; if not, it comes again
-    answer = _passed(network, layers, run, look, copies=True)
+            return _forward_backward(network, layers, run, on_layer, copies=False)
+        except RuntimeError as error:
+            if not _is_about_overwriting(error):
+                raise
+    try:
+        answer = _forward_backward(network, layers, run, on_layer, copies=True)
+    except RuntimeError as error:
+        if not _is_about_overwriting(error):
+            raise
+        raise RuntimeError(
+            "The network overwrites in place a value that its own gradient needs, so it could "
+            "not be trained either: replace that operation (x += y, relu_, inplace=True) by "
+            "one that makes a new tensor."
+        ) from error
     _overwriting.add(network)
     return answer
 
 
-def _passed(
+def _is_about_overwriting(error: RuntimeError) -> bool:
+    """Tell whether autograd complains of an operation in place."""
+    return type(error) is RuntimeError and ("inplace" in str(error) or "in-place" in str(error))
+
+
+def _forward_backward(
     network: nn.Module,
     layers: Sequence[str],
-    run: Callable[[Mapping[str, Shape]], tuple[Tensor, Answer]],
-    look: Callable[[str, Tensor, Tensor], None],
+    run: Callable[[nn.Module, Mapping[str, Shape]], tuple[Tensor, Answer]],
+    on_layer: Callable[[str, Tensor, Tensor], None],
     *,
     copies: bool,
 ) -> Answer:
@@ -171,35 +173,25 @@ def _passed(
         if not tokens:
             tokens.append(torch.zeros((), device=output.device, requires_grad=True))
             output = output.detach()
-        return cast(Tensor, _Tap.apply(output, tokens[0], copies, partial(look, name)))
+        return cast(Tensor, _Tap.apply(output, tokens[0], copies, partial(on_layer, name)))
 
-    with (
-        torch.inference_mode(mode=False),
-        torch.enable_grad(),
-        _hooked(network, layers, tap),
-        lighter(network),
-    ):
-        value, answer = run(shapes)
+    def prepare(twin: nn.Module) -> None:
+        lighten(twin)
+        _watch(twin, layers, tap)
+
+    with Replica(network, prepare) as twin:
+        value, answer = run(twin, shapes)
         if not value.requires_grad:
             raise RuntimeError(
                 "The gradient of the score does not reach any of the layers: the network "
                 "detaches it or runs under torch.no_grad() on the way."
             )
-        try:
-            torch.autograd.grad(value, tokens, allow_unused=True)
-        except RuntimeError as error:
-            if "inplace" not in str(error):
-                raise
-            raise RuntimeError(
-                "The network overwrites in place a value that its own gradient needs, so it could "
-                "not be trained either: replace that operation (x += y, relu_, inplace=True) by "
-                "one that makes a new tensor."
-            ) from error
+        torch.autograd.grad(value, tokens, allow_unused=True)
     return answer
 
 
 class _Tap(torch.autograd.Function):
-    """Passes on a layer's output; on the way back, has a look at its gradient.
+    """Passes on a layer's output; on the way back, shows it and its gradient.
 
     The token is what makes the gradient come by even where nothing else wants it.
     """
@@ -210,25 +202,24 @@ class _Tap(torch.autograd.Function):
         output: Tensor,
         token: Tensor,  # noqa: ARG004
         copies: bool,  # noqa: FBT001
-        look: Callable[[Tensor, Tensor], None],
+        show: Callable[[Tensor, Tensor], None],
     ) -> Tensor:
         ctx.save_for_backward(output)  # a backward pass complains if it was overwritten since
-        ctx.look = look
+        ctx.show = show
         return output.clone() if copies else output.detach()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        with torch.inference_mode():
-            ctx.look(*ctx.saved_tensors, gradients[0])
+        (output,) = ctx.saved_tensors
+        ctx.show(output.detach(), gradients[0])
         return (gradients[0] if ctx.needs_input_grad[0] else None), None, None, None
 
 
-@contextmanager
-def _hooked(
-    network: nn.Module, layers: Sequence[str], replace: Callable[[str, Tensor], Tensor]
-) -> Iterator[None]:
-    """Hold a network at rest while the outputs of the named modules are replaced."""
-    modules = dict(network.named_modules())
+def _watch(
+    twin: nn.Module, layers: Sequence[str], replace: Callable[[str, Tensor], Tensor]
+) -> None:
+    """Replace the outputs of the named modules of a replica."""
+    modules = dict(twin.named_modules())
     unknown = [name for name in layers if name not in modules]
     if unknown:
         raise ValueError(
@@ -247,19 +238,11 @@ def _hooked(
         seen.add(name)
         return replace(name, output)
 
-    handles = []
-    with at_rest(network):
-        try:
-            for name in dict.fromkeys(layers):
-                handles.append(  # noqa: PERF401  (each must be removable if the next one fails)
-                    modules[name].register_forward_hook(
-                        lambda _module, _args, output, name=name: hook(name, output)
-                    )
-                )
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    for name in dict.fromkeys(layers):
+        # Before the hooks of the network's owner, which may keep the output for a later layer.
+        modules[name].register_forward_hook(
+            lambda _module, _args, output, name=name: hook(name, output), prepend=True
+        )
 
 
 def checked_batch(batch: object) -> Tensor:

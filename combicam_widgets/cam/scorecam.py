@@ -6,7 +6,6 @@ No gradients, but one forward pass per channel: slow work, in batches, with prog
 from __future__ import annotations
 
 import operator
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,24 +16,17 @@ from torch import Tensor, nn
 from combicam_widgets.cam.explain import checked_targets, layer_names
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.cam.passes import (
-    at_rest,
     captured,
     checked_batch,
     checked_scores,
     on_device_of,
-    without_gradients,
+    recordable,
 )
+from combicam_widgets.cam.replicas import Replica
 from combicam_widgets.cam.scores import class_score
 from combicam_widgets.cam.upsampling import FLAT
 
 _SCORE = "logit"
-
-_BREATH = 0.0001
-"""Seconds between batches in which the network is free.
-
-A lock that is released and taken again at once tends to go back to the same thread: in a bare loop
-of passes another thread waited for up to 25 of them, with this pause for one.
-"""
 
 
 class Cancelled(Exception):  # noqa: N818  (no error: somebody asked for it)
@@ -59,8 +51,7 @@ def score_cam(
     N(Up(A_k)): bilinear to the photo's size with aligned corners, stretched to [0, 1].
 
     It needs no gradients, but one forward pass per channel of each layer, so choose few layers:
-    the last one of a ResNet-50 alone has 2,048 channels. Between batches the network is as it was
-    and free for passes of other threads.
+    the last one of a ResNet-50 alone has 2,048 channels.
 
     Parameters
     ----------
@@ -112,25 +103,23 @@ def score_cam(
     all channels are constant therefore shows their plain average.
     """
     at_once = _checked_count(at_once)
-    batch = on_device_of(network, checked_batch(batch))
+    batch = on_device_of(network, checked_batch(batch)).detach()
     if len(batch) != 1:
         raise ValueError(f"Score-CAM explains one photo at a time, not a batch of {len(batch)}.")
     _stop_if(cancelled)
     names = layer_names(network, batch, layers)
-    with without_gradients(), captured(network, names) as outputs:
-        logits = checked_scores(network(batch.detach().clone()), 1)
-        if idle := [name for name in names if name not in outputs]:
+    scores, outputs = captured(network, names, batch)
+    logits = checked_scores(scores, 1)
+    if idle := [name for name in names if name not in outputs]:
+        raise ValueError(f"Layer {idle[0]!r} does not run in a pass of the network; leave it out.")
+    index = int(checked_targets(target, logits)[0])
+    probabilities = logits.detach().float().softmax(1)[0].cpu().numpy()
+    for name, output in outputs.items():
+        if len(output) != len(logits):
             raise ValueError(
-                f"Layer {idle[0]!r} does not run in a pass of the network; leave it out."
+                f"Layer {name!r} gives {len(output)} maps for one photo; choose another layer."
             )
-        index = int(checked_targets(target, logits)[0])
-        probabilities = logits.float().softmax(1)[0].cpu().numpy()
-        for name, output in outputs.items():
-            if len(output) != len(logits):
-                raise ValueError(
-                    f"Layer {name!r} gives {len(output)} maps for one photo; choose another layer."
-                )
-        layer_activations = {name: output.detach()[0].float() for name, output in outputs.items()}
+    layer_activations = {name: output[0].float() for name, output in outputs.items()}
     outputs.clear()
     for name, activations in layer_activations.items():
         if not activations.isfinite().all():
@@ -142,16 +131,15 @@ def score_cam(
     maps = []
     for name in names:
         activations = layer_activations.pop(name)  # free once its map is there
-        scores = []
+        channel_scores = []
         for first in range(0, len(activations), at_once):
             _stop_if(cancelled)
             channels = activations[first : first + at_once]
-            scores.append(_scores(network, batch, channels, index))
+            channel_scores.append(_scores(network, batch, channels, index))
             done += len(channels)
             if progress is not None:
                 progress(done, total)
-            time.sleep(_BREATH)
-        weights = torch.cat(scores).softmax(0)
+        weights = torch.cat(channel_scores).softmax(0)
         maps.append(torch.einsum("k,khw->hw", weights, activations).relu().cpu().numpy())
     return LayerMaps(
         names=names,
@@ -165,19 +153,18 @@ def score_cam(
     )
 
 
+@recordable
 def _scores(network: nn.Module, photo: Tensor, channels: Tensor, target: int) -> Tensor:
     """Score of the photo (1, 3, H, W) seen through each of the channels (n, h, w): (n,)."""
-    with without_gradients():
-        size = (photo.shape[2], photo.shape[3])
-        photos = photo * _masks(channels, size).to(photo.dtype)
-        with at_rest(network):
-            output = network(photos)
-        try:
-            logits = checked_scores(output, len(channels))
-        except ValueError as error:
-            raise ValueError(f"With the photo masked by a channel: {error}") from error
-        targets = torch.full((len(channels),), target, device=logits.device)
-        return class_score(_SCORE, logits, targets).to(channels.device)
+    photos = photo * _masks(channels, (photo.shape[2], photo.shape[3])).to(photo.dtype)
+    with Replica(network) as twin:
+        output = twin(photos)
+    try:
+        logits = checked_scores(output, len(channels)).detach()
+    except ValueError as error:
+        raise ValueError(f"With the photo masked by a channel: {error}") from error
+    targets = torch.full((len(channels),), target, device=logits.device)
+    return class_score(_SCORE, logits, targets).to(channels.device)
 
 
 def _masks(channels: Tensor, size: tuple[int, int]) -> Tensor:

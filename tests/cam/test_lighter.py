@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from combicam_widgets.cam import lighter as room
-from combicam_widgets.cam.lighter import lighter
-from combicam_widgets.cam.passes import at_rest
+from combicam_widgets.cam.lighter import lighten
+from combicam_widgets.cam.replicas import Replica
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +68,8 @@ def test_forward_and_backward_are_those_of_the_plain_network(network, layout):
     x = torch.randn(2, 6, 9, 11)
     network = warmed_up(network, x)
     expected = output_and_gradient(network, x)
-    with at_rest(network), lighter(network):
-        found = output_and_gradient(network, x, layout)
+    with Replica(network, lighten) as twin:
+        found = output_and_gradient(twin, x, layout)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -78,26 +78,27 @@ def test_a_convolution_is_folded_where_that_is_less_work_than_scaling_its_output
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(16, 4, 3), nn.BatchNorm2d(4)).eval()
     ran = []
-    with at_rest(network), lighter(network):
-        norm = vars(network[1])["forward"]
-        vars(network[1])["forward"] = lambda x: ran.append(x.shape) or norm(x)
-        network(torch.randn(1, 16, 8, 8))  # 144 weights a channel, 36 pixels
+    with Replica(network, lighten) as twin:
+        norm = vars(twin[1])["forward"]
+        vars(twin[1])["forward"] = lambda x: ran.append(x.shape) or norm(x)
+        twin(torch.randn(1, 16, 8, 8))  # 144 weights a channel, 36 pixels
         assert len(ran) == 1
-        network(torch.randn(1, 16, 20, 20))  # 324 pixels
+        twin(torch.randn(1, 16, 20, 20))  # 324 pixels
         assert len(ran) == 1
 
 
 @pytest.mark.parametrize("photo", [torch.randn(1, 3, 8, 8), torch.randn(1, 5, 8, 8)])
-def test_everything_is_put_back(photo):
+def test_the_network_itself_stays_as_it_is(photo):
     """The second photo has two channels too many for the network."""
     network = nn.Sequential(
         nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.ReLU6(inplace=True), nn.AdaptiveAvgPool2d(1)
     )
     before = [dict(vars(module)) for module in network.modules()]
     fine = photo.shape[1] == 3
-    with contextlib.nullcontext() if fine else pytest.raises(RuntimeError), lighter(network):
-        assert "forward" in vars(network)
-        network(photo)
+    error = contextlib.nullcontext() if fine else pytest.raises(RuntimeError)
+    with error, Replica(network, lighten) as twin:
+        assert "forward" in vars(twin)
+        twin(photo)
     assert [dict(vars(module)) for module in network.modules()] == before
 
 
@@ -106,8 +107,8 @@ def test_a_global_mean_of_half_precision_does_not_overflow(dtype):
     """The sum of a thousand 200s is more than float16 holds."""
     network = nn.AdaptiveAvgPool2d(1)
     x = torch.full((1, 2, 32, 32), 200.0, dtype=dtype)
-    with lighter(network):
-        mean, gradient = output_and_gradient(network, x)
+    with Replica(network, lighten) as twin:
+        mean, gradient = output_and_gradient(twin, x)
     assert mean.dtype == dtype
     assert (mean == 200).all()
     torch.testing.assert_close(gradient[0, 1], torch.full((32, 32), 1 / 1024, dtype=dtype))

@@ -1,4 +1,4 @@
-"""Passes: the network at rest, captured outputs, plain class scores."""
+"""Passes: captured outputs, one forward and one backward, plain class scores."""
 
 import gc
 import weakref
@@ -10,12 +10,11 @@ from torch import nn
 
 from combicam_widgets import cam
 from combicam_widgets.cam.passes import (
-    at_rest,
     captured,
     checked_batch,
     checked_scores,
+    forward_backward,
     on_device_of,
-    passed,
 )
 
 
@@ -24,47 +23,6 @@ class InPlace(nn.Module):
 
     def forward(self, x):
         return x.clamp_(min=0)
-
-
-@pytest.mark.parametrize("leave", [None, ArithmeticError, KeyboardInterrupt, GeneratorExit])
-def test_at_rest_freezes_and_restores_module_by_module(leave):
-    network = Mixed()
-    before = Snapshot.of(network)
-    assert len(set(before.modes)) == len(set(before.flags)) == 2
-
-    def rest():
-        with at_rest(network):
-            assert not any(module.training for module in network.modules())
-            assert not any(p.requires_grad for p in network.parameters())
-            if leave:
-                raise leave
-
-    if leave:
-        with pytest.raises(leave):
-            rest()
-    else:
-        rest()
-    before.check(network)
-
-
-def test_at_rest_does_not_call_train_or_eval():
-    network = Mixed()
-    called = []
-    object.__setattr__(network, "train", lambda *_: called.append("train"))
-    object.__setattr__(network, "eval", lambda *_: called.append("eval"))
-    with at_rest(network):
-        pass
-    assert not called
-
-
-def test_at_rest_can_be_nested():
-    network = Mixed()
-    before = Snapshot.of(network)
-    with at_rest(network):
-        with at_rest(network):
-            pass
-        assert not any(p.requires_grad for p in network.parameters())
-    before.check(network)
 
 
 def test_a_network_is_not_kept_alive():
@@ -84,12 +42,11 @@ def test_captured_outputs_are_not_overwritten_by_what_follows_in_place():
     x = photo()
     expected = network[0](x).detach()
     assert (expected < 0).any()
-    with captured(network, ["1", "0"]) as outputs:
-        scores = network(x)
+    scores, outputs = captured(network, ["1", "0"], x)
     assert list(outputs) == ["0", "1"]
     torch.testing.assert_close(outputs["0"].detach(), expected)
     torch.testing.assert_close(outputs["1"].detach(), expected.relu())
-    torch.testing.assert_close(scores, expected.relu().mean((2, 3)))
+    torch.testing.assert_close(scores.detach(), expected.relu().mean((2, 3)))
     assert not any(output.requires_grad for output in outputs.values())
 
 
@@ -98,15 +55,15 @@ def test_a_pass_looks_at_each_layer_once_last_one_first_and_returns_the_answer()
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3), nn.Flatten())
     x, looked = photo(2, 3, 8, 8), []
 
-    def run(shapes):
-        value = network(x).sum()
+    def run(twin, shapes):
+        value = twin(x).sum()
         return value, dict(shapes)
 
     def look(name, a, g):
         assert not torch.is_grad_enabled()
         looked.append((name, a.clone(), g.clone()))
 
-    shapes = passed(network, ["1", "0"], run, look)
+    shapes = forward_backward(network, ["1", "0"], run, look)
     assert shapes == {"0": (2, 4, 6, 6), "1": (2, 5, 4, 4)}
     assert [name for name, _, _ in looked] == ["1", "0"]
     a = network[0](x).detach().requires_grad_()
@@ -123,16 +80,16 @@ def test_a_network_that_overwrites_a_layer_runs_twice_the_first_time_only(in_pla
     x, runs, looked = photo(), [], {}
     expected = network[0](x).detach()
 
-    def run(_shapes):
+    def run(twin, _shapes):
         runs.append(1)
-        return network(x).sum(), None
+        return twin(x).sum(), None
 
     def look(name, a, g):
         looked[name] = a.clone(), g.clone()
 
     for expected_runs in (2, 3):
         looked.clear()
-        passed(network, ["0"], run, look)
+        forward_backward(network, ["0"], run, look)
         assert len(runs) == expected_runs
         torch.testing.assert_close(looked["0"][0], expected)
         torch.testing.assert_close(looked["0"][1], (expected > 0).float())
@@ -141,21 +98,37 @@ def test_a_network_that_overwrites_a_layer_runs_twice_the_first_time_only(in_pla
 def test_an_error_of_the_network_itself_comes_through():
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten())
 
-    def run(_shapes):
-        return network(photo(1, 5, 4, 4)).sum(), None
+    def run(twin, _shapes):
+        return twin(photo(1, 5, 4, 4)).sum(), None
 
     with pytest.raises(RuntimeError, match="channels"):
-        passed(network, ["0"], run, print)
+        forward_backward(network, ["0"], run, print)
     with pytest.raises(RuntimeError, match="does not reach any"):
-        passed(network, ["0"], lambda _: (network(photo()).sum().detach(), None), print)
+        forward_backward(
+            network, ["0"], lambda twin, _: (twin(photo()).sum().detach(), None), print
+        )
+
+
+def test_only_what_is_overwritten_in_place_is_tried_again():
+    """Out of memory would be so a second time, and later."""
+    network, runs = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten()), []
+
+    def run(_twin, _shapes):
+        runs.append(1)
+        raise torch.OutOfMemoryError("no memory left for an inplace operation")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        forward_backward(network, ["0"], run, print)
+    with pytest.raises(RuntimeError, match="shape"):
+        cam.explain(nn.Sequential(network, nn.Linear(7, 2)), photo(), layers=["0.0"])
+    assert len(runs) == 1
 
 
 def test_capturing_does_not_change_what_the_network_says():
     network = Mixed()
     x = photo()
     plain = cam.class_scores(network, x)
-    with captured(network, ["conv1", "relu1", "bn2"]):
-        torch.testing.assert_close(network(x).detach(), plain)
+    torch.testing.assert_close(captured(network, ["conv1", "relu1", "bn2"], x)[0], plain)
 
 
 def test_class_scores_are_those_of_evaluation_mode_and_leave_no_trace():

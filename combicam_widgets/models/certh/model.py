@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from combicam_widgets import cam
-from combicam_widgets.cam.passes import at_rest, without_gradients
+from combicam_widgets.cam.replicas import Replica
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.models.certh.background import Background, most_common_place
@@ -171,8 +171,8 @@ class Certh(GeoModel):
         """
         if self._retrieval is None:
             raise _missing(_RETRIEVAL)
-        with at_rest(self._retrieval), without_gradients():
-            embedding: Tensor = self._retrieval(self._features(photo))[0]
+        with Replica(self._retrieval) as retrieval:
+            embedding: Tensor = retrieval(self._features(photo))[0]
         return embedding.numpy()
 
     def refine(self, photo: Photo, prediction: GeoPrediction | None = None) -> tuple[float, float]:
@@ -212,8 +212,7 @@ class Certh(GeoModel):
         return most_common_place(candidates)
 
     def _features(self, photo: Photo) -> Tensor:
-        with at_rest(self.network):  # an explanation in another thread has hooks on these modules
-            return cam.class_scores(self._backbone, self._view(photo)[0]).float().cpu()
+        return cam.class_scores(self._backbone, self._view(photo)[0]).float().cpu()
 
     def _prediction(self, given: Photo | GeoPrediction) -> GeoPrediction:
         if not isinstance(given, GeoPrediction):

