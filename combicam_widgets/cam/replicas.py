@@ -268,7 +268,7 @@ def _reference(value: ReferenceType) -> tuple[list[Any], _Whole]:  # type: ignor
 
 @_taken_apart.register
 def _function(value: FunctionType) -> tuple[list[Any], _Whole]:
-    """List a function's defaults, the variables around it, and the modules that it calls by name."""
+    """List a function's defaults, the variables around it, and modules that it calls by name."""
     around = value.__globals__
     named = {n: around[n] for n in value.__code__.co_names if isinstance(around.get(n), nn.Module)}
     cells = [cell for cell in value.__closure__ or () if _is_filled(cell)]

@@ -14,7 +14,8 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from combicam_widgets import cam
-from combicam_widgets.cam.passes import at_rest, without_gradients
+from combicam_widgets.cam.passes import recordable
+from combicam_widgets.cam.replicas import Replica
 from combicam_widgets.evaluation.asking import (
     Ask,
     Floats,
@@ -273,47 +274,42 @@ def knowing_nothing(model: GeoModel, seed: int = 0) -> GeoModel:
     )
 
 
+@recordable
 def copied(network: nn.Module) -> nn.Module:
-    """Copy a network while no pass is running through it."""
-    with at_rest(network), torch.inference_mode(mode=False):
-        return copy.deepcopy(network)
+    """Copy a network; what was made under inference mode can be changed, too."""
+    return copy.deepcopy(network)
 
 
 def redraw(modules: Sequence[nn.Module], generator: torch.Generator) -> None:
     """Re-draw what modules hold themselves, from its own values without replacement, in place."""
-    with without_gradients():
-        for module in modules:
-            own: list[Tensor] = list(module.parameters(recurse=False))
-            if own:  # buffers of a norm; tables of modules without weights were never learnt
-                own += [b for b in module.buffers(recurse=False) if b.is_floating_point()]
-            for values in own:
-                order = torch.randperm(values.numel(), generator=generator).to(values.device)
-                values.copy_(values.flatten()[order].view_as(values))
+    for module in modules:
+        own: list[Tensor] = list(module.parameters(recurse=False))
+        if own:  # buffers of a norm; tables of modules without weights were never learnt
+            own += [b for b in module.buffers(recurse=False) if b.is_floating_point()]
+        for values in (x.detach() for x in own):
+            order = torch.randperm(values.numel(), generator=generator).to(values.device)
+            values.copy_(values.flatten()[order].view_as(values))
 
 
 def _from_the_top(
     network: nn.Module, asks: Question, names: Sequence[str]
 ) -> dict[str, list[nn.Module]]:
     """Group the modules by the layer at which they run, the last first: "head", then layers."""
-    of = {module: name for name, module in network.named_modules()}
-    order: list[nn.Module] = []
-    handles = [
-        module.register_forward_pre_hook(lambda module, _args: order.append(module))
-        for module in network.modules()
-    ]
-    try:
-        with at_rest(network), without_gradients():
-            network(asks.batch.clone())
-    finally:
-        for handle in handles:
-            handle.remove()
+    order: list[str] = []
+
+    def prepare(twin: nn.Module) -> None:
+        for name, module in twin.named_modules():
+            module.register_forward_pre_hook(lambda *_, name=name: order.append(name))
+
+    with Replica(network, prepare) as twin:
+        twin(asks.batch.clone())
     groups: dict[str, list[nn.Module]] = {name: [] for name in ("head", *reversed(names))}
     current = names[0]  # what runs before the first layer is re-drawn with it
-    for module in dict.fromkeys(order):
-        name = of[module]
+    for name in dict.fromkeys(order):
         inside = [layer for layer in names if f"{name}.".startswith(f"{layer}.")]
         current = inside[0] if inside else current
-        groups["head" if not inside and current == names[-1] else current].append(module)
+        group = "head" if not inside and current == names[-1] else current
+        groups[group].append(network.get_submodule(name))
     return groups
 
 

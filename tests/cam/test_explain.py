@@ -363,9 +363,10 @@ def test_the_graph_is_cut_below_the_first_wanted_layer(wants_gradient):
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
         maps = cam.explain(network, batch, layers=["conv2"])
     assert maps["conv2"].any()
-    below = ["conv1", "bn1", "relu1", "conv2"]
+    below = ["conv1", "bn1", "relu1"]
     assert {name: tracked[name] for name in below} == dict.fromkeys(below, False)
     assert len({saved[name] for name in below}) == 1
+    assert saved["conv2"] == saved["relu1"] + 1  # its own output: the graph begins here
     assert tracked["bn2"]
     assert tracked["head"]
     assert stored[0] > saved["conv2"]
