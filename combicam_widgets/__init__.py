@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from combicam_widgets.samples import list_samples, sample
     from combicam_widgets.widgets import Explorer
     from combicam_widgets.widgets.overlay import overlay
+    from combicam_widgets.widgets.trust import TrustPanel
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ _HOMES = {
     "GeoModel": "models",
     "GeoPrediction": "geo",
     "Photo": "images",
+    "TrustPanel": "widgets",
     "list_models": "models",
     "list_samples": "samples",
     "load_image": "images",
@@ -40,6 +42,7 @@ __all__ = [
     "GeoModel",
     "GeoPrediction",
     "Photo",
+    "TrustPanel",
     "list_models",
     "list_samples",
     "load_image",

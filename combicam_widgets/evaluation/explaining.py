@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from combicam_widgets import cam
@@ -246,7 +246,7 @@ def randomisation(
     return Randomisation(
         steps=tuple(groups),
         correlations={
-            name: np.array([_rank_correlation(heat, after[name]) for after in found])
+            name: np.array([rank_correlation(heat, after[name]) for after in found])
             for name, heat in before.items()
         },
         entropy_rise={
@@ -332,11 +332,11 @@ def _pearson(first: Heatmap, second: Heatmap) -> float:
     return float(np.clip(np.vdot(a, b) / length, -1, 1)) if length > 0 else 0.0
 
 
-def _rank_correlation(first: Heatmap, second: Heatmap) -> float:
+def rank_correlation(first: Heatmap, second: Heatmap) -> float:
     """Correlate ranks, ties in the middle; 0 if one of them is flat."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
-    return float(spearmanr(first.ravel(), second.ravel()).statistic)
+    return float(scipy.stats.spearmanr(first.ravel(), second.ravel()).statistic)
 
 
 def _entropy(heatmap: Heatmap) -> float:

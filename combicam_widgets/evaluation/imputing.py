@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from combicam_widgets.evaluation.asking import Ask, Floats, Progress, answers
@@ -135,7 +134,7 @@ def imputed(photo: Floats, removed: npt.NDArray[np.bool_]) -> Floats:
     there.append(np.arange(count))
     values.append(diagonal)
     entries = np.concatenate(values), (np.concatenate(here), np.concatenate(there))
-    system = coo_array(entries, shape=(count, count)).tocsc()
+    system = scipy.sparse.coo_array(entries, shape=(count, count)).tocsc()
     result = photo.copy()
-    result[:, removed] = splu(system, permc_spec="MMD_AT_PLUS_A").solve(known).T
+    result[:, removed] = scipy.sparse.linalg.splu(system, permc_spec="MMD_AT_PLUS_A").solve(known).T
     return result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata, studentized_range, wilcoxon
+import scipy
 
 Floats = npt.NDArray[np.float64]
 
@@ -123,20 +123,20 @@ def mean_ranks(
     """
     stacked = np.array(list(values.values()))
     stacked = stacked[:, np.isfinite(stacked).all(0)]
-    ranks = rankdata(-stacked if higher_is_better else stacked, axis=0)
+    ranks = scipy.stats.rankdata(-stacked if higher_is_better else stacked, axis=0)
     count, photos = stacked.shape
-    q = studentized_range.ppf(0.95, count, np.inf) / np.sqrt(2)
+    q = scipy.stats.studentized_range.ppf(0.95, count, np.inf) / np.sqrt(2)
     critical = float(q * np.sqrt(count * (count + 1) / (6 * photos))) if photos else np.nan
     return dict(zip(values, ranks.mean(1).tolist(), strict=True)), critical
 
 
 def _wilcoxon(differences: Floats) -> float:
-    return float(wilcoxon(differences).pvalue) if differences.any() else 1.0
+    return float(scipy.stats.wilcoxon(differences).pvalue) if differences.any() else 1.0
 
 
 def _spearman(first: Floats, second: Floats) -> float:
     """Correlate ranks; NaN if one side ranks nothing."""
-    a, b = rankdata(first), rankdata(second)
+    a, b = scipy.stats.rankdata(first), scipy.stats.rankdata(second)
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return np.nan
     return float(np.corrcoef(a, b)[0, 1])

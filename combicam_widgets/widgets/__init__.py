@@ -2,5 +2,6 @@
 
 from combicam_widgets.widgets.explorer import Explorer
 from combicam_widgets.widgets.overlay import overlay
+from combicam_widgets.widgets.trust import TrustPanel
 
-__all__ = ["Explorer", "overlay"]
+__all__ = ["Explorer", "TrustPanel", "overlay"]

@@ -26,7 +26,7 @@ def joined_modules(folder: Path, names: tuple[str, ...]) -> str:
     start from (https://github.com/manzt/anywidget/issues/78).
     """
     texts = [(folder / f"{name}.js").read_text(encoding="utf-8") for name in names]
-    return re.sub(r'^import \{.*\} from "\./.*";\n', "", "\n".join(texts), flags=re.MULTILINE)
+    return re.sub(r'^import \{.*\} from "\.{1,2}/.*";\n', "", "\n".join(texts), flags=re.MULTILINE)
 
 
 class Attentive(anywidget.AnyWidget):

@@ -1,0 +1,308 @@
+"""The trust panel: how much of the answer a heatmap carries, beside what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import traitlets as T
+
+from combicam_widgets import cam
+from combicam_widgets.cam import LayerMaps
+from combicam_widgets.cam.fusion import Normalization
+from combicam_widgets.cam.maps import weight_vector
+from combicam_widgets.evaluation import knowing_nothing
+from combicam_widgets.evaluation.explaining import rank_correlation
+from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.models import GeoModel
+from combicam_widgets.shown.words import NO_EVIDENCE
+from combicam_widgets.widgets import traits
+from combicam_widgets.widgets.attentive import Attentive, joined_modules
+from combicam_widgets.widgets.background import Background, Report
+from combicam_widgets.widgets.colors import COLORMAPS, heat_image
+from combicam_widgets.widgets.trust.scores import (
+    Scores,
+    Yardstick,
+    chart,
+    marks,
+    measured,
+    yardstick,
+)
+
+_HERE = Path(__file__).parent
+_PORTRAIT = 240
+_LAST = 0.4
+"""Seconds after the last change before anything is measured: what the person waits for is first."""
+
+_ALIKE = 0.5
+"""Rank correlation from which two heatmaps look alike."""
+
+Heatmap = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """A heatmap as it is made: what the panel measures.
+
+    Attributes
+    ----------
+    model : GeoModel
+    photo : Photo
+    maps : LayerMaps
+        Of this photo.
+    weights : (L,) float32 array
+    rule : str
+    normalize : {None, "minmax", "max"}
+    """
+
+    model: GeoModel
+    photo: Photo
+    maps: LayerMaps
+    weights: npt.NDArray[np.float32]
+    rule: str
+    normalize: Normalization
+
+    def heatmap(self, of: LayerMaps, size: tuple[int, int]) -> Heatmap:
+        """Fuse maps (those of a network that knows nothing, perhaps) in this way."""
+        return of.fuse(self.weights.tolist(), self.rule, self.normalize, size)
+
+    def same_question(self, other: Fused) -> bool:
+        """Tell whether both are about the same photo and target."""
+        mine, others = self.maps, other.maps
+        return (
+            self.model is other.model
+            and self.photo is other.photo
+            and (mine.target, mine.contrast) == (others.target, others.contrast)
+        )
+
+
+class TrustPanel(Attentive):
+    """Can this heatmap be believed? Its worth, beside that of Combi-CAM and of random maps.
+
+    Measured beside the page, some tenths of a second after the last change; the latest wins. On
+    demand it shows the curves behind the number, and the heatmap of a network that knows nothing.
+    In a plain script everything is measured at once.
+
+    Parameters
+    ----------
+    model : GeoModel
+    photo : Photo
+    maps : LayerMaps
+        Of this photo by this model.
+    **values
+        Initial values of the traits.
+
+    Examples
+    --------
+    >>> TrustPanel(model, photo, model.explain(photo))  # doctest: +SKIP
+    """
+
+    _esm = joined_modules(_HERE.parent / "static", ("attentive",)) + joined_modules(
+        _HERE, ("trust",)
+    )
+    _css = (_HERE / "trust.css").read_text(encoding="utf-8")
+
+    maps = T.Instance(LayerMaps)
+    """The layer maps whose fusion is measured; see `show` for those of another photo."""
+
+    weights = T.Any(None, allow_none=True)
+    """Weight of each layer, >= 0; layers that are not named are off. None (default): all 1."""
+
+    rule = traits.Coerced(traits.one_of("rule", cam.rule_names), default_value="sum")
+    """The fusion rule, one of `cam.rule_names`; ``sum`` (default) is Combi-CAM."""
+
+    normalize = traits.Coerced(
+        traits.one_of("normalize", lambda: cam.NORMALIZATIONS), default_value=None
+    )
+    """What is done to each map before the rule: None (default), ``minmax`` or ``max``."""
+
+    colormap = traits.Coerced(
+        traits.one_of("colormap", lambda: COLORMAPS), default_value=COLORMAPS[0]
+    )
+    """Colour map of the heat."""
+
+    scores = T.Instance(Scores, allow_none=True, read_only=True)
+    """What was measured of the present fusion; None while that goes on, or without any heat."""
+
+    measured = T.Bool(False).tag(sync=True)  # noqa: FBT003
+    """Whether the curves behind the number are shown."""
+
+    untrained = T.Bool(False).tag(sync=True)  # noqa: FBT003
+    """Whether the heatmap of a network that knows nothing is shown."""
+
+    error = T.Unicode(read_only=True)
+    """Why nothing could be measured, in words; empty if nothing went wrong."""
+
+    verdict = T.Unicode(read_only=True).tag(sync=True)
+    """The line in words."""
+
+    marks: T.List[dict[str, object]] = T.List(read_only=True).tag(sync=True)
+    """The numbers on a scale; see `scores.marks`."""
+
+    chart = T.Dict(read_only=True).tag(sync=True)
+    """The curves, while they are asked for; see `scores.chart`."""
+
+    comparison = T.Dict(read_only=True).tag(sync=True)
+    """Two portraits, while they are asked for: this network, and one that knows nothing."""
+
+    asking = T.Bool(False, read_only=True).tag(sync=True)  # noqa: FBT003
+    """Whether something is being measured: the numbers are those of before."""
+
+    def __init__(self, model: GeoModel, photo: Photo, maps: LayerMaps, **values: Any) -> None:  # noqa: ANN401
+        known = {"weights", "rule", "normalize", "colormap", "measured", "untrained", "layout"}
+        if unknown := sorted(set(values) - known):
+            raise TypeError(
+                f"TrustPanel has no option {unknown[0]!r}; the options are model, photo, maps, "
+                f"{', '.join(sorted(known))}."
+            )
+        self._measuring, self._drawing = Background(), Background()
+        self._model, self._photo = model, photo
+        self._fused: Fused | None = None
+        self._yardstick: Yardstick | None = None
+        super().__init__(maps=maps, **values)
+        self._measure()
+        self.observe(lambda _change: self._measure(), ("maps", "weights", "rule", "normalize"))
+        self.observe(lambda _change: self._draw(), ("measured", "untrained", "colormap"))
+
+    def show(self, model: GeoModel, photo: Photo, maps: LayerMaps, **values: Any) -> None:  # noqa: ANN401
+        """Measure another photo, or other settings, in one step.
+
+        Parameters
+        ----------
+        model, photo, maps
+            As when the panel is made.
+        **values
+            New values of `weights`, `rule`, `normalize` and `colormap`.
+        """
+        with self.hold_trait_notifications():
+            self._model, self._photo = model, photo
+            if set(maps.names) != set(self.maps.names):
+                self.weights = None
+            self.maps = maps
+            for name, value in values.items():
+                setattr(self, name, value)
+
+    def clear(self) -> None:
+        """Show nothing, measure nothing, until `show`: somebody is to guess first."""
+        self._measuring.cancel()
+        self._drawing.cancel()
+        self._fused = None
+        self._settle(None, "")
+
+    def close(self) -> None:
+        """Stop measuring, and take the panel off the page."""
+        if self.comm is not None:  # else it was never made
+            self._measuring.close()
+            self._drawing.close()
+            super().close()
+
+    @T.validate("weights")
+    def _known_weights(self, proposal: Any) -> Mapping[str, float] | None:  # noqa: ANN401
+        try:
+            vector = weight_vector(self.maps.names, proposal["value"])
+        except (TypeError, ValueError) as error:
+            raise T.TraitError(str(error)) from error
+        if not vector.any():
+            raise T.TraitError("At least one layer must stay on.")
+        value: Mapping[str, float] | None = proposal["value"]
+        return value
+
+    def _measure(self) -> None:
+        """Measure the present fusion, unless that is what was asked last."""
+        fused = Fused(
+            self._model,
+            self._photo,
+            self.maps,
+            weight_vector(self.maps.names, self.weights),
+            self.rule,
+            self.normalize,
+        )
+        before, self._fused = self._fused, fused
+        if before is None or not fused.same_question(before):
+            self._yardstick = None
+        known = self._yardstick
+
+        def job(report: Report) -> tuple[Yardstick, Scores | None]:
+            compared = known or yardstick(fused.model, fused.photo, fused.maps, report)
+            size = (compared.question.batch.shape[2], compared.question.batch.shape[3])
+            heatmap = fused.heatmap(fused.maps, size)
+            if not heatmap.any():
+                return compared, None
+            return compared, Scores(measured(compared.question, [heatmap], report), compared)
+
+        def done(result: tuple[Yardstick, Scores | None]) -> None:
+            self._yardstick, scores = result
+            self._settle(scores, NO_EVIDENCE if scores is None else scores.sentence())
+
+        def failed(error: Exception) -> None:
+            self._settle(None, f"This cannot be measured: {error}", error=str(error))
+
+        self.set_trait("scores", None)
+        self.set_trait("asking", value=True)
+        if not self.marks:
+            self.set_trait("verdict", "How much of the answer does this heatmap carry?…")
+        self._measuring.run(job, done, failed, delay=_LAST)
+
+    def _settle(self, scores: Scores | None, verdict: str, error: str = "") -> None:
+        with self.hold_sync():
+            self.set_trait("scores", scores)
+            self.set_trait("marks", [] if scores is None else marks(scores))
+            self.set_trait("verdict", verdict)
+            self.set_trait("error", error)
+            self.set_trait("asking", value=False)
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw what is asked for beyond the numbers."""
+        scores, fused = self.scores, self._fused
+        curves = {} if scores is None or not self.measured else chart(scores)
+        self.set_trait("chart", curves)
+        if not self.untrained or fused is None or scores is None:
+            self._drawing.cancel()
+            self.set_trait("comparison", {})
+            return
+        colormap = self.colormap
+        self._drawing.run(
+            lambda _report: comparison(fused, colormap),
+            lambda drawn: self.set_trait("comparison", drawn),
+            lambda error: self.set_trait("comparison", {"portraits": [], "words": str(error)}),
+        )
+
+
+def comparison(fused: Fused, colormap: str) -> dict[str, object]:
+    """Draw a heatmap beside that of the same network with its weights drawn anew."""
+    size = _small(fused.photo)
+    nothing = knowing_nothing(fused.model).explain(fused.photo, fused.maps.target)
+    heatmaps = {
+        "this network": fused.heatmap(fused.maps, size),
+        "its weights re-drawn: it knows nothing": fused.heatmap(
+            nothing.with_method(fused.maps.method), size
+        ),
+    }
+    photo = to_data_uri(fused.photo, format="webp", max_side=_PORTRAIT)
+    alike = rank_correlation(*heatmaps.values())
+    return {
+        "portraits": [
+            {"label": label, "photo": photo, "heat": heat_image(heatmap, colormap)}
+            for label, heatmap in heatmaps.items()
+        ],
+        "words": (
+            f"Rank correlation of the two: {alike:.2f}. "
+            + (
+                "They are alike: this heatmap shows the photo's edges and colours more than what "
+                "the network has learned."
+                if alike > _ALIKE
+                else "They differ: the heatmap depends on what the network has learned, as it "
+                "should. A picture can please the eye and still come from a network like this."
+            )
+        ),
+    }
+
+
+def _small(photo: Photo) -> tuple[int, int]:
+    scale = min(1.0, _PORTRAIT / max(photo.height, photo.width))
+    return max(1, round(photo.height * scale)), max(1, round(photo.width * scale))

@@ -1,0 +1,47 @@
+"""The trust panel alone in a cell: what it says, shows on demand, and does when Python changes."""
+
+import pytest
+from lab import notebook
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+CELL = """
+import combicam_widgets as ccw
+model, photo = ccw.load_model("naturalist"), ccw.sample("kangaroo")
+maps = model.explain(photo)
+trust = ccw.TrustPanel(model, photo, maps)
+trust
+"""
+
+
+def test_a_person_reads_the_worth_and_asks_how_it_was_measured(lab):
+    lab.open(notebook(CELL))
+    panel = lab.page.get_by_role("group", name="How much of the answer the heatmap carries")
+    expect(panel.get_by_role("status")).to_contain_text("what is hot here carries much")
+    worth = lab.python("float(trust.scores.worth)")
+    expect(panel.get_by_role("status")).to_contain_text(f"Worth {worth:.2f}")
+    expect(panel.get_by_role("img", name="Worth: this heatmap")).to_be_visible()
+    keys = panel.get_by_role("list", name="Worth")
+    expect(keys).to_contain_text("random maps")
+
+    panel.get_by_text("How is that measured?").click()
+    for name in ("Shown bit by bit", "Taken away bit by bit"):
+        expect(panel.get_by_role("img", name=name)).to_be_visible()
+    lab.until("trust.measured", value=True)
+    panel.get_by_text("What would a network that knows nothing show?").press("Enter")
+    expect(panel.get_by_role("img", name="it knows nothing")).to_be_visible()
+    lab.screenshot("trust", panel)
+
+    # The last layer alone is worth less here, and the panel says so without being touched.
+    lab.page.evaluate(
+        "(code) => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+        ".requestExecute({ code }).done",
+        "trust.weights = {maps.names[-1]: 1}",
+    )
+    expect(panel.get_by_role("status")).not_to_contain_text(f"Worth {worth:.2f}")
+    lab.until("trust.scores is not None", value=True)
+    assert lab.python("float(trust.scores.worth)") < worth
+    assert lab.python("float(trust.scores.reference)") == pytest.approx(worth)
+    assert not lab.complaints
+    assert not lab.strangers

@@ -1,0 +1,152 @@
+"""The trust panel without a page: what is measured, when, and what it says of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import traitlets as T
+from torch import nn
+
+import combicam_widgets as ccw
+from combicam_widgets import evaluation
+from combicam_widgets.models import WholePhoto
+from combicam_widgets.widgets.trust import TrustPanel
+from combicam_widgets.widgets.trust import scores as measure
+from combicam_widgets.widgets.trust.scores import Measured, Scores, Yardstick, number
+
+MODES = ("blur", "mean colour")
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A small network, so that a measurement takes no time."""
+    torch.manual_seed(1)
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2), nn.ReLU(),
+        nn.Conv2d(8, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 12),
+    )  # fmt: skip
+    cells = ccw.CellGrid.from_centers(np.linspace(-60, 60, 12), np.linspace(-170, 170, 12))
+    return ccw.GeoModel(network, cells, transform=WholePhoto(48), layers="convolution")
+
+
+@pytest.fixture(scope="module")
+def kangaroo(model):
+    photo = ccw.sample("kangaroo")
+    return photo, model.explain(photo)
+
+
+@pytest.fixture(scope="module")
+def panel(model, kangaroo):
+    return TrustPanel(model, *kangaroo)
+
+
+def made_up(worth, reference, random):
+    areas = np.linspace(0, 1, 3)
+
+    def of(values):
+        flat = np.full((len(values), 3), 0.5)
+        return Measured(areas, flat, flat, np.array(values))
+
+    return Scores(of([worth]), Yardstick(None, of([reference]), of(random)))
+
+
+def test_the_worth_is_that_of_the_evaluation_with_the_same_fills(panel, model, kangaroo):
+    photo, maps = kangaroo
+    size = model.view(photo).shape[2:]
+    expected = evaluation.worth(model, photo, [maps.fuse(size=tuple(size))], fills=MODES, steps=8)
+    assert panel.scores.worth == pytest.approx(float(expected[0]), abs=1e-5)
+    assert panel.scores.reference == pytest.approx(panel.scores.worth, abs=1e-6)  # it is that map
+    low, high = panel.scores.chance
+    assert low < high
+
+
+def test_a_change_measures_the_new_fusion_and_keeps_the_yardstick(model, kangaroo, monkeypatch):
+    photo, maps = kangaroo
+    made = []
+    of = measure.yardstick
+    monkeypatch.setattr(
+        "combicam_widgets.widgets.trust.panel.yardstick",
+        lambda *given: made.append(given) or of(*given),
+    )
+    panel = TrustPanel(model, photo, maps)
+    before = panel.scores
+    panel.weights = {maps.names[-1]: 1}
+    assert panel.scores.worth != before.worth
+    assert panel.scores.yardstick is before.yardstick
+    panel.show(model, photo, maps.with_method("hirescam"), weights=None, rule="mean")
+    assert panel.scores.yardstick is before.yardstick
+    assert len(made) == 1
+    panel.show(model, photo, model.explain(photo, target=3))
+    assert panel.scores.yardstick is not before.yardstick
+    assert len(made) == 2
+
+
+def test_what_is_asked_for_is_drawn_and_goes_again(panel):
+    panel.measured = True
+    curve = panel.chart["lines"][0]["insertion"]
+    assert len(curve) == len(panel.chart["areas"]) == 9
+    assert curve[-1] == pytest.approx(1, abs=1e-3)  # the whole photo: all of the confidence
+    panel.measured = False
+    assert not panel.chart
+    panel.untrained = True
+    mine, nothing = panel.comparison["portraits"]
+    assert mine["photo"] == nothing["photo"]
+    assert mine["heat"] != nothing["heat"]
+    panel.untrained = False
+    assert not panel.comparison
+
+
+def test_nothing_is_told_after_clear(model, kangaroo):
+    panel = TrustPanel(model, *kangaroo, measured=True)
+    panel.clear()
+    assert (panel.scores, panel.marks, panel.chart, panel.verdict) == (None, [], {}, "")
+
+
+def test_without_heat_there_is_nothing_to_measure(model, kangaroo):
+    photo, maps = kangaroo
+    silent = tuple(np.zeros_like(x) for x in maps.maps)
+    panel = TrustPanel(model, photo, maps)
+    panel.maps = replace(maps, methods={maps.method: silent, "gradcam": silent})
+    assert panel.scores is None
+    assert "no positive evidence" in panel.verdict
+
+
+def test_wrong_values_are_refused_and_change_nothing(panel):
+    before = panel.scores
+    with pytest.raises(T.TraitError, match="Unknown layer 'nowhere'"):
+        panel.weights = {"nowhere": 1}
+    with pytest.raises(T.TraitError, match="At least one layer"):
+        panel.weights = dict.fromkeys(panel.maps.names, 0)
+    with pytest.raises(T.TraitError, match="rule must be one of"):
+        panel.rule = "magic"
+    assert panel.scores is before
+
+
+def test_unknown_options_are_refused(model, kangaroo):
+    with pytest.raises(TypeError, match="no option 'wieghts'"):
+        TrustPanel(model, *kangaroo, wieghts={})
+
+
+@pytest.mark.parametrize(
+    ("worth", "random", "says"),
+    [
+        (0.0, [-0.1, 0.2], "no better than a map drawn at random"),
+        (-0.2, [-0.5, -0.3], "no better than a map drawn at random"),
+        (0.15, [-0.1, 0.2], "not clearly better"),
+        (0.5, [-0.1, 0.2], "carries much"),
+        (0.3, [-0.1, 0.2], "carries some"),
+        (0.1, [-0.1, 0.0], "carries little"),
+    ],
+)
+def test_the_words_fit_the_numbers(worth, random, says):
+    assert says in made_up(worth, 0.2, random).sentence()
+
+
+def test_numbers_are_written_as_people_read_them():
+    assert [number(x) for x in (0.521, -0.034, -0.001, 0)] == [
+        "0.52",
+        "\N{MINUS SIGN}0.03",
+        "0.00",
+        "0.00",
+    ]
