@@ -44,7 +44,7 @@ class ImageError(ValueError):
 
 
 class FileName(str):
-    """The name of a photo that was a file's, and is its owner's business: never in the repr."""
+    """The name of a photo that was a file's: its owner's business, in no repr and nothing saved."""
 
     __slots__ = ()
 
@@ -61,7 +61,7 @@ class Photo:
         Where it was taken, in degrees (-90 to 90, -180 to 180); None if unknown. Never in the repr.
     name : str
         A short label for people, "" if there is none. It comes from outside: escape it in pages.
-        A `FileName`, as `load_image` gives it, is never in the repr.
+        A `FileName`, as `load_image` gives it, is never in the repr; see `public_name`.
     credit : str
         Whom to thank for the photo, and its licence; "" if unknown.
 
@@ -100,19 +100,15 @@ class Photo:
 
     @property
     def public_name(self) -> str:
-        """The name if the photo was published, which means it has a credit; else "".
-
-        Any other name may be that of somebody's file, and is in no export and no saved notebook.
-        """
-        return self.name if self.credit else ""
+        """The name, but "" if it is that of somebody's file: what may be saved and shown."""
+        return "" if isinstance(self.name, FileName) else self.name
 
     def to_pil(self) -> Image.Image:
         """Return the pixels as a new PIL image of mode RGB, without any metadata."""
         return Image.fromarray(self.pixels)
 
     def __repr__(self) -> str:
-        shown = self.name and not isinstance(self.name, FileName)
-        name = f"{self.name!r}, " if shown else ""
+        name = f"{self.public_name!r}, " if self.public_name else ""
         position = "unknown" if self.position is None else "known"
         return f"<Photo {name}{self.width} x {self.height} px, position {position}>"
 

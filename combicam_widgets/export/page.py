@@ -90,7 +90,7 @@ def page(snapshot: Snapshot, *, title: str | None = None, include_position: bool
     photo = snapshot.photo
     script = _script()
     style = _static("page.css")
-    name = title or photo.public_name or "A photo"
+    name = title or (photo.credit and photo.public_name) or "A photo"
     texts = {
         "title": escape(f"{name}, as {snapshot.model} sees it"),
         "name": escape(name),

@@ -12,6 +12,8 @@ from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.places import titles
 from combicam_widgets.widgets.presets import PRESETS
 from combicam_widgets.widgets.rule_menu import RuleMenu
+from combicam_widgets.widgets.upload import Upload
+from combicam_widgets.widgets.words import Words
 
 NONE = "none"
 """How a menu writes None, which ipywidgets takes for "nothing selected"."""
@@ -30,7 +32,7 @@ class Controls(w.VBox):
         What the model in view can be shown, as the menu names it.
     model, photo, method, rule, normalize, colormap : ipywidgets.Dropdown
     opacity, keep, tile_width : ipywidgets.FloatSlider
-    upload : ipywidgets.FileUpload
+    upload : Upload
     presets : dict
         A button for each of `PRESETS`.
     outline, pin, show_opposite, show_votes, show_rings, online_tiles, guessing, comparing :
@@ -46,11 +48,10 @@ class Controls(w.VBox):
         self.model = _menu("Model", list(self.models))
         self.photo = _menu("Photo", [_OWN_PHOTO])
         self.photo.layout.max_width = "200px"
-        self.upload = w.FileUpload(
+        self.upload = Upload(
             accept="image/*",
             description="Your photo…",
-            tooltip="Open a photo of your own; it stays on this computer",
-            layout=w.Layout(width="auto"),
+            hint="Open a photo of your own; it stays on this computer",
         )
         self.tile_width = w.FloatSlider(
             description="Width",
@@ -95,7 +96,7 @@ class Controls(w.VBox):
         self.online_tiles = _switch("Online map", "Fetch OpenStreetMap's tiles from the internet")
         self.guessing = _switch("Guess first", "Say where it is before the model does")
         self.next_round = _button("Next round", "Another photo to guess")
-        self._score = w.HTML()
+        self._score = Words(look="ccw-score")
         layers = w.HBox([w.Label("Layers:"), *self.presets.values()])
         self._round = w.HBox([self.next_round, self._score])
         of_photo = [self.model, self.photo, self.upload, self.tile_width, layers]
@@ -144,10 +145,10 @@ class Controls(w.VBox):
         change = self.show_votes.add_class if asking else self.show_votes.remove_class
         change("ccw-asking")
 
-    def show_game(self, *, guessing: bool, score: str) -> None:
-        """Show the running score while the person guesses first."""
+    def show_game(self, *, guessing: bool, score: str, saved: str) -> None:
+        """Show the running score while the person guesses first; ``saved`` is without points."""
         _show_if(self._round, guessing)
-        self._score.value = f'<span class="ccw-score" role="status">{score}</span>'
+        self._score.say(score, saved=saved)
 
 
 def _show_if(widget: w.Widget, condition: bool) -> None:  # noqa: FBT001

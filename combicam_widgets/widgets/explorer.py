@@ -331,7 +331,9 @@ class Explorer(TakeAlong, ExplorerState):
         voting = self._parts.surveying.busy
         self._parts.controls.show_voting(asking=voting)
         asking = "The layers are being asked for their votes…" if voting else ""
-        self._parts.status_bar.show(self.status, error, busy=self.busy, asking=asking)
+        self._parts.status_bar.show(
+            self.status, error, busy=self.busy, asking=asking, saved=self.public_status
+        )
 
     def _fail(self, error: Exception) -> None:
         """Say what went wrong; the controls go back to what is on screen."""

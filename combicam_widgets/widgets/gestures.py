@@ -15,7 +15,7 @@ import ipywidgets as w
 import traitlets as T
 
 from combicam_widgets.imagery import tile
-from combicam_widgets.images import Photo, load_image
+from combicam_widgets.images import FileName, Photo, load_image
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.analysis import Analysis, analyse
 from combicam_widgets.widgets.background import Report
@@ -68,10 +68,10 @@ class Gestures:
             (controls.model, self._choose_model),
             (controls.photo, self._choose_picture),
             (controls.method, self._choose_method),
-            (controls.upload, self._upload),
             (controls.tile_width, self._widen),
         ):
             control.observe(self._unless_quiet(ask), "value")
+        controls.upload.on_file(self._upload)
         for name, button in controls.presets.items():
             self._on_click(button, partial(explorer.use, name))
         controls.comparing.observe(self._unless_quiet(self._begin_or_end_comparing), "value")
@@ -202,10 +202,9 @@ class Gestures:
     def _next_round(self) -> None:
         self._ask(image=self._explorer.draw_puzzle)
 
-    def _upload(self, files: Any) -> None:  # noqa: ANN401
-        if files:
-            content, name = bytes(files[0]["content"]), files[0]["name"]
-            self._ask(image=lambda: load_image(content, name=name))
+    def _upload(self, content: bytes, name: str) -> None:
+        with self._parts.turns.lock:
+            self._ask(image=lambda: load_image(content, name=FileName(name)))
 
     def _choose_method(self, name: str) -> None:
         if name in self._explorer.maps.methods:

@@ -8,20 +8,21 @@ import ipyleaflet
 import ipywidgets
 import traitlets as T
 
-from combicam_widgets.widgets.attentive import Attentive, joined_modules
+from combicam_widgets.widgets.attentive import joined_modules
+from combicam_widgets.widgets.discreet import Discreet
 
 _STATIC = Path(__file__).parent / "static"
 
 
-class Marks(Attentive):
+class Marks(Discreet):
     """Flags, lines and votes over a map, two buttons that move it, and a hint.
 
     One widget for all of them: the page finds room for the flags, groups the votes that would
     cover each other, and does both again whenever the map moves, without asking the kernel.
-    The page changes only `hovered`.
+    The page changes only `hovered`. More `flags` and `lines` may be told beside the state.
     """
 
-    _esm = joined_modules(_STATIC, ("attentive", "marks_layout", "marks"))
+    _esm = joined_modules(_STATIC, ("attentive", "discreet", "marks_layout", "marks"))
     _css = (_STATIC / "world.css").read_text(encoding="utf-8")
 
     map = T.Instance(ipyleaflet.Map).tag(sync=True, **ipywidgets.widget_serialization)
@@ -52,14 +53,15 @@ class Marks(Attentive):
     """What a click on the map does, in words; empty: nothing."""
 
 
-class CellList(Attentive):
+class CellList(Discreet):
     """The list of the most probable cells, and the legend.
 
     A row that is chosen is sent as the message ``{"chosen": index}``; one that the target is to be
-    compared with as ``{"contrasted": index}``, with None when no longer.
+    compared with as ``{"contrasted": index}``, with None when no longer. More of the `legend` may
+    be told beside the state.
     """
 
-    _esm = joined_modules(_STATIC, ("attentive", "cell_list"))
+    _esm = joined_modules(_STATIC, ("attentive", "discreet", "cell_list"))
 
     rows = T.List(T.Dict()).tag(sync=True)
     """`Row` as dicts."""

@@ -215,7 +215,8 @@ class Overlay:
             label = f"now: {self._label}" if self._label else "now"
         self._main.show_colors(colormap)
         self._main.lay_over(self._picture(seen, heatmap), label, _words(seen))
-        name = self._photo.name if self._photo is not None and self.named else ""
+        # The name of a file of one's own would be saved with the notebook.
+        name = self._photo.public_name if self._photo is not None and self.named else ""
         self._caption.name = described(name, seen, label, keep)
         self._caption.text = self._sources()
         if (comparison := self._comparison) is not None:

@@ -21,7 +21,6 @@ _SAYS = {
     "photo": "whole photo: where the model points",
     "evidence": "evidence: where the highlighted part alone points",
     "rest": "the rest: where the photo without that part points",
-    "truth": "true place: where the photo was taken",
     "guess": "your guess: where you think it was taken",
 }
 
@@ -77,9 +76,21 @@ class Key:
     text: str
 
 
+@dataclass(frozen=True)
+class OfTruth:
+    """What tells where the photo was taken, or how far from there something lies."""
+
+    flags: tuple[Flag, ...] = ()
+    lines: tuple[Line, ...] = ()
+    legend: tuple[Key, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All that can be shown; see `World` for what each is. None and empty: not shown."""
+    """All that can be shown; see `World` for what each is. None and empty: not shown.
+
+    Only `of_truth` makes use of ``truth``.
+    """
 
     prediction: GeoPrediction | None = None
     target: int = -1
@@ -92,6 +103,11 @@ class Scene:
     votes: tuple[GeoPrediction, ...] = ()
     numbers: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
+
+    @property
+    def redacted(self) -> Scene:
+        """What may be known of it by somebody who is to guess first: their own guess."""
+        return Scene(guess=self.guess)
 
     def top(self) -> tuple[Guess, ...]:
         """Return the most probable cells, at most five."""
@@ -135,8 +151,6 @@ class Scene:
             ):
                 cell = self.prediction.guess(index)
                 flags.append(Flag(kind, text, f"{text}: {_words(cell)}", _center(cell)))
-        if self.truth is not None:
-            flags.append(Flag("truth", "true place", "true place", self.truth))
         if self.guess is not None:
             flags.append(Flag("guess", "your guess", "your guess", self.guess))
         return flags
@@ -150,10 +164,23 @@ class Scene:
         for kind, other in (("evidence", self.evidence), ("rest", self.opposite)):
             if other is not None and other.best.index != best.index:
                 lines.append(Line(kind, arc(_center(best), _center(other.best))[0]))
-        if self.truth is not None:
-            error = distance(self.prediction.distance_to(*self.truth))
-            lines.append(Line("error", *_labelled(arc(_center(best), self.truth), error)))
         return lines
+
+    def of_truth(self) -> OfTruth:
+        """Plant the flag where the photo was taken, and say how far from there things lie."""
+        if self.truth is None:
+            return OfTruth()
+        lines, legend = [], [Key("flag-truth", "true place: where the photo was taken")]
+        if self.prediction is not None:
+            error = distance(self.prediction.distance_to(*self.truth))
+            way = arc(_center(self.prediction.best), self.truth)
+            lines.append(Line("error", *_labelled(way, error)))
+            legend.append(Key("error", f"{error} from the answer to the true place"))
+        if self.guess is not None:
+            error = distance(great_circle_km(*self.guess, *self.truth))
+            legend.append(Key("flag-guess", f"{error} from your guess to the true place"))
+        flag = Flag("truth", "true place", "true place", self.truth)
+        return OfTruth((flag,), tuple(lines), tuple(legend))
 
     def circles(self) -> list[Line]:
         """Draw the rings, each labelled with the probability inside."""
@@ -211,16 +238,9 @@ class Scene:
             "photo": self.prediction,
             "evidence": self.evidence,
             "rest": self.opposite,
-            "truth": self.truth,
             "guess": self.guess,
         }
         keys += [Key(f"flag-{kind}", _SAYS[kind]) for kind, shown in said.items() if shown]
-        if self.truth is not None and self.prediction is not None:
-            error = distance(self.prediction.distance_to(*self.truth))
-            keys.append(Key("error", f"{error} from the answer to the true place"))
-        if self.truth is not None and self.guess is not None:
-            error = distance(great_circle_km(*self.guess, *self.truth))
-            keys.append(Key("flag-guess", f"{error} from your guess to the true place"))
         if self.rings is not None:
             for km in RING_RADII_KM:
                 inside = percent(self.rings.density(km))

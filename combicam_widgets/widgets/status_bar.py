@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 
 import ipywidgets as w
+
+from combicam_widgets.widgets.words import Words
 
 
 class StatusBar(w.VBox):
@@ -21,7 +22,7 @@ class StatusBar(w.VBox):
 
     def __init__(self) -> None:
         self.on_cancel: Callable[[], None] = lambda: None
-        self._words = w.HTML()
+        self._words = Words(look="ccw-status")
         self._bar = w.FloatProgress(
             min=0, max=1, description="Working…", style={"description_width": "auto"}
         )
@@ -31,21 +32,23 @@ class StatusBar(w.VBox):
         super().__init__([self._words])
         self.show("", "", busy=False)
 
-    def show(self, sentence: str, error: str, *, busy: bool, asking: str = "") -> None:
+    def show(
+        self, sentence: str, error: str, *, busy: bool, asking: str = "", saved: str = ""
+    ) -> None:
         """Show a sentence, what is being asked meanwhile, an error, and whether work is going on.
 
-        An empty ``asking`` or ``error`` is not shown.
+        An empty ``asking`` or ``error`` is not shown. ``saved`` is the sentence that stands in a
+        saved notebook.
         """
-        words = escape(sentence)
-        if asking:
-            words += f' <em class="ccw-asking-words">{escape(asking)}</em>'
-        line = f'<div class="ccw-status" role="status">{words}</div>'
-        if error:
-            line += f'<div class="ccw-status ccw-error" role="alert">{escape(error)}</div>'
-        self._words.value = line
+        self._words.say(sentence, saved=saved, asking=asking, error=error)
         if not busy:
             self._bar.value = 0
         self.work.layout.display = "" if busy else "none"
+
+    @property
+    def seen(self) -> str:
+        """What the live page shows, a line each."""
+        return self._words.seen
 
     def show_progress(self, done: int, total: int) -> None:
         """Move the bar."""

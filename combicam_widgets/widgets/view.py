@@ -34,7 +34,8 @@ class View:
         state, controls = self._state, self._parts.controls
         settings = state.method, state.tile_width
         controls.show(state.model, state.image, *settings, hidden=state.hidden)
-        controls.show_game(guessing=state.guessing, score=state.game.score_line())
+        score, saved = (state.game.score_line(include_position=told) for told in (True, False))
+        controls.show_game(guessing=state.guessing, score=score, saved=saved)
 
     def tiles(self) -> None:
         """Draw the layers' maps."""

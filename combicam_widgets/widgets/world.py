@@ -39,6 +39,9 @@ _CREDIT = (
 class World:
     """The map and what is drawn on it; needs no internet.
 
+    Where the photo was taken, and how far from there something lies, is told to the live page only:
+    it is no part of the widgets' state, and so of no saved notebook.
+
     Parameters
     ----------
     on_click : callable (latitude, longitude), optional
@@ -109,6 +112,19 @@ class World:
         )
         if on_hover_vote is not None:
             self._marks.observe(lambda change: on_hover_vote(change["new"]), "hovered")
+
+    def show(self, scene: Scene, *, hidden: bool = False) -> None:
+        """Show a scene, whole, in one drawing; what has not changed is not sent again.
+
+        Parameters
+        ----------
+        scene : Scene
+        hidden : bool
+            Whether somebody is to guess first: then nothing but their own guess is shown and sent.
+            The whole world comes into view when this changes.
+        """
+        self._scene = scene
+        self._hide(hidden=hidden)
 
     def show_prediction(self, prediction: GeoPrediction, target: int) -> None:
         """Shade the world, outline the top cells and list them.
@@ -289,22 +305,29 @@ class World:
 
     def _draw(self) -> None:
         """Show the scene; what has not changed is not sent again."""
-        scene = Scene(guess=self._scene.guess) if self._hidden else self._scene
+        scene = self._scene.redacted if self._hidden else self._scene
         if scene.prediction is not self._shaded:
             self._shading.url = _shading(scene.prediction)
             self._shaded = scene.prediction
         for kind, lines in scene.outlines().items():
             self._outlines[kind].locations = lines
         best = None if scene.prediction is None else scene.prediction.best
+        truth = asdict(scene.of_truth())
         with self._marks.hold_sync():
+            self._marks.tell(**_said(truth, ("flags", "lines")))
             self._marks.flags = [asdict(flag) for flag in scene.flags()]
             self._marks.lines = [asdict(line) for line in scene.lines()]
             self._marks.rings = [asdict(ring) for ring in scene.circles()]
             self._marks.votes = [asdict(vote) for vote in scene.marks()]
             self._marks.answer = [] if best is None else [best.latitude, best.longitude]
         with self._panel.hold_sync():
+            self._panel.tell(**_said(truth, ("legend",)))
             self._panel.rows = [asdict(row) for row in scene.rows()]
             self._panel.legend = [asdict(key) for key in scene.legend()]
+
+
+def _said(truth: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: truth[name] for name in names if truth[name]}
 
 
 def _tell(message: dict[str, Any], listeners: dict[str, Callable[[Any], object] | None]) -> None:

@@ -8,8 +8,11 @@ from combicam_widgets.widgets.box import DrawnBox
 from combicam_widgets.widgets.caption import Caption
 from combicam_widgets.widgets.compare import Panel
 from combicam_widgets.widgets.diagram import Diagram
+from combicam_widgets.widgets.discreet import Discreet
 from combicam_widgets.widgets.figure_widget import Bundle, FigureWidget
 from combicam_widgets.widgets.marks import CellList, Marks
+from combicam_widgets.widgets.upload import Upload
+from combicam_widgets.widgets.words import Words
 from combicam_widgets.widgets.world import World
 
 MAKE = {
@@ -21,6 +24,8 @@ MAKE = {
     FigureWidget: FigureWidget,
     Marks: lambda: World()._marks,
     Panel: lambda: Panel(size=(4, 3)),
+    Upload: Upload,
+    Words: Words,
 }
 
 
@@ -36,7 +41,11 @@ def test_the_page_is_told_how_to_find_the_model(kind):
 def test_these_are_all_kinds_there_are():
     ours = {
         kind
-        for kind in [*anywidget.AnyWidget.__subclasses__(), *Attentive.__subclasses__()]
+        for kind in [
+            *anywidget.AnyWidget.__subclasses__(),
+            *Attentive.__subclasses__(),
+            *Discreet.__subclasses__(),
+        ]
         if kind.__module__.startswith("combicam_widgets")
     }
-    assert ours == {Attentive, *MAKE}
+    assert ours == {Attentive, Discreet, *MAKE}

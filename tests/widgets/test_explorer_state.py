@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from ipywidgets import HTML
 from ipywidgets.widgets.widget import _instances as widgets_alive
 from torch import nn
 from traitlets import TraitError
@@ -14,6 +15,7 @@ from combicam_widgets import cam
 from combicam_widgets.cam import rules
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets import explorer as explorer_module
+from combicam_widgets.widgets.closing import made_of
 
 
 def snapshot(explorer):
@@ -222,7 +224,7 @@ def test_the_position_of_a_photo_is_not_in_what_is_sent(model):
     explorer = Explorer(model=model, image=photo)
     texts = [
         explorer.status,
-        explorer._parts.status_bar._words.value,
+        explorer._parts.status_bar.seen,
         str(explorer._parts.diagram.get_state()),
     ]
     assert not any("12.34" in text or "98.76" in text for text in texts)
@@ -237,8 +239,11 @@ def test_names_from_outside_are_escaped(model):
     )
     hostile = ccw.GeoModel(model.network, cells, model.transform, name="<b>hostile</b>")
     explorer = Explorer(model=hostile, image=photo)
-    assert "<img" not in explorer._parts.status_bar._words.value
-    # The map's list takes names as data; the browser test looks at what becomes of them.
+    assert names[explorer.prediction.best.index] in explorer._parts.status_bar.seen
+    pages = [widget.value for widget in made_of(explorer) if isinstance(widget, HTML)]
+    assert len(pages) > 1
+    assert not any(hostile in page for page in pages for hostile in ("<img", "<b>", "<script"))
+    # Line and list take names as data; the browser test looks at what becomes of them.
     assert names[explorer.prediction.best.index] in repr(explorer._parts.world._panel.rows)
 
 
@@ -311,7 +316,7 @@ def test_late_evidence_does_not_wipe_an_error_away(explorer):
     explorer._fail(ValueError("this went wrong"))
     explorer._questions._show_evidence(explorer._analysis, explorer.evidence, None)
     assert explorer.error == "this went wrong"
-    assert "this went wrong" in explorer._parts.status_bar._words.value
+    assert "this went wrong" in explorer._parts.status_bar.seen
     explorer.use("last layer")
     assert explorer.error == ""
 
@@ -357,7 +362,7 @@ def test_votes_that_are_to_come_are_announced(explorer, monkeypatch):
 
     def announced():
         marked = "ccw-asking" in explorer._parts.controls.show_votes._dom_classes
-        assert marked == ("asked for their votes" in explorer._parts.status_bar._words.value)
+        assert marked == ("asked for their votes" in explorer._parts.status_bar.seen)
         return marked
 
     monkeypatch.setattr(surveying, "run", run)

@@ -9,7 +9,7 @@ from geographiclib.geodesic import Geodesic
 import combicam_widgets as ccw
 from combicam_widgets.geo import MAX_LATITUDE
 from combicam_widgets.widgets.lines import arc, cut, outlines, ring
-from combicam_widgets.widgets.scene import RING_RADII_KM, ramp
+from combicam_widgets.widgets.scene import RING_RADII_KM, Scene, ramp
 from combicam_widgets.widgets.world import World
 
 SPHERE = Geodesic(6371008.8, 0)
@@ -36,15 +36,23 @@ def kinds(things):
     return [thing["kind"] for thing in things]
 
 
+def seen(widget, name):
+    """What the live page shows: of the state, and of what is told beside it."""
+    return [*getattr(widget, name), *widget.told.get(name, ())]
+
+
 def texts(world):
-    return {flag["text"]: tuple(flag["place"]) for flag in world._marks.flags}
+    return {flag["text"]: tuple(flag["place"]) for flag in seen(world._marks, "flags")}
 
 
 def states(world):
     """All that the page is told, as text."""
     layers = [layer for layer in world.map.layers if layer is not world._land]
     widgets = [world._marks, world._panel, *layers]
-    return json.dumps([widget.get_state() for widget in widgets], default=str)
+    states = [widget.get_state() for widget in widgets]
+    for state in states:
+        state.pop("telling", None)
+    return json.dumps([*states, world._marks.told, world._panel.told], default=str)
 
 
 @pytest.fixture
@@ -147,10 +155,62 @@ def test_answers_that_agree_share_a_flag(world):
 def test_the_error_in_kilometres(world):
     world.show_truth((48.86, 2.35 + 360))
     assert texts(world)["true place"] == pytest.approx((48.86, 2.35))
-    (line,) = world._marks.lines
-    assert line["label"] == f"{round(km((0, 0), (48.86, 2.35)), -1):,.0f} km"
+    (line,) = seen(world._marks, "lines")
+    far = f"{round(km((0, 0), (48.86, 2.35)), -1):,.0f} km"
+    assert line["label"] == far
+    assert f"{far} from the answer to the true place" in said(world)
+    world.show_guess((40, 10))
+    mine = f"{round(km((40, 10), (48.86, 2.35)), -1):,.0f} km"
+    assert f"{mine} from your guess to the true place" in said(world)
     world.show_truth(None)
-    assert world._marks.lines == []
+    assert seen(world._marks, "lines") == []
+    assert not any("true place" in text for text in said(world))
+
+
+def said(world):
+    return [key["text"] for key in seen(world._panel, "legend")]
+
+
+def test_the_truth_is_told_and_no_part_of_the_state(world):
+    before = [widget.get_state() for widget in (world._marks, world._panel)]
+    sent = []
+    for widget in (world._marks, world._panel):
+        widget.send = lambda content, _buffers=None, widget=widget: sent.append((widget, content))
+    world.show_truth((48.86, 2.35))
+    after = [widget.get_state() for widget in (world._marks, world._panel)]
+    for old, new in zip(before, after, strict=True):
+        assert new.pop("telling") == old.pop("telling") + 1
+        assert new == old
+    assert [content["told"].keys() for _, content in sent] == [{"flags", "lines"}, {"legend"}]
+    # A page that is reloaded asks, and hears it again.
+    again = list(sent)
+    for widget in (world._marks, world._panel):
+        widget._handle_custom_msg({"ask": "what is not in the state"}, [])
+    assert sent == again * 2
+    world.show_evidence(says(0), says(1))  # which changes nothing of it
+    assert sent == again * 2
+    world.show_truth(None)
+    for widget in (world._marks, world._panel):
+        widget._handle_custom_msg({"ask": "what is not in the state"}, [])
+    assert sent == again * 2
+
+
+def test_a_scene_is_shown_in_one_drawing_and_a_hidden_one_is_never_sent():
+    scene = Scene(says(0), 0, evidence=says(1), truth=(48.86, 2.35), guess=(10, 20))
+    world, sent = World(), []
+    for widget in (world._marks, world._panel, *world.map.layers):
+        widget.send = lambda content, _buffers=None: sent.append(content)
+        widget.observe(lambda change: sent.append((change["name"], change["new"], change["owner"])))
+    world.show(scene, hidden=True)
+    assert texts(world) == {"your guess": (10, 20)}
+    assert {content[0] for content in sent if isinstance(content, tuple)} == {"flags", "legend"}
+    assert [content for content in sent if isinstance(content, dict)] == [{"view": "world"}]
+    assert "Q-" not in json.dumps(sent, default=str)
+    sent.clear()
+    world.show(scene)
+    assert set(texts(world)) == {"whole photo", "evidence", "true place", "your guess"}
+    changed = [(name, owner.model_id) for name, _, owner in filter(lambda x: len(x) == 3, sent)]
+    assert len(changed) == len(set(changed)) > 6
 
 
 def test_contrast_says_which_is_which(world):

@@ -1,6 +1,7 @@
 // The list of the most probable cells and the legend of the world map. State in, DOM out.
 
 import { initialize } from "./attentive.js";
+import { confided } from "./discreet.js";
 
 function make(tag, className, attributes = {}, children = []) {
   const element = document.createElement(tag);
@@ -69,14 +70,17 @@ function render({ model, el }) {
     }
   }
   function showKeys() {
-    keys.replaceChildren(...model.get("legend").map(makeKey));
-    legend.hidden = model.get("legend").length === 0;
+    const shown = [...model.get("legend"), ...(aside.told("legend") ?? [])];
+    keys.replaceChildren(...shown.map(makeKey));
+    legend.hidden = shown.length === 0;
   }
+  const aside = confided({ model }, showKeys);
   showRows();
   showKeys();
   model.on("change:rows", showRows);
   model.on("change:legend", showKeys);
   return () => {
+    aside.stop();
     model.off("change:rows", showRows);
     model.off("change:legend", showKeys);
   };

@@ -1,6 +1,7 @@
 // What lies over the world map: lines, votes and flags. State in, DOM out.
 
 import { initialize } from "./attentive.js";
+import { confided } from "./discreet.js";
 import { choose, clusters, extent, inside, named, planted, runs } from "./marks_layout.js";
 
 const SMALLEST_LINE = 8;
@@ -86,6 +87,7 @@ function overlay(map, model, tools) {
   map.getContainer().setAttribute("role", "region");
   map.getContainer().setAttribute("aria-label", "World map");
 
+  const shownOf = (name) => [...model.get(name), ...(aside.told(name) ?? [])];
   const pixel = (place) => map.latLngToContainerPoint(place);
   const view = () => ({ x: 3, y: 3, w: map.getSize().x - 6, h: map.getSize().y - 6 });
   const move = (element, { x, y }) => {
@@ -105,7 +107,7 @@ function overlay(map, model, tools) {
   function drawLines() {
     svg.replaceChildren();
     const wanted = [];
-    for (const { kind, pieces, label, spots } of [...model.get("rings"), ...model.get("lines")]) {
+    for (const { kind, pieces, label, spots } of [...model.get("rings"), ...shownOf("lines")]) {
       const drawn = pieces.map((piece) => piece.map(pixel));
       const wide = extent(drawn);
       if (wide < SMALLEST_LINE) continue;
@@ -162,7 +164,7 @@ function overlay(map, model, tools) {
   }
 
   function drawFlags(taken) {
-    const shown = model.get("flags");
+    const shown = shownOf("flags");
     const { x: width, y: height } = map.getSize();
     const elements = shown.map(({ kind, text, title }) =>
       make("div", `ccw-flag ccw-flag-${kind}`, { role: "img", "aria-label": title }, [text]),
@@ -229,6 +231,7 @@ function overlay(map, model, tools) {
   const changed = "change:flags change:lines change:rings change:votes";
   map.on(moved, redrawSoon);
   model.on(changed, redrawSoon);
+  const aside = confided({ model }, redrawSoon);
   model.on("change:highlighted", highlight);
   // The map may come into view again, and the list of cells grow and shrink.
   const watch = new ResizeObserver(redrawSoon);
@@ -246,6 +249,7 @@ function overlay(map, model, tools) {
     grown.disconnect();
     map.off(moved, redrawSoon);
     model.off(changed, redrawSoon);
+    aside.stop();
     model.off("change:highlighted", highlight);
     root.remove();
   };
@@ -317,13 +321,14 @@ function render({ model, el }) {
   mapAround(model, el, given.signal).then((map) => {
     if (!map || given.signal.aborted) return;
     const view = keepWhole(map);
-    model.on("msg:custom", view.fit);
+    const look = (message) => message.view === "world" && view.fit();
+    model.on("msg:custom", look);
     const removeOverlay = overlay(map, model, () => {
       world.addEventListener("click", view.fit);
       answer.addEventListener("click", () => map.setView(model.get("answer"), 4.5));
     });
     remove = () => {
-      model.off("msg:custom", view.fit);
+      model.off("msg:custom", look);
       view.stop();
       removeOverlay();
     };

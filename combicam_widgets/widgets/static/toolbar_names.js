@@ -1,6 +1,6 @@
 // Names and tooltips for the toolbar, where ipywidgets has none: it writes the names of sliders
-// beside them, but does not say so, shows no tooltips on menus, tells nobody but the eye which
-// buttons are pressed, and writes "(0)" on a button that opens a file.
+// beside them, but does not say so, shows no tooltips on menus, and tells nobody but the eye which
+// buttons are pressed.
 
 const MENUS = {
   Model: "What is explained: a network, and the cells it tells apart",
@@ -19,12 +19,6 @@ export function nameToolbar(el) {
     if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
   };
   const pressing = new MutationObserver((changes) => changes.forEach(({ target }) => press(target)));
-  const uncount = (button) => {
-    const text = button.lastChild;
-    const plain = text.textContent.replace(/ \(\d+\)$/, "");
-    if (plain !== text.textContent) text.textContent = plain;
-  };
-  const counting = new MutationObserver((changes) => changes.forEach(({ target }) => uncount(target)));
   const name = () => {
     const explorer = el.closest(".ccw-explorer");
     for (const slider of explorer?.querySelectorAll(".widget-slider") ?? []) {
@@ -37,10 +31,6 @@ export function nameToolbar(el) {
       press(button);
       pressing.observe(button, { attributeFilter: ["class"] }); // again is as good as once
     }
-    for (const button of explorer?.querySelectorAll(".widget-upload") ?? []) {
-      uncount(button);
-      counting.observe(button, { childList: true });
-    }
     for (const menu of explorer?.querySelectorAll(".ccw-toolbar > .widget-dropdown") ?? []) {
       menu.title = MENUS[menu.querySelector(".widget-label")?.textContent] ?? "";
     }
@@ -52,7 +42,6 @@ export function nameToolbar(el) {
     disconnect() {
       arrival.disconnect();
       pressing.disconnect();
-      counting.disconnect();
     },
   };
 }

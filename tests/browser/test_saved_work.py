@@ -1,0 +1,118 @@
+"""The live page shows where a photo was taken and how far the answer is; nothing saved does."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from lab import Lab, notebook
+from PIL import ExifTags, Image
+from playwright.sync_api import expect
+
+import combicam_widgets as ccw
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+NAME = "grandma 1951"
+SECRETS = (
+    "-48.87",
+    "48.876",
+    "123.39",
+    "15,91",
+    "truly taken",
+    "true place",
+    NAME,
+    "grandma",
+    " off:",
+)
+
+
+def with_position(path: Path) -> Path:
+    """Save a photo with -48.87654, -123.39372 in its EXIF data."""
+    exif = Image.Exif()
+    gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    gps[ExifTags.GPS.GPSLatitudeRef], gps[ExifTags.GPS.GPSLongitudeRef] = "S", "W"
+    gps[ExifTags.GPS.GPSLatitude] = (48, 52, 35.544)
+    gps[ExifTags.GPS.GPSLongitude] = (123, 23, 37.392)
+    ccw.sample("eiffel_tower").to_pil().save(path, exif=exif)
+    return path
+
+
+def status(lab: Lab):
+    return lab.page.locator(".ccw-status").first
+
+
+def legend(lab: Lab) -> str:
+    return lab.page.get_by_role("list", name="Legend").text_content() or ""
+
+
+def truth_is_seen(lab: Lab) -> None:
+    expect(status(lab)).to_contain_text("truly taken 15,910 km away")
+    expect(lab.page.locator(".ccw-flag-truth", has_text="true place")).to_be_visible()
+    expect(lab.page.locator(".ccw-line-error")).to_have_count(1)
+    lab.page.locator(".ccw-legend summary").click()
+    expect(lab.page.get_by_role("list", name="Legend")).to_contain_text("15,910 km from the answer")
+    lab.page.locator(".ccw-legend summary").click()
+
+
+def saved_with_widgets(lab: Lab) -> str:
+    lab.page.evaluate(
+        "() => window.jupyterapp.commands.execute("
+        "'@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
+    )
+    book = lab.saved()
+    lab.page.evaluate(
+        "() => window.jupyterapp.commands.execute("
+        "'@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
+    )
+    assert len(book.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]) > 50
+    return nbformat.writes(book)
+
+
+def test_the_truth_is_seen_also_after_a_reload_and_is_not_saved(lab: Lab, tmp_path: Path):
+    with_position(tmp_path / f"{NAME}.jpg")
+    lab.open(
+        notebook(
+            "import combicam_widgets as ccw",
+            f"from pathlib import Path\n(photo,) = Path({str(tmp_path)!r}).glob('*.jpg')\n"
+            "explorer = ccw.Explorer(image=photo)\nexplorer",
+            "print(explorer)",
+        )
+    )
+    truth_is_seen(lab)
+    lab.screenshot("saved-work-truth")
+    lab.reload()
+    truth_is_seen(lab)
+    lab.screenshot("saved-work-reloaded")
+    text = saved_with_widgets(lab)
+    assert [secret for secret in SECRETS if secret in text] == []
+
+
+def test_an_opened_file_and_a_guess_are_seen_and_not_saved(lab: Lab, tmp_path: Path):
+    file = with_position(tmp_path / f"{NAME}.jpg")
+    lab.open(notebook("import combicam_widgets as ccw", "explorer = ccw.Explorer(); explorer"))
+    expect(status(lab)).to_contain_text("koala")
+    with lab.page.expect_file_chooser() as chooser:
+        lab.page.get_by_role("button", name=re.compile("Your photo…$")).click()
+    chooser.value.set_files(file)
+    truth_is_seen(lab)
+    assert lab.python("[explorer.image.name, explorer.image.size]") == [f"{NAME}.jpg", [640, 481]]
+    mine = lab.python("[setattr(explorer, 'mine', explorer.image), 1][1]")
+    assert mine == 1
+    lab.python(
+        "[setattr(explorer, 'guessing', True), setattr(explorer, 'image', explorer.mine),"
+        " setattr(explorer, 'guess', (10, 20)), 1][-1]"
+    )
+    expect(status(lab)).to_contain_text("15,910 km off")
+    expect(lab.page.locator(".ccw-score")).to_have_text(
+        re.compile("^1 round: you 0, the model 0 *$")
+    )
+    lab.screenshot("saved-work-guessed")
+    text = saved_with_widgets(lab)
+    assert [secret for secret in (*SECRETS, "you 0") if secret in text] == []
+    lab.python("[setattr(explorer, 'guessing', False), 1][1]")
+    lab.python("[setattr(explorer, 'image', 'koala'), 1][1]")
+    expect(status(lab)).to_contain_text("koala")
+    expect(lab.page.locator(".ccw-flag-truth")).to_have_count(0)
+    expect(lab.page.locator(".ccw-line-error")).to_have_count(0)
+    assert lab.complaints == []
