@@ -220,6 +220,6 @@ def test_an_executed_notebook_holds_nothing_of_the_position(model, tmp_path):
     assert "your guess" in text
     assert "Sees palace" in page
     # What is shorter may stand there by chance: there is no other notebook to compare with.
-    known = [s for s in secrets(model.predict(ccw.sample("eiffel_tower"))) if len(s) >= 7]
-    assert len(known) > 20
+    known = [s for s in secrets(model.predict(ccw.sample("eiffel_tower"))) if len(s) >= 8]
+    assert len(known) > 15
     assert [secret for secret in known if secret in text or secret in page] == []
