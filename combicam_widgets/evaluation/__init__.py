@@ -36,7 +36,13 @@ from combicam_widgets.evaluation.photos import (
 )
 from combicam_widgets.evaluation.revealing import Curves, ranks, reveal
 from combicam_widgets.evaluation.studies import Study, study
-from combicam_widgets.evaluation.weighing import NothingWorth, by_worth, layer_worth, worth
+from combicam_widgets.evaluation.weighing import (
+    NothingWorth,
+    by_worth,
+    layer_worth,
+    learn_weights,
+    worth,
+)
 
 __all__ = [
     "CHOOSING",
@@ -67,6 +73,7 @@ __all__ = [
     "knowing_nothing",
     "last_layer",
     "layer_worth",
+    "learn_weights",
     "masked",
     "max_sensitivity",
     "measure",

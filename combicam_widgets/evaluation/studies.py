@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -205,8 +207,8 @@ class Study:
         raise ValueError(f"kind must be 'differences', 'ranks' or 'layers', not {kind!r}.")
 
     def to_csv(self, path: str | Path) -> None:
-        """Write all rows to a CSV file, with a header; the file is read again by `from_csv`."""
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
+        """Write all rows to a CSV file, compressed if it is called ``.gz``; see `from_csv`."""
+        with _opened(path, "w") as file:
             writer = csv.writer(file)
             writer.writerow(["model", "photo", "candidate", "measure", "fill", "value", "error"])
             for row in self.rows:
@@ -219,7 +221,7 @@ class Study:
     def from_csv(cls, path: str | Path, reference: str = COMBI_CAM.name) -> Study:
         """Read what `to_csv` wrote. ValueError if the file is something else."""
         try:
-            with Path(path).open(encoding="utf-8", newline="") as file:
+            with _opened(path, "r") as file:
                 found = list(csv.DictReader(file))
                 rows = tuple(
                     Row(
@@ -382,6 +384,14 @@ def _named_photos(photos: Any) -> dict[str, Any]:  # noqa: ANN401
         label = own if own and own not in named else f"{own} {number}".strip()
         named[label] = photo
     return named
+
+
+def _opened(path: str | Path, mode: Literal["r", "w"]) -> TextIO:
+    """Open a text file, through gzip if its name says so; no time stands in what is written."""
+    if Path(path).suffix != ".gz":
+        return Path(path).open(mode, encoding="utf-8", newline="")
+    packed = gzip.GzipFile(path, mode, mtime=0)
+    return io.TextIOWrapper(cast(BinaryIO, packed), encoding="utf-8", newline="")
 
 
 def _folder(folder: Path, facts: Mapping[str, Any]) -> Path:

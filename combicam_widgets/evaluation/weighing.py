@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from combicam_widgets import cam
 from combicam_widgets.evaluation.asking import Floats, Progress, Question, part, question
 from combicam_widgets.evaluation.candidates import Candidate
+from combicam_widgets.evaluation.explaining import explanation
 from combicam_widgets.evaluation.fills import CHOOSING, Fill
 from combicam_widgets.evaluation.revealing import Heatmap, checked_count, reveal
 from combicam_widgets.images import Photo
@@ -142,15 +143,65 @@ def by_worth(
     """
     of = maps.with_method(METHOD)
     found = layer_worth(model, photo, of, fills=fills, steps=steps, seed=seed, progress=progress)
+    return _weighed("by worth", maps.names, found)
+
+
+def learn_weights(
+    model: GeoModel | nn.Module,
+    photos: Iterable[Photo | Tensor],
+    *,
+    fills: Sequence[Fill] = CHOOSING,
+    steps: int = _STEPS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Candidate:
+    """Learn one set of weights per model from photos: no extra pass when it is used.
+
+    Parameters
+    ----------
+    model, fills, steps, seed
+        See `layer_worth`.
+    photos : iterable of Photo, or of Tensor for a module
+        To learn from. Judge the weights on others.
+    progress : callable, optional
+        Called as ``progress(done, total)``, in photos; what it raises stops the work.
+
+    Returns
+    -------
+    Candidate
+        Called "learnt": maps by HiResCAM, rule ``mean``, weights (mean worth over the photos)^2,
+        the largest of them 1.
+
+    Raises
+    ------
+    NothingWorth
+        No layer is worth anything on any of the photos.
+    ValueError
+        There are no photos.
+    """
+    given = list(photos)
+    if not given:
+        raise ValueError("There must be at least one photo to learn from.")
+    worths = []
+    names: tuple[str, ...] = ()
+    for done, photo in enumerate(given, 1):
+        maps = explanation(model, photo).with_method(METHOD)
+        names = maps.names
+        worths.append(layer_worth(model, photo, maps, fills=fills, steps=steps, seed=seed))
+        if progress is not None:
+            progress(done, len(given))
+    return _weighed("learnt", names, np.mean(worths, axis=0))
+
+
+def _weighed(name: str, layers: Sequence[str], found: npt.NDArray[np.floating]) -> Candidate:
+    """Make the candidate with weights worth^2, the largest of them 1."""
     if not found.any():
         raise NothingWorth(
             "No layer's map alone carries anything of this answer, so there is nothing to weigh "
             "the layers by; keep the weights as they are."
         )
     weights = (found / found.max()) ** 2
-    return Candidate(
-        "by worth", METHOD, "mean", dict(zip(maps.names, weights.tolist(), strict=True))
-    )
+    return Candidate(name, METHOD, "mean", dict(zip(layers, weights.tolist(), strict=True)))
 
 
 def _worth_by_fill(

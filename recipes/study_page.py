@@ -1,0 +1,394 @@
+"""Write `docs/study.md` and its pictures from the values that were measured."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import study_photos
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+import combicam_widgets as ccw
+from combicam_widgets import evaluation
+from combicam_widgets.evaluation import Study
+from combicam_widgets.evaluation.photos import CONTROLS, HIGHER_IS_BETTER, worth_or_equal
+from combicam_widgets.evaluation.statistics import Comparison, comparison, interval, mean_ranks
+
+Floats = NDArray[np.float64]
+
+MODELS = ("naturalist", "atlas")
+FILLS = ("blur", "mean colour", "shuffled", "noise")
+
+GOALS = {
+    ("atlas", "blur"): 0.33,
+    ("atlas", "mean colour"): 0.30,
+    ("atlas", "shuffled"): 0.07,
+    ("naturalist", "blur"): 0.20,
+    ("naturalist", "mean colour"): 0.18,
+    ("naturalist", "shuffled"): 0.08,
+}
+"""What was wanted of the fusion by worth against Combi-CAM, set before anything was measured."""
+
+_SIDE = 190
+
+
+def write(docs: Path, values: Path) -> None:
+    """Write the page and its pictures into ``docs``."""
+    found = {name: _read(values, name) for name in MODELS}
+    lines = [*_head(found)]
+    for name in MODELS:
+        lines += _model(docs, values, name, found[name])
+    lines += _foot()
+    (docs / "study.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _read(values: Path, name: str) -> dict[str, Study]:
+    """Read the studies of a model by part; parts that were not measured yet are missing."""
+    return {
+        file.name[len(name) + 1 : -len(".csv.gz")]: Study.from_csv(file)
+        for file in sorted(values.glob(f"{name}-*.csv.gz"))
+    }
+
+
+def _head(found: Mapping[str, Mapping[str, Study]]) -> Iterator[str]:
+    photos = {name: len(found[name]["candidates"].photos) for name in MODELS}
+    yield f"""# Study: which heatmap carries the answer?
+
+Written by `python recipes/study.py write` from the values in `docs/study/`, which `python recipes/study.py measure` made; both
+by `make study`. What the measures mean, and where each can mislead, stands in [evaluation.md](evaluation.md).
+
+**What was measured.** {photos["naturalist"]} sample photos with `naturalist` and {photos["atlas"]} tiles of the Blue Marble with `atlas` (1,500 km
+wide, each km² of land equally likely, Antarctica included, fixed seed). Every heatmap explains the model's own best answer.
+*Worth* is (insertion − deletion) / p: about 0 for a random order of pixels, higher is better. It was measured with four fills:
+blur, mean colour, shuffled patches and noise. The first three are those that the fusion *by worth* chooses with, on the same
+photo but with other draws; **noise took no part in choosing anything**, and neither did ROAD, further below.
+
+**Photos that something was chosen or learnt on** are not counted: {len(study_photos.CHOSEN_ON)} sample photos
+({", ".join(study_photos.CHOSEN_ON)}) and {study_photos.CHOSEN_TILES} tiles of another seed. How the samples among them fare is told below for comparison.
+
+Differences are paired, photo by photo; ± is half of the 95 % interval (bootstrap over photos, 5,000 draws); the share of photos
+won stands behind it. **Bold**: significant at 5 % after Holm's correction over all candidates (Wilcoxon).
+
+## Was it good enough?
+"""
+    yield "| fusion by worth − Combi-CAM | fill | wanted | measured | won |"
+    yield "|---|---|---|---|---|"
+    for name in MODELS:
+        for fill in FILLS:
+            each = _compared(found[name]["candidates"], "worth", fill)["by worth"]
+            wanted = GOALS.get((name, fill))
+            if wanted is None:
+                goal, met = "> 0 (interval)", each.low > 0
+            else:
+                goal, met = f"≥ +{wanted:.2f}", each.difference >= wanted
+            won = f"{each.won:.0%}" + (" (wanted: 75 %)" if fill == "blur" else "")
+            said = "met" if met else "**missed**"
+            yield f"| {name} | {fill} | {goal} | {_signed(each)}: {said} | {won} |"
+    yield ""
+
+
+def _model(docs: Path, values: Path, name: str, parts: Mapping[str, Study]) -> Iterator[str]:
+    study = parts["candidates"]
+    yield f"## {name}: {len(study.photos)} photos\n"
+    yield f"![Paired differences in worth]({_differences(docs, name, study)})\n"
+    yield from _worth_table(study)
+    yield from _measures_table(study)
+    if "slow" in parts:
+        yield from _slow_table(parts["slow"])
+    yield from _agreement(study)
+    if "layers" in parts:
+        yield from _layers(docs, values, name, parts["layers"])
+    if "chosen-on" in parts:
+        yield from _chosen_on(parts["chosen-on"])
+    yield from _pictures(docs, name, study)
+
+
+def _worth_table(study: Study) -> Iterator[str]:
+    """Rank all candidates by worth, with every fill."""
+    ranks, critical = mean_ranks(study.values("worth"), higher_is_better=True)
+    compared = {fill: _compared(study, "worth", fill) for fill in FILLS}
+    yield f"""### Worth, with each fill
+
+First line: Combi-CAM's own worth. Below it the difference to it, candidates in order of their mean rank over photos (worth, mean
+over the four fills; ranks that differ by less than {critical:.1f} cannot be told apart, Nemenyi 5 %).
+"""
+    yield f"| candidate | rank | {' | '.join(FILLS)} |"
+    yield "|---|---|" + "---|" * len(FILLS)
+    own = [study.values("worth", fill)["Combi-CAM"].mean() for fill in FILLS]
+    cells = " | ".join(f"{x:.3f}" for x in own)
+    yield f"| Combi-CAM itself | {ranks['Combi-CAM']:.1f} | {cells} |"
+    for candidate in sorted(ranks, key=lambda each: ranks[each]):
+        if candidate != "Combi-CAM":
+            cells = " | ".join(_cell(compared[fill][candidate]) for fill in FILLS)
+            yield f"| {_named(candidate)} | {ranks[candidate]:.1f} | {cells} |"
+    yield ""
+
+
+def _measures_table(study: Study) -> Iterator[str]:
+    measures = ("insertion", "deletion", "drop", "gain")
+    yield "### Other measures, mean over the four fills\n"
+    arrows = [f"{m}, {'higher' if HIGHER_IS_BETTER[m] else 'lower'}" for m in measures]
+    yield f"| candidate | {' | '.join(arrows)} |"
+    yield "|---|" + "---|" * len(measures)
+    means = {m: {c: np.nanmean(x) for c, x in study.values(m).items()} for m in measures}
+    for candidate in study.candidates:
+        cells = " | ".join(f"{means[m][candidate]:.3f}" for m in measures)
+        yield f"| {_named(candidate)} | {cells} |"
+    yield ""
+
+
+def _slow_table(study: Study) -> Iterator[str]:
+    measures = ("road", "saco", "area_gain", "adcc", "coherency", "complexity", "max_sensitivity")
+    yield f"### Measures that take longer: {len(study.photos)} photos\n"
+    arrows = [f"{m}, {'higher' if HIGHER_IS_BETTER[m] else 'lower'}" for m in measures]
+    yield f"| candidate | {' | '.join(arrows)} |"
+    yield "|---|" + "---|" * len(measures)
+    stored = {measure: study.values(measure) for measure in measures}
+    for candidate in study.candidates:
+        cells = []
+        for measure in measures:
+            if candidate not in stored[measure]:
+                cells.append("–")
+                continue
+            mean = float(np.nanmean(stored[measure][candidate]))
+            cells.append(f"{mean:.3f}")
+            if candidate == "by worth" and measure == "road":
+                each = _compared(study, "road", "")["by worth"]
+                cells[-1] += f" (difference {_signed(each)}, won {each.won:.0%})"
+        yield f"| {_named(candidate)} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _agreement(study: Study) -> Iterator[str]:
+    frame = study.agreement()
+    kinds = [f"worth {fill}" for fill in FILLS] + ["drop blur", "gain blur"]
+    yield "### Do the measures agree?\n"
+    yield "Spearman over the candidates, mean over photos; every measure turned so that higher is better.\n"
+    yield f"| | {' | '.join(kinds)} |"
+    yield "|---|" + "---|" * len(kinds)
+    for row in kinds:
+        yield f"| {row} | " + " | ".join(f"{frame.loc[row, kind]:.2f}" for kind in kinds) + " |"
+    yield ""
+
+
+def _layers(docs: Path, values: Path, name: str, study: Study) -> Iterator[str]:
+    worth = {c[len("only ") :]: x for c, x in study.values("worth").items() if c not in CONTROLS}
+    worth.pop("Combi-CAM", None)
+    forgets = _forgets(values / f"{name}-forgets.csv")
+    yield f"### Layer by layer: {len(study.photos)} photos\n"
+    yield """Worth of each layer's map alone (HiResCAM, mean over blur, mean colour and shuffled), and the rank correlation of its map
+with itself after all weights were re-drawn. Near 0 is right; a layer whose map stays alike would show the photo and not what
+the network knows.
+"""
+    yield f"![Worth of each layer]({_layer_picture(docs, name, worth)})\n"
+    yield "| layer | worth | correlation once all is forgotten: HiResCAM | Grad-CAM |"
+    yield "|---|---|---|---|"
+    for layer, x in worth.items():
+        low, high = interval(x)
+        cells = [_kept(forgets, f"only {layer}{suffix}") for suffix in ("", ", gradcam")]
+        yield f"| {layer} | {np.mean(x):.3f} ± {(high - low) / 2:.3f} | {' | '.join(cells)} |"
+    for candidate in ("Combi-CAM", "hirescam, mean", "last layer, gradcam"):
+        yield f"| *{candidate}* | | {_kept(forgets, candidate)} | |"
+    yield ""
+
+
+def _chosen_on(study: Study) -> Iterator[str]:
+    cells = [f"{fill} {_cell(_compared(study, 'worth', fill)['by worth'])}" for fill in FILLS]
+    yield f"""### The photos that something was chosen on
+
+For comparison, and in no figure above: the fusion by worth against Combi-CAM on the {len(study.photos)} photos that were looked at:
+{"; ".join(cells)}.
+"""
+
+
+def _foot() -> list[str]:
+    return []
+
+
+def _compared(study: Study, measure: str, fill: str) -> dict[str, Comparison]:
+    better = HIGHER_IS_BETTER[measure]
+    return comparison(study.values(measure, fill), "Combi-CAM", better)
+
+
+def _cell(each: Comparison) -> str:
+    text = f"{_signed(each)}, {each.won:.0%}"
+    return f"**{text}**" if each.p_holm < 0.05 else text
+
+
+def _signed(each: Comparison) -> str:
+    text = f"{each.difference:+.3f} ± {(each.high - each.low) / 2:.3f}"
+    return text.replace("-", "−")
+
+
+def _named(candidate: str) -> str:
+    return f"*{candidate}* (control)" if candidate in CONTROLS else candidate
+
+
+def _forgets(file: Path) -> dict[str, list[float]]:
+    """Read the last correlations of each candidate, one per photo."""
+    last: dict[tuple[str, str], float] = {}
+    if file.exists():
+        with file.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                last[row["candidate"], row["photo"]] = float(row["correlation"])
+    found: dict[str, list[float]] = {}
+    for (candidate, _), value in last.items():
+        found.setdefault(candidate, []).append(value)
+    return found
+
+
+def _kept(forgets: Mapping[str, list[float]], candidate: str) -> str:
+    if candidate not in forgets:
+        return "–"
+    low, high = interval(np.array(forgets[candidate]))
+    text = f"{np.mean(forgets[candidate]):+.2f} ± {(high - low) / 2:.2f}"
+    return text.replace("-", "−")
+
+
+def _differences(docs: Path, name: str, study: Study) -> str:
+    """Draw paired differences of worth, mean over the fills: an SVG."""
+    values = study.values("worth")
+    paired = {c: x - values["Combi-CAM"] for c, x in values.items() if c != "Combi-CAM"}
+    ordered = sorted(paired, key=lambda c: -paired[c].mean())
+    left, width, row = 190, 560, 22
+    low, high = -1.0, 1.0
+    height = row * len(ordered) + 50
+
+    def at(x: float) -> float:
+        return left + width * (min(max(x, low), high) - low) / (high - low)
+
+    svg = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 20} {height}" '
+        f'width="{left + width + 20}" height="{height}" font-family="sans-serif" font-size="13">',
+        f"<title>{name}: worth minus that of Combi-CAM, one dot per photo</title>",
+        f'<rect width="{left + width + 20}" height="{height}" fill="white"/>',
+        f'<path d="M{at(0)} 5V{height - 42}" stroke="#555" stroke-dasharray="3 3"/>',
+    ]
+    random = np.random.default_rng(0)
+    for number, candidate in enumerate(ordered):
+        y = 18 + row * number
+        svg.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{escape(candidate)}</text>')
+        svg += [
+            f'<circle cx="{at(x):.1f}" cy="{y + dy:.1f}" r="2" fill="#0072b2" fill-opacity="0.3"/>'
+            for x, dy in zip(paired[candidate], random.uniform(-6, 6, len(values)), strict=False)
+        ]
+        lower, upper = interval(paired[candidate])
+        svg.append(
+            f'<path d="M{at(lower):.1f} {y}H{at(upper):.1f}" stroke="black" stroke-width="3"/>'
+        )
+        svg.append(f'<circle cx="{at(paired[candidate].mean()):.1f}" cy="{y}" r="4"/>')
+    for tick in (-1, -0.5, 0, 0.5, 1):
+        svg.append(f'<text x="{at(tick)}" y="{height - 26}" text-anchor="middle">{tick:g}</text>')
+    svg.append(
+        f'<text x="{left + width / 2}" y="{height - 6}" text-anchor="middle">worth (mean over the '
+        "four fills) minus Combi-CAM's; beyond ±1 drawn at ±1</text></svg>"
+    )
+    file = f"study-{name}.svg"
+    (docs / file).write_text("\n".join([*svg, ""]), encoding="utf-8")
+    return file
+
+
+def _layer_picture(docs: Path, name: str, worth: Mapping[str, Floats]) -> str:
+    """Draw what each layer alone is worth: an SVG."""
+    left, width, height, top = 50, 700, 230, 10
+    step = width / len(worth)
+    ceiling = 1.0
+
+    def at(x: float) -> float:
+        return top + height * (1 - (min(max(x, -0.3), ceiling) + 0.3) / (ceiling + 0.3))
+
+    size = f"{left + width + 10} {height + 60}"
+    svg = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{left + width + 10}" '
+        f'height="{height + 60}" font-family="sans-serif" font-size="12">',
+        f"<title>{name}: worth of each layer alone</title>",
+        f'<rect width="{left + width + 10}" height="{height + 60}" fill="white"/>',
+        f'<path d="M{left} {at(0):.1f}H{left + width}" stroke="#555" stroke-dasharray="3 3"/>',
+    ]
+    for tick in (0, 0.5, 1):
+        svg.append(f'<text x="{left - 6}" y="{at(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    random = np.random.default_rng(0)
+    for number, (layer, x) in enumerate(worth.items()):
+        middle = left + step * (number + 0.5)
+        svg += [
+            f'<circle cx="{middle + dx:.1f}" cy="{at(v):.1f}" r="2" fill="#0072b2" fill-opacity="0.3"/>'
+            for v, dx in zip(x, random.uniform(-step / 4, step / 4, len(x)), strict=True)
+        ]
+        low, high = interval(x)
+        svg.append(
+            f'<path d="M{middle:.1f} {at(low):.1f}V{at(high):.1f}" stroke="black" stroke-width="3"/>'
+        )
+        svg.append(f'<circle cx="{middle:.1f}" cy="{at(float(x.mean())):.1f}" r="4"/>')
+        svg.append(
+            f'<text x="{middle:.1f}" y="{height + 28}" text-anchor="end" '
+            f'transform="rotate(-30 {middle:.1f} {height + 28})">{escape(layer)}</text>'
+        )
+    file = f"study-{name}-layers.svg"
+    (docs / file).write_text("\n".join([*svg, "</svg>", ""]), encoding="utf-8")
+    return file
+
+
+def _pictures(docs: Path, name: str, study: Study) -> Iterator[str]:
+    """Show the photos on which the fusion by worth gains most, and those on which it loses most."""
+    values = study.values("worth")
+    gained = values["by worth"] - values["Combi-CAM"]
+    order = np.argsort(-np.nan_to_num(gained))
+    chosen = [study.photos[i] for i in (*order[:4], *order[-4:])]
+    photos = (study_photos.samples if name == "naturalist" else study_photos.tiles)("judged")
+    model = ccw.load_model(name)
+    columns = []
+    for photo_name in chosen:
+        photo = photos[photo_name]
+        maps = model.explain(photo)
+        best = worth_or_equal(model, photo, maps)
+        at = study.photos.index(photo_name)
+        columns.append(
+            _column(
+                photo,
+                photo_name,
+                {
+                    f"Combi-CAM {values['Combi-CAM'][at]:.2f}": evaluation.COMBI_CAM.heatmap(maps),
+                    f"by worth {values['by worth'][at]:.2f}": best.heatmap(maps),
+                },
+            )
+        )
+    sheet = Image.new(
+        "RGB", (sum(c.width + 6 for c in columns[:4]), 2 * columns[0].height), "white"
+    )
+    for number, column in enumerate(columns):
+        sheet.paste(column, (number % 4 * (column.width + 6), number // 4 * column.height))
+    file = f"study-{name}.webp"
+    sheet.save(docs / file, quality=80)
+    yield "### The best and the worst\n"
+    yield f"![Photos with both heatmaps]({file})\n"
+    yield (
+        "Upper half: the four photos on which the fusion by worth gains most over Combi-CAM; lower half: the four on which it "
+        "loses most, or gains least. Numbers: worth, mean over the four fills."
+    )
+    if name == "naturalist":
+        credit = "; ".join(f"{n}: {photos[n].credit}" for n in dict.fromkeys(chosen))
+        yield f"\n<details><summary>Photos</summary>{escape(credit)}</details>"
+    yield ""
+
+
+def _column(photo: ccw.Photo, label: str, heatmaps: Mapping[str, Floats]) -> Image.Image:
+    """Put a photo and its heatmaps below each other, each with a line of text."""
+    font = ImageFont.load_default(13)
+    line = 20
+    picture = Image.new("RGB", (_SIDE, (1 + len(heatmaps)) * (_SIDE + line)), "white")
+    draw = ImageDraw.Draw(picture)
+    grey = photo.to_pil().convert("L").convert("RGB")
+    pieces = {label.replace("_", " "): photo.to_pil()}
+    for text, heat in heatmaps.items():
+        level = Image.fromarray(np.uint8(255 * heat.clip(0, 1))).resize(photo.to_pil().size)
+        colour = Image.merge("RGB", [Image.new("L", level.size, v) for v in (230, 97, 0)])
+        pieces[text] = Image.composite(colour, grey, level.point(lambda v: int(0.75 * v)))
+    for number, (text, piece) in enumerate(pieces.items()):
+        top = number * (_SIDE + line)
+        draw.text((2, top + 2), text, "black", font)
+        small = piece.copy()
+        small.thumbnail((_SIDE, _SIDE))
+        picture.paste(small, (0, top + line))
+    return picture
