@@ -2,6 +2,7 @@
 # make app    show the explorer as a page of its own, without code
 # make test   set everything up and run every check and test
 # make bench  print the benchmark tables
+# make study  measure which heatmap carries the answer (an hour or two), and write docs/study.md
 # make clean  remove what the above made
 
 VENV := .venv
@@ -11,7 +12,7 @@ WORKERS ?= 2
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
 
-.PHONY: lab app test check bench clean browser
+.PHONY: lab app test check bench study clean browser
 .DEFAULT_GOAL := lab
 
 lab: $(VENV)/lab.stamp
@@ -33,6 +34,10 @@ check: $(VENV)/test.stamp
 
 bench: browser $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks
+
+study: $(VENV)/test.stamp
+	$(BIN)/python recipes/study.py measure
+	$(BIN)/python recipes/study.py write
 
 browser:
 	@[ -n "$$COMBICAM_CHROMIUM" ] || command -v $(BROWSERS) >/dev/null || { \

@@ -56,24 +56,38 @@ def _head(found: Mapping[str, Mapping[str, Study]]) -> Iterator[str]:
     photos = {name: len(found[name]["candidates"].photos) for name in MODELS}
     yield f"""# Study: which heatmap carries the answer?
 
-Written by `python recipes/study.py write` from the values in `docs/study/`, which `python recipes/study.py measure` made; both
-by `make study`. What the measures mean, and where each can mislead, stands in [evaluation.md](evaluation.md).
+Written by `python recipes/study.py write` from the values in `docs/study/`, which
+`python recipes/study.py measure` made; both by `make study`. What the measures mean, and where
+each can mislead, stands in [evaluation.md](evaluation.md).
 
-**What was measured.** {photos["naturalist"]} sample photos with `naturalist` and {photos["atlas"]} tiles of the Blue Marble with `atlas` (1,500 km
-wide, each km² of land equally likely, Antarctica included, fixed seed). Every heatmap explains the model's own best answer.
-*Worth* is (insertion − deletion) / p: about 0 for a random order of pixels, higher is better. It was measured with four fills:
-blur, mean colour, shuffled patches and noise. The first three are those that the fusion *by worth* chooses with, on the same
-photo but with other draws; **noise took no part in choosing anything**, and neither did ROAD, further below.
+**What was measured.** {photos["naturalist"]} sample photos with `naturalist` and
+{photos["atlas"]} tiles of the Blue Marble with `atlas` (1,500 km wide, each km2 of land equally
+likely, Antarctica included, fixed seed). Every heatmap explains the model's own best answer.
+*Worth* is (insertion - deletion) / p in five steps of area: about 0 for a random order of pixels,
+higher is better. It was measured with four fills: blur, mean colour, shuffled patches and noise.
+The first three are those that the fusion *by worth* chooses with, on the same photo but with
+other draws; **noise took no part in choosing anything**, and neither did ROAD, further below.
 
-**Photos that something was chosen or learnt on** are not counted: {len(study_photos.CHOSEN_ON)} sample photos
-({", ".join(study_photos.CHOSEN_ON)}) and {study_photos.CHOSEN_TILES} tiles of another seed. How the samples among them fare is told below for comparison.
+**Photos that something was chosen or learnt on** are not counted:
+{len(study_photos.CHOSEN_ON)} sample photos ({", ".join(study_photos.CHOSEN_ON)}) and
+{study_photos.CHOSEN_TILES} tiles of another seed. How the samples among them fare is told below,
+for comparison.
 
-Differences are paired, photo by photo; ± is half of the 95 % interval (bootstrap over photos, 5,000 draws); the share of photos
-won stands behind it. **Bold**: significant at 5 % after Holm's correction over all candidates (Wilcoxon).
+**Candidates.** "method, rule" over all layers with equal weights; *Combi-CAM* is "gradcam, sum".
+*stages, gradcam, product*: the last layers of the stages multiplied, as RefineCAM does. *by worth*:
+`evaluation.by_worth`; *not tried*: only the squares of worth, without trying others; *blur alone*:
+the same with worth measured with the blur only, so that mean colour and shuffled are new to it.
+*learnt*: one set of weights from the photos that are not counted, no extra pass.
+
+Differences are paired, photo by photo; the number behind +- is half of the 95 % interval
+(bootstrap over photos, 5,000 draws); the share of photos won stands behind it. **Bold**:
+significant at 5 % after Holm's correction over all candidates (Wilcoxon). Masked photos were asked
+about in bfloat16, maps were made in float32: on single photos this moves worth by about 0.002
+(atlas) and 0.015 (naturalist), either way.
 
 ## Was it good enough?
-"""
-    yield "| fusion by worth − Combi-CAM | fill | wanted | measured | won |"
+""".replace("+-", "\N{PLUS-MINUS SIGN}")
+    yield "| fusion by worth minus Combi-CAM | fill | wanted | measured | won |"
     yield "|---|---|---|---|---|"
     for name in MODELS:
         for fill in FILLS:
@@ -111,8 +125,9 @@ def _worth_table(study: Study) -> Iterator[str]:
     compared = {fill: _compared(study, "worth", fill) for fill in FILLS}
     yield f"""### Worth, with each fill
 
-First line: Combi-CAM's own worth. Below it the difference to it, candidates in order of their mean rank over photos (worth, mean
-over the four fills; ranks that differ by less than {critical:.1f} cannot be told apart, Nemenyi 5 %).
+First line: Combi-CAM's own worth. Below it the difference to it, candidates in order of their
+mean rank over photos (worth, mean over the four fills; ranks that differ by less than
+{critical:.1f} cannot be told apart, Nemenyi 5 %).
 """
     yield f"| candidate | rank | {' | '.join(FILLS)} |"
     yield "|---|---|" + "---|" * len(FILLS)
@@ -150,7 +165,7 @@ def _slow_table(study: Study) -> Iterator[str]:
         cells = []
         for measure in measures:
             if candidate not in stored[measure]:
-                cells.append("–")
+                cells.append("n/a")
                 continue
             mean = float(np.nanmean(stored[measure][candidate]))
             cells.append(f"{mean:.3f}")
@@ -165,7 +180,7 @@ def _agreement(study: Study) -> Iterator[str]:
     frame = study.agreement()
     kinds = [f"worth {fill}" for fill in FILLS] + ["drop blur", "gain blur"]
     yield "### Do the measures agree?\n"
-    yield "Spearman over the candidates, mean over photos; every measure turned so that higher is better.\n"
+    yield "Spearman over the candidates, mean over photos; turned so that higher is better.\n"
     yield f"| | {' | '.join(kinds)} |"
     yield "|---|" + "---|" * len(kinds)
     for row in kinds:
@@ -178,9 +193,9 @@ def _layers(docs: Path, values: Path, name: str, study: Study) -> Iterator[str]:
     worth.pop("Combi-CAM", None)
     forgets = _forgets(values / f"{name}-forgets.csv")
     yield f"### Layer by layer: {len(study.photos)} photos\n"
-    yield """Worth of each layer's map alone (HiResCAM, mean over blur, mean colour and shuffled), and the rank correlation of its map
-with itself after all weights were re-drawn. Near 0 is right; a layer whose map stays alike would show the photo and not what
-the network knows.
+    yield """Worth of each layer's map alone (HiResCAM, mean over three fills), and the rank
+correlation of its map with itself after all weights were re-drawn (12 photos). Near 0 is right; a
+layer whose map stays alike would show the photo and not what the network knows.
 """
     yield f"![Worth of each layer]({_layer_picture(docs, name, worth)})\n"
     yield "| layer | worth | correlation once all is forgotten: HiResCAM | Grad-CAM |"
@@ -198,8 +213,8 @@ def _chosen_on(study: Study) -> Iterator[str]:
     cells = [f"{fill} {_cell(_compared(study, 'worth', fill)['by worth'])}" for fill in FILLS]
     yield f"""### The photos that something was chosen on
 
-For comparison, and in no figure above: the fusion by worth against Combi-CAM on the {len(study.photos)} photos that were looked at:
-{"; ".join(cells)}.
+For comparison, and in no figure above: the fusion by worth against Combi-CAM on the
+{len(study.photos)} photos that were looked at: {"; ".join(cells)}.
 """
 
 
@@ -219,7 +234,7 @@ def _cell(each: Comparison) -> str:
 
 def _signed(each: Comparison) -> str:
     text = f"{each.difference:+.3f} ± {(each.high - each.low) / 2:.3f}"
-    return text.replace("-", "−")
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _named(candidate: str) -> str:
@@ -241,10 +256,10 @@ def _forgets(file: Path) -> dict[str, list[float]]:
 
 def _kept(forgets: Mapping[str, list[float]], candidate: str) -> str:
     if candidate not in forgets:
-        return "–"
+        return "n/a"
     low, high = interval(np.array(forgets[candidate]))
     text = f"{np.mean(forgets[candidate]):+.2f} ± {(high - low) / 2:.2f}"
-    return text.replace("-", "−")
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _differences(docs: Path, name: str, study: Study) -> str:
@@ -260,10 +275,7 @@ def _differences(docs: Path, name: str, study: Study) -> str:
         return left + width * (min(max(x, low), high) - low) / (high - low)
 
     svg = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 20} {height}" '
-        f'width="{left + width + 20}" height="{height}" font-family="sans-serif" font-size="13">',
-        f"<title>{name}: worth minus that of Combi-CAM, one dot per photo</title>",
-        f'<rect width="{left + width + 20}" height="{height}" fill="white"/>',
+        *_svg(left + width + 20, height, f"{name}: worth minus that of Combi-CAM, a dot per photo"),
         f'<path d="M{at(0)} 5V{height - 42}" stroke="#555" stroke-dasharray="3 3"/>',
     ]
     random = np.random.default_rng(0)
@@ -271,16 +283,16 @@ def _differences(docs: Path, name: str, study: Study) -> str:
         y = 18 + row * number
         svg.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{escape(candidate)}</text>')
         svg += [
-            f'<circle cx="{at(x):.1f}" cy="{y + dy:.1f}" r="2" fill="#0072b2" fill-opacity="0.3"/>'
+            _dot(at(x), y + dy)
             for x, dy in zip(paired[candidate], random.uniform(-6, 6, len(values)), strict=False)
         ]
         lower, upper = interval(paired[candidate])
-        svg.append(
-            f'<path d="M{at(lower):.1f} {y}H{at(upper):.1f}" stroke="black" stroke-width="3"/>'
-        )
+        svg.append(_bar(at(lower), y, at(upper), y))
         svg.append(f'<circle cx="{at(paired[candidate].mean()):.1f}" cy="{y}" r="4"/>')
-    for tick in (-1, -0.5, 0, 0.5, 1):
-        svg.append(f'<text x="{at(tick)}" y="{height - 26}" text-anchor="middle">{tick:g}</text>')
+    svg += [
+        f'<text x="{at(tick)}" y="{height - 26}" text-anchor="middle">{tick:g}</text>'
+        for tick in (-1, -0.5, 0, 0.5, 1)
+    ]
     svg.append(
         f'<text x="{left + width / 2}" y="{height - 6}" text-anchor="middle">worth (mean over the '
         "four fills) minus Combi-CAM's; beyond ±1 drawn at ±1</text></svg>"
@@ -288,6 +300,24 @@ def _differences(docs: Path, name: str, study: Study) -> str:
     file = f"study-{name}.svg"
     (docs / file).write_text("\n".join([*svg, ""]), encoding="utf-8")
     return file
+
+
+def _svg(width: int, height: int, title: str) -> list[str]:
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="13">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+    ]
+
+
+def _dot(x: float, y: float) -> str:
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="#0072b2" fill-opacity="0.3"/>'
+
+
+def _bar(x: float, y: float, to_x: float, to_y: float) -> str:
+    ends = f"M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}"
+    return f'<path d="{ends}" stroke="black" stroke-width="3"/>'
 
 
 def _layer_picture(docs: Path, name: str, worth: Mapping[str, Floats]) -> str:
@@ -299,27 +329,23 @@ def _layer_picture(docs: Path, name: str, worth: Mapping[str, Floats]) -> str:
     def at(x: float) -> float:
         return top + height * (1 - (min(max(x, -0.3), ceiling) + 0.3) / (ceiling + 0.3))
 
-    size = f"{left + width + 10} {height + 60}"
     svg = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{left + width + 10}" '
-        f'height="{height + 60}" font-family="sans-serif" font-size="12">',
-        f"<title>{name}: worth of each layer alone</title>",
-        f'<rect width="{left + width + 10}" height="{height + 60}" fill="white"/>',
+        *_svg(left + width + 10, height + 60, f"{name}: worth of each layer alone"),
         f'<path d="M{left} {at(0):.1f}H{left + width}" stroke="#555" stroke-dasharray="3 3"/>',
     ]
-    for tick in (0, 0.5, 1):
-        svg.append(f'<text x="{left - 6}" y="{at(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    svg += [
+        f'<text x="{left - 6}" y="{at(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
+        for tick in (0, 0.5, 1)
+    ]
     random = np.random.default_rng(0)
     for number, (layer, x) in enumerate(worth.items()):
         middle = left + step * (number + 0.5)
         svg += [
-            f'<circle cx="{middle + dx:.1f}" cy="{at(v):.1f}" r="2" fill="#0072b2" fill-opacity="0.3"/>'
+            _dot(middle + dx, at(v))
             for v, dx in zip(x, random.uniform(-step / 4, step / 4, len(x)), strict=True)
         ]
         low, high = interval(x)
-        svg.append(
-            f'<path d="M{middle:.1f} {at(low):.1f}V{at(high):.1f}" stroke="black" stroke-width="3"/>'
-        )
+        svg.append(_bar(middle, at(low), middle, at(high)))
         svg.append(f'<circle cx="{middle:.1f}" cy="{at(float(x.mean())):.1f}" r="4"/>')
         svg.append(
             f'<text x="{middle:.1f}" y="{height + 28}" text-anchor="end" '
@@ -364,8 +390,8 @@ def _pictures(docs: Path, name: str, study: Study) -> Iterator[str]:
     yield "### The best and the worst\n"
     yield f"![Photos with both heatmaps]({file})\n"
     yield (
-        "Upper half: the four photos on which the fusion by worth gains most over Combi-CAM; lower half: the four on which it "
-        "loses most, or gains least. Numbers: worth, mean over the four fills."
+        "Upper half: the four photos on which the fusion by worth gains most over Combi-CAM; "
+        "lower half: the four on which it loses most. Numbers: worth, mean over the four fills."
     )
     if name == "naturalist":
         credit = "; ".join(f"{n}: {photos[n].credit}" for n in dict.fromkeys(chosen))

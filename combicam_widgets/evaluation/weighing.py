@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,12 @@ from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
 
 METHOD = "hirescam"
-"""The CAM method whose maps are fused by worth."""
+"""The CAM method whose maps worth is measured of."""
 
 _STEPS = 4
+
+_TRIED = 8
+"""What `weightings` makes, beside one for each fill."""
 
 
 class NothingWorth(ValueError):  # noqa: N818  (an answer about the photo, not a mistake)
@@ -101,16 +105,8 @@ def layer_worth(
     The whole photo and the empty one are shared by all layers, and a layer without contrast is
     worth 0 without being asked: at most 2 L (steps - 1) passes for each fill, and one or two more.
     """
-    steps = checked_count(steps, "steps", 2)
-    asks = question(model, photo, maps.target)
-    size = (asks.batch.shape[2], asks.batch.shape[3])
-    alone = [cam.fuse([x], [1.0], size) for x in maps.maps]
-    measured = [i for i, heatmap in enumerate(alone) if heatmap.any()]
-    result = np.zeros(len(maps), np.float32)
-    if measured:
-        heatmaps = [alone[i] for i in measured]
-        found = _worth_by_fill(asks, heatmaps, fills, steps, seed, progress)
-        result[measured] = np.maximum(0, found.mean(0))
+    found = worth_of_layers(question(model, photo, maps.target), maps, fills, steps, seed, progress)
+    result: npt.NDArray[np.float32] = np.maximum(0, found.mean(0)).astype(np.float32)
     return result
 
 
@@ -124,7 +120,12 @@ def by_worth(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Candidate:
-    """Weigh each layer by its worth: maps by HiResCAM, rule ``mean``, weights worth^2.
+    """Weigh the layers by their worth, in the one of a few ways that is worth most.
+
+    The worth of each layer alone does not say how layers do together, nor how far to trust it. So
+    a few candidates are made of it (`weightings`; most of them HiResCAM's maps, rule ``mean`` and
+    weights worth^2 or the like), each is fused and measured as the layers were, and the one whose
+    heatmap is worth most, as the mean over the fills, is taken.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def by_worth(
     Returns
     -------
     Candidate
-        Called "by worth"; its weights are scaled so that the largest is 1.
+        Called "by worth"; its largest weight is 1, its method and rule are what won.
 
     Raises
     ------
@@ -142,8 +143,81 @@ def by_worth(
         No layer is worth anything for this photo and target.
     """
     of = maps.with_method(METHOD)
-    found = layer_worth(model, photo, of, fills=fills, steps=steps, seed=seed, progress=progress)
-    return _weighed("by worth", maps.names, found)
+    asks = question(model, photo, of.target)
+    each = 2 * len(fills) * (steps - 1)
+    layers = each * sum(bool(x.any()) for x in of.maps)
+    total = layers + each * (_TRIED + len(fills))
+    found = worth_of_layers(asks, of, fills, steps, seed, part(progress, 0, total))
+    tried = weightings(of.names, found)
+    return best_of(asks, of, tried, fills, steps, seed, part(progress, layers, total))
+
+
+def worth_of_layers(
+    asks: Question,
+    maps: cam.LayerMaps,
+    fills: Sequence[Fill],
+    steps: int = _STEPS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Floats:
+    """Measure what each layer alone is worth with each fill: (F, L), signed; see `layer_worth`."""
+    steps = checked_count(steps, "steps", 2)
+    size = (asks.batch.shape[2], asks.batch.shape[3])
+    alone = [cam.fuse([x], [1.0], size) for x in maps.maps]
+    measured = [i for i, heatmap in enumerate(alone) if heatmap.any()]
+    result = np.zeros((len(fills), len(maps)))
+    heatmaps = [alone[i] for i in measured]
+    result[:, measured] = _worth_by_fill(asks, heatmaps, fills, steps, seed, progress)
+    return result
+
+
+def weightings(names: Sequence[str], found: Floats) -> list[Candidate]:
+    """Make candidates of the worth that layers have with each fill, (F, L): what `by_worth` tries.
+
+    With w the mean over the fills, negative ones as 0, the first is HiResCAM's mean with weights
+    w^2. Then w^8, which is nearly the best layer alone; the three best alike; the fills made equal
+    first; each fill on its own; all alike; w^2 with the rule ``max``, and with LayerCAM's maps; and
+    Combi-CAM itself, so that it is left for something better only.
+
+    Raises
+    ------
+    NothingWorth
+        No layer is worth anything.
+    """
+    mean = np.maximum(0, found.mean(0))
+    if not mean.any():
+        raise NothingWorth(
+            "No layer's map alone carries anything of this answer, so there is nothing to weigh "
+            "the layers by; keep the weights as they are."
+        )
+    own = [_unit(np.maximum(0, each)) for each in found]
+    three = np.zeros(len(mean))
+    three[np.argsort(-mean, kind="stable")[:3]] = 1
+    squares, alike = _unit(mean) ** 2, np.ones(len(mean))
+    weights = [squares, squares**4, three * (mean > 0), _unit(np.sum(own, axis=0)) ** 2]
+    weights += [each**2 for each in own if each.any()]
+    tried = [(METHOD, "mean", each) for each in (*weights, alike)]
+    tried += [(METHOD, "max", squares), ("layercam", "mean", squares), ("gradcam", "sum", alike)]
+    return [
+        Candidate("by worth", method, rule, dict(zip(names, each.tolist(), strict=True)))
+        for method, rule, each in tried
+    ]
+
+
+def best_of(
+    asks: Question,
+    maps: cam.LayerMaps,
+    tried: Sequence[Candidate],
+    fills: Sequence[Fill],
+    steps: int = _STEPS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Candidate:
+    """Measure candidates on a photo and take the one that is worth most, mean over the fills."""
+    size = (asks.batch.shape[2], asks.batch.shape[3])
+    heatmaps = [candidate.heatmap(maps, size) for candidate in tried]
+    worths = _worth_by_fill(asks, heatmaps, fills, steps, seed, progress).mean(0)
+    return tried[int(np.argmax(worths))]
 
 
 def learn_weights(
@@ -190,18 +264,13 @@ def learn_weights(
         worths.append(layer_worth(model, photo, maps, fills=fills, steps=steps, seed=seed))
         if progress is not None:
             progress(done, len(given))
-    return _weighed("learnt", names, np.mean(worths, axis=0))
+    return replace(weightings(names, np.mean(worths, axis=0)[None])[0], name="learnt")
 
 
-def _weighed(name: str, layers: Sequence[str], found: npt.NDArray[np.floating]) -> Candidate:
-    """Make the candidate with weights worth^2, the largest of them 1."""
-    if not found.any():
-        raise NothingWorth(
-            "No layer's map alone carries anything of this answer, so there is nothing to weigh "
-            "the layers by; keep the weights as they are."
-        )
-    weights = (found / found.max()) ** 2
-    return Candidate(name, METHOD, "mean", dict(zip(layers, weights.tolist(), strict=True)))
+def _unit(values: Floats) -> Floats:
+    """Divide by the largest; zeros stay zeros."""
+    largest = values.max()
+    return values / largest if largest > 0 else values
 
 
 def _worth_by_fill(
@@ -213,9 +282,9 @@ def _worth_by_fill(
     progress: Progress | None,
 ) -> Floats:
     """Measure the worth of n heatmaps with each fill: (fills, n)."""
+    each = 2 * len(heatmaps) * (steps - 1)
     if not fills:
         raise ValueError("fills must hold at least one fill.")
-    each = 2 * len(heatmaps) * (steps - 1)
     return np.array(
         [
             reveal(

@@ -6,13 +6,14 @@ import torch
 from evaluated import Bright
 
 from combicam_widgets import cam, evaluation
+from combicam_widgets.evaluation.weighing import best_of, weightings
 
 
 def maps_of(maps, target=0, names=("good", "bad", "silent")):
     arrays = tuple(np.array(x, np.float32) for x in maps)
     return cam.LayerMaps(
         names=names[: len(maps)],
-        methods={"gradcam": arrays, "hirescam": arrays},
+        methods=dict.fromkeys(("gradcam", "hirescam", "layercam"), arrays),
         method="gradcam",
         size=(8, 8),
         target=target,
@@ -63,12 +64,53 @@ def test_by_worth_keeps_the_layers_that_carry_the_answer(photo):
     np.testing.assert_array_equal(candidate.heatmap(maps), CORNER.astype(np.float32))
 
 
-def test_weights_are_the_squares_of_worth(photo):
-    maps = maps_of([CORNER, CORNER.T + np.linspace(0, 2, 64).reshape(8, 8)])
-    worth = evaluation.layer_worth(Bright(), photo, maps, fills=[black])
-    assert 0 < worth[1] < worth[0]
-    weights = evaluation.by_worth(Bright(), photo, maps, fills=[black]).weights
-    np.testing.assert_allclose(list(weights.values()), (worth / worth.max()) ** 2, rtol=1e-6)
+def test_what_is_tried_begins_with_the_squares_of_worth_and_ends_with_combi_cam():
+    found = np.array([[0.4, 0.2, -0.3, 0.1], [0.4, -0.4, 0.1, 0.3]])
+    tried = weightings("abcd", found)
+    weights = [list(candidate.weights.values()) for candidate in tried]
+    np.testing.assert_allclose(weights[0], [1, 0, 0, 0.25])
+    np.testing.assert_allclose(weights[1], [1, 0, 0, 0.25**4])
+    np.testing.assert_allclose(weights[2], [1, 0, 0, 1])  # the best three, of which one is none
+    np.testing.assert_allclose(weights[3], np.array([2, 0.5, 0.25, 1]) ** 2 / 4)
+    np.testing.assert_allclose(weights[4], [1, 0.25, 0, 1 / 16])
+    np.testing.assert_allclose(weights[5], [1, 0, 1 / 16, 9 / 16])
+    np.testing.assert_allclose(weights[6], 1)
+    assert [(each.method, each.rule) for each in tried[6:]] == [
+        ("hirescam", "mean"),
+        ("hirescam", "max"),
+        ("layercam", "mean"),
+        ("gradcam", "sum"),
+    ]
+    assert len(tried) == 8 + len(found)
+
+
+def test_the_best_of_what_is_tried_is_taken(photo):
+    """Two layers that are right together and wrong alone: no square of worth finds that."""
+    upper, left = np.zeros((8, 8)), np.zeros((8, 8))
+    upper[:4], left[:, :4] = 1, 1
+    maps = maps_of([upper, left])
+    asks = evaluation.question(Bright(), photo, 0)
+    alone = [evaluation.Candidate(n, "hirescam", "mean", {n: 1.0}) for n in ("good", "bad")]
+    both = evaluation.Candidate("both", "hirescam", "product")
+    assert best_of(asks, maps, [*alone, both], [black]) is both
+    assert best_of(asks, maps, alone, [black]) in alone
+
+
+def test_weights_are_learnt_from_photos_and_judged_on_others(photo):
+    network = Bright()
+    told = []
+    learnt = evaluation.learn_weights(
+        network, [photo, 2 * photo], fills=[black], progress=lambda *done: told.append(done)
+    )
+    assert (learnt.name, learnt.method, learnt.rule) == ("learnt", "hirescam", "mean")
+    assert max(learnt.weights.values()) == 1
+    assert told == [(1, 2), (2, 2)]
+    with pytest.raises(ValueError, match="at least one photo"):
+        evaluation.learn_weights(network, [])
+    with torch.no_grad():
+        network.corner.zero_()
+    with pytest.raises(evaluation.NothingWorth):
+        evaluation.learn_weights(network, [photo])
 
 
 def test_where_nothing_is_worth_anything_it_is_said(photo):
