@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from combicam_widgets import files
 from combicam_widgets.cam import fusion
 
 _FORMAT = "combicam_widgets.LayerMaps/1"
@@ -166,7 +168,7 @@ class LayerMaps:
         return replace(self, methods={**self.methods, **other.methods})
 
     def save(self, path: str | Path) -> None:
-        """Write everything to one ``.npz`` file (numpy arrays and JSON, no pickle)."""
+        """Write everything to one ``.npz`` file: numpy arrays and JSON, no pickle."""
         facts = {
             "names": self.names,
             "methods": list(self.methods),
@@ -181,14 +183,15 @@ class LayerMaps:
             for m, maps in enumerate(self.methods.values())
             for i, x in enumerate(maps)
         }
-        with Path(path).open("wb") as file:
-            np.savez_compressed(
-                file,
-                facts=np.array(json.dumps({_FORMAT: facts})),
-                probabilities=self.probabilities,
-                importances=self.importances,
-                **arrays,
-            )
+        file, content = files.destination(path), io.BytesIO()
+        np.savez_compressed(
+            content,
+            facts=np.array(json.dumps({_FORMAT: facts})),
+            probabilities=self.probabilities,
+            importances=self.importances,
+            **arrays,
+        )
+        files.write(file, content.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> LayerMaps:

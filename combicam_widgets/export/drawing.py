@@ -1,14 +1,16 @@
-"""The picture for papers as a PNG, drawn by Pillow: no browser, no plotting program."""
+"""The picture for papers as a file of pixels, drawn by Pillow: no browser, no plotting program."""
 
 from __future__ import annotations
 
+import io
+from numbers import Real
 from os import PathLike
-from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from combicam_widgets import files
 from combicam_widgets.export.fonts import font
 from combicam_widgets.export.scene import Box, Dot, Item, Lines, Picture, Scene, Text, compose
 from combicam_widgets.export.snapshot import Snapshot
@@ -18,6 +20,13 @@ _FINE = 3
 """Lines are drawn this much larger and reduced, which makes their edges smooth."""
 _DASH, _SPACE = 5.0, 4.0
 _SCALES = 0.5, 8.0
+_FORMATS: dict[str, dict[str, Any]] = {
+    ".png": {"format": "PNG", "optimize": True},
+    ".jpg": {"format": "JPEG", "quality": 92, "subsampling": 0, "optimize": True},
+    ".jpeg": {"format": "JPEG", "quality": 92, "subsampling": 0, "optimize": True},
+    ".webp": {"format": "WEBP", "quality": 92, "method": 6},
+}
+"""How Pillow writes a picture, by the ending of its file's name; the first without one."""
 _ANCHORS = {"left": "lm", "center": "mm", "right": "rm"}
 
 
@@ -28,13 +37,14 @@ def save_png(
     *,
     include_position: bool = False,
 ) -> None:
-    """Write the picture of `figure` to a PNG file, without any metadata.
+    """Write the picture of `figure` to a file, without any metadata.
 
     Parameters
     ----------
     snapshot : Snapshot
     path : path-like
-        An existing file is replaced.
+        Its ending says what is written: ".png", which is sharpest, also without an ending; ".jpg",
+        ".jpeg" or ".webp". An existing file is replaced once the new one is whole.
     scale : float
         Pixels per CSS pixel, 0.5 to 8. The picture is 180 mm wide, 680 CSS pixels: 2 gives 192
         dots per inch, 3.125 gives 300.
@@ -43,14 +53,22 @@ def save_png(
 
     Raises
     ------
-    ValueError
-        If the scale is out of range.
+    TypeError, ValueError
+        If the scale is no number or out of range, or the path has another ending.
+    OSError
+        If nothing can be written there.
     """
+    file = files.destination(path, tuple(_FORMATS))
     low, high = _SCALES
+    given: object = scale
+    if isinstance(given, bool) or not isinstance(given, Real):
+        raise TypeError(f"scale must be a number, got {scale!r}")
     if not low <= scale <= high:
         raise ValueError(f"scale must lie between {low:g} and {high:g}, got {scale!r}")
-    scene = compose(snapshot, include_position=include_position)
-    draw_scene(scene, scale).save(Path(path), format="PNG", optimize=True)
+    picture = draw_scene(compose(snapshot, include_position=include_position), float(scale))
+    content = io.BytesIO()
+    picture.save(content, **_FORMATS[file.suffix.lower() or ".png"])
+    files.write(file, content.getvalue())
 
 
 def draw_scene(scene: Scene, scale: float) -> Image.Image:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from os import PathLike
 from typing import Any, TypeAlias
 
+from combicam_widgets import files
 from combicam_widgets.export import world_view
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.geo import Guess
@@ -16,7 +19,12 @@ _DECIMALS = 3
 """About 100 m, far finer than any cell."""
 
 
-def to_geojson(snapshot: Snapshot, *, include_position: bool = False) -> dict[str, Any]:
+def to_geojson(
+    snapshot: Snapshot,
+    path: str | PathLike[str] | None = None,
+    *,
+    include_position: bool = False,
+) -> dict[str, Any]:
     """Give prediction, evidence and votes as a GeoJSON FeatureCollection (RFC 7946).
 
     Neither the photo nor its name is in it, and its position only if asked for. Polygons and
@@ -45,6 +53,9 @@ def to_geojson(snapshot: Snapshot, *, include_position: bool = False) -> dict[st
     Parameters
     ----------
     snapshot : Snapshot
+    path : path-like, optional
+        A file to write it to as well; must end in ".geojson" or ".json", if it has an ending. An
+        existing file is replaced once the new one is whole.
     include_position : bool
         Whether to add the photo's own position, if it is known, and name its distance.
 
@@ -52,8 +63,16 @@ def to_geojson(snapshot: Snapshot, *, include_position: bool = False) -> dict[st
     -------
     dict
         Ready for `json.dumps`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The path is none, or has another ending.
+    OSError
+        Nothing can be written there.
     """
-    return {
+    file = None if path is None else files.destination(path, (".geojson", ".json"))
+    collection = {
         "type": "FeatureCollection",
         "model": snapshot.model,
         "recipe": snapshot.recipe,
@@ -61,6 +80,9 @@ def to_geojson(snapshot: Snapshot, *, include_position: bool = False) -> dict[st
         "sentence": snapshot.caption(include_position=include_position),
         "features": list(_features(snapshot, include_position)),
     }
+    if file is not None:
+        files.write(file, json.dumps(collection, allow_nan=False).encode())
+    return collection
 
 
 def _features(snapshot: Snapshot, include_position: bool) -> Iterator[Feature]:  # noqa: FBT001

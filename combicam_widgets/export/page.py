@@ -8,14 +8,14 @@ import json
 import re
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
+from importlib import resources
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from combicam_widgets import files
 from combicam_widgets.export import colors, world_view
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_svg import world_svg
@@ -59,7 +59,8 @@ def to_html(
     ----------
     snapshot : Snapshot
     path : path-like
-        An existing file is replaced.
+        Must end in ".html" or ".htm", if it has an ending. An existing file is replaced once the
+        new one is whole.
     title : str, optional
         Heading of the page. Default: the photo's name if it has a credit, else "A photo".
     include_position : bool
@@ -67,22 +68,31 @@ def to_html(
 
     Raises
     ------
+    TypeError
+        The path or the title is none.
+    OSError
+        Nothing can be written there.
     ValueError
-        The rule is one of your own, which is Python; or the page would be larger than `MAX_BYTES`.
+        The path has another ending; or the rule is one of your own, which is Python; or the page
+        would be larger than `MAX_BYTES`.
     """
+    file = files.destination(path, (".html", ".htm"))
+    if not isinstance(title, str | None):
+        raise TypeError(f"title must be a str, got {type(title).__name__}")
     if snapshot.rule not in RULES:
         raise ValueError(
             f"A page cannot run the rule {snapshot.rule!r}, which is Python: choose one of "
             f"{', '.join(RULES)}, or export a picture with save_png or figure."
         )
     text = page(snapshot, title=title, include_position=include_position)
-    size = len(text.encode())
+    content = text.encode(errors="replace")  # names of files may hold what UTF-8 does not
+    size = len(content)
     if size > MAX_BYTES:
         raise ValueError(
             f"The page would have {size / 1e6:.1f} MB, more than {MAX_BYTES / 1e6:g}: explain "
             'fewer layers, for example with GeoModel(layers="stage").'
         )
-    Path(path).write_text(text, encoding="utf-8")
+    files.write(file, content)
 
 
 def page(snapshot: Snapshot, *, title: str | None = None, include_position: bool = False) -> str:
@@ -187,7 +197,7 @@ def _module(name: str, source: str) -> str:
 
 
 def _static(name: str) -> str:
-    return files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath("static", name).read_text(encoding="utf-8")
 
 
 def _json(data: object) -> str:

@@ -1,13 +1,14 @@
 """Cell grids in NumPy archives, without pickle."""
 
+import io
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from combicam_widgets import files
 from combicam_widgets.geo.earth import Floats
 
 _OWN = ("latitudes", "longitudes", "outline_vertices", "outline_lengths", "names")
@@ -39,8 +40,9 @@ def write_archive(
         if rows.dtype.hasobject:
             raise ValueError(f"{key} holds Python objects, which would need pickle")
         arrays[key] = rows
-    with Path(path).open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    file, content = files.destination(path), io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    files.write(file, content.getvalue())
 
 
 def read_archive(

@@ -173,7 +173,7 @@ class CellGrid:
         Parameters
         ----------
         path : path-like
-            File to write, usually `*.npz`.
+            File to write, usually `*.npz`. An existing file is replaced once the new one is whole.
         **facts : array-like, shape (C, ...)
             Further arrays to keep in the same file, one row per cell. `load` passes them over;
             read them with `numpy.load`.

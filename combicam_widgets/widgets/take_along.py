@@ -27,12 +27,22 @@ class TakeAlong:
     def save_png(
         self, path: str | PathLike[str], scale: float = 2, *, include_position: bool = False
     ) -> None:
-        """Write the same as a PNG, ``scale`` times as large as on the page."""
+        """Write the same to a picture file, ``scale`` times as large as on the page.
+
+        ``path`` ends in ".png", ".jpg", ".jpeg" or ".webp". An existing file is replaced once the
+        new one is whole.
+        """
         export.save_png(self._snapshot(), path, scale, include_position=include_position)
 
-    def to_geojson(self, *, include_position: bool = False) -> dict[str, Any]:
-        """Return cells, votes and evidence as a GeoJSON FeatureCollection."""
-        return export.to_geojson(self._snapshot(votes=True), include_position=include_position)
+    def to_geojson(
+        self, path: str | PathLike[str] | None = None, *, include_position: bool = False
+    ) -> dict[str, Any]:
+        """Return cells, votes and evidence as a GeoJSON FeatureCollection; write it to a file too.
+
+        ``path`` ends in ".geojson" or ".json". Default: nothing is written.
+        """
+        snapshot = self._snapshot(votes=True)
+        return export.to_geojson(snapshot, path, include_position=include_position)
 
     def to_html(
         self,

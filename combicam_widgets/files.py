@@ -1,0 +1,96 @@
+"""Files that are written whole or not at all, under the names that were asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from secrets import token_hex
+
+__all__ = ["destination", "write"]
+
+
+def destination(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> Path:
+    """Check where a file is to be written, before what is in it is worked out.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``~`` is the person's own folder. A symbolic link is followed.
+    endings : sequence of str, optional
+        What the name may end in, in small letters, such as ".png"; a name without any ending is
+        taken as it is. Default: in whatever it likes.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    ValueError
+        If it is empty, or its ending promises another kind of file.
+    FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError
+        If nothing can be written there.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"path must be a str or a Path of str, got one of {type(text).__name__}")
+    if not text.strip() or "\0" in text:
+        raise ValueError(f"path must name a file, got {text!r}")
+    try:
+        asked = Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"There is no user whose folder {text!r} names: give a path") from error
+    if endings and asked.suffix and asked.suffix.lower() not in endings:
+        known = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
+        raise ValueError(f"path must end in {known}, got {text!r}: nothing else is written")
+    file = asked if _is_special(asked) else Path(os.path.realpath(asked))
+    if os.path.isdir(file) or text.endswith(("/", os.sep)):  # noqa: PTH112 - or long names raise
+        raise IsADirectoryError(f"{text!r} is a folder: add the name of a file")
+    if not file.parent.exists():
+        raise FileNotFoundError(f"There is no folder {str(file.parent)!r}: make it first")
+    if not file.parent.is_dir():
+        raise NotADirectoryError(f"{str(file.parent)!r} is a file: give a folder")
+    # What is there is replaced, for which its folder is changed.
+    touched = [file] if _is_special(file) else [file.parent, *([file] if _is_there(file) else [])]
+    if not all(os.access(place, os.W_OK) for place in touched):
+        raise PermissionError(f"{text!r} must not be written: choose another place")
+    return file
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file so that it is there whole, or as it was before.
+
+    Parameters
+    ----------
+    file : Path
+        As `destination` gives it. Should writing fail, or be interrupted, a file that was there
+        stays as it was.
+    content : bytes
+    """
+    if _is_special(file):
+        file.write_bytes(content)
+        return
+    waiting = file.with_name(f".{token_hex(8)}.part")
+    try:
+        with waiting.open("xb") as opened:
+            opened.write(content)
+        if _is_there(file):
+            waiting.chmod(file.stat().st_mode & 0o777)
+        waiting.replace(file)
+    except BaseException:
+        waiting.unlink(missing_ok=True)
+        raise
+
+
+def _is_there(file: Path) -> bool:
+    return os.path.exists(file)  # noqa: PTH110 - Path.exists raises for names that are too long
+
+
+def _is_special(file: Path) -> bool:
+    """Whether it is a device or a pipe, such as /dev/stdout, which is not to be replaced."""
+    return _is_there(file) and not file.is_file() and not file.is_dir()
