@@ -1,4 +1,7 @@
-"""Print the benchmark tables: ``python -m benchmarks [engine] [agreement] [page]``, or ``fuzz``."""
+"""Print the benchmark tables: ``python -m benchmarks [engine] [agreement] [evaluation] [page]``.
+
+Or ``fuzz``, on demand.
+"""
 
 import os
 import platform
@@ -6,9 +9,14 @@ import sys
 
 import torch
 
-from benchmarks import agreement, engine, fuzz, page
+from benchmarks import agreement, engine, evaluation, fuzz, page
 
-TABLES = {"engine": engine.main, "agreement": agreement.main, "page": page.main}
+TABLES = {
+    "engine": engine.main,
+    "agreement": agreement.main,
+    "evaluation": evaluation.main,
+    "page": page.main,
+}
 
 ON_DEMAND = {"fuzz": fuzz.main}
 """What takes an hour."""

@@ -5,7 +5,6 @@ import copy
 import numpy as np
 import pytest
 import torch
-from captum.metrics import sensitivity_max
 from evaluated import Bright, LinearAnswer
 from torch import nn
 
@@ -73,29 +72,22 @@ def test_sparse_maps_win_adcc_for_nothing():
     assert found["dot"].complexity < found["corner"].complexity
 
 
-def test_sensitivity_is_captums():
-    """The same perturbed photos given, the two agree."""
-    model = network().eval()
-    target = evaluation.question(model, PHOTO).target
-    explain = evaluation.explainer(model, LAYERS[1], target, NAMES)
-    reach = 0.02 * float(PHOTO.max() - PHOTO.min())
-    generator = torch.Generator().manual_seed(5)
+def test_sensitivity_is_the_largest_relative_change_of_photos_that_look_the_same():
+    """The heatmap is the photo itself: how far it moves is known for each draw."""
+    photo = PHOTO[:, :1]
 
-    def perturbed(inputs, _radius):
-        drawn = torch.stack([torch.rand(PHOTO[0].shape, generator=generator) for _ in inputs])
-        return inputs + (2 * drawn - 1) * reach
+    def explain(batch):
+        explained.append(batch)
+        return batch[0, 0].numpy()
 
-    def explained(inputs):
-        if isinstance(inputs, tuple):
-            (inputs,) = inputs
-        return torch.stack([torch.from_numpy(explain(x[None]))[None] for x in inputs])
-
-    theirs = sensitivity_max(
-        explained, PHOTO, perturb_func=perturbed, n_perturb_samples=4, max_examples_per_batch=1
-    )
-    ours = evaluation.max_sensitivity(explain, PHOTO, draws=4, seed=5)
-    assert ours > 0
-    assert ours == pytest.approx(theirs.item(), rel=1e-4)
+    explained = []
+    found = evaluation.max_sensitivity(explain, photo, draws=4, radius=0.02, seed=5)
+    assert len(explained) == 5
+    moves = [(batch - photo).norm().item() for batch in explained[1:]]
+    assert len(set(moves)) == 4
+    assert found == pytest.approx(max(moves) / photo.norm().item(), rel=1e-5)
+    reach = 0.02 * (photo.max() - photo.min()).item()
+    assert 0.9 * reach < max((b - photo).abs().max().item() for b in explained[1:]) <= reach
 
 
 def test_what_never_changes_is_not_sensitive():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from evaluated import LinearAnswer
-from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 
 from combicam_widgets import evaluation
 from combicam_widgets.evaluation.imputing import imputed
@@ -30,14 +29,6 @@ def test_every_removed_pixel_is_the_mean_of_its_neighbours(photo):
                     values.append(result[:, v, u])
         expected = np.average(values, axis=0, weights=weights)
         np.testing.assert_allclose(result[:, y, x], expected, atol=1e-10)
-
-
-def test_imputation_is_grad_cams(photo):
-    removed = np.random.default_rng(2).random(SIZE) < 0.5
-    theirs = NoisyLinearImputer(noise=0)(
-        torch.from_numpy(photo).float(), torch.from_numpy(~removed).float()
-    )
-    np.testing.assert_allclose(imputed(photo, removed), theirs.numpy(), atol=1e-5)
 
 
 def test_a_slope_is_imputed_exactly_and_so_nothing_leaks():

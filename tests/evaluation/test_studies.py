@@ -4,6 +4,7 @@ import builtins
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from evaluated import Bright
@@ -121,7 +122,6 @@ def test_the_figure_of_the_layers(model, photos):
 
 
 def test_files_hold_the_study(study, tmp_path):
-    pd = pytest.importorskip("pandas")
     study.to_csv(tmp_path / "study.csv")
     again = evaluation.Study.from_csv(tmp_path / "study.csv")
     assert again.rows == study.rows
