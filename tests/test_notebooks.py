@@ -1,5 +1,7 @@
 """The notebooks run from the first cell to the last, and are committed clean."""
 
+import contextlib
+import io
 from pathlib import Path
 
 import nbformat
@@ -39,3 +41,41 @@ def test_the_app_shows_the_explorer_and_nothing_else_of_python():
     book = nbformat.read(NOTEBOOKS[0].parent / "app.ipynb", as_version=4)
     (cell,) = (cell for cell in book.cells if cell.cell_type == "code")
     assert cell.source.splitlines()[-1].startswith("ccw.Explorer(")
+
+
+CLICKS = {
+    "another model and settings": (
+        "explorer.model = 'atlas'\n"
+        "explorer.method, explorer.rule, explorer.normalize = 'layercam', 'max', 'minmax'\n"
+        "explorer.keep, explorer.target, explorer.contrast = 0.9, 17, 18\n"
+        "explorer.use('last layer')"
+    ),
+    "another photo to guess": "explorer.image, explorer.guessing = 'eiffel_tower', True",
+}
+
+
+def said_by_01(clicks=""):
+    """Run the first notebook's cells, with clicks before each; what they print."""
+    book = nbformat.read(NOTEBOOKS[0], as_version=4)
+    names, said = {}, []
+    for cell in book.cells:
+        if cell.cell_type != "code":
+            continue
+        if "explorer" in names:
+            exec(clicks, names)
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            exec(cell.source, names)
+        said.append(out.getvalue())
+    names["explorer"].close()
+    return said
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return said_by_01()
+
+
+@pytest.mark.parametrize("clicks", CLICKS)
+def test_each_step_of_the_first_notebook_sets_what_it_needs(undisturbed, clicks):
+    assert sum(map(len, undisturbed)) > 1000
+    assert said_by_01(CLICKS[clicks]) == undisturbed
