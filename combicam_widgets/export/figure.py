@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from combicam_widgets.export.fonts import FAMILY
 from combicam_widgets.export.scene import Box, Dot, Lines, Picture, Text, compose
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.images import to_data_uri
+from combicam_widgets.shown.words import only_text
 
 _QUALITY = 90
 
@@ -130,7 +130,7 @@ def _note(item: Text) -> dict[str, Any]:
     return {
         "x": item.x,
         "y": item.y,
-        "text": escape(item.text, quote=False),  # plotly reads a few HTML tags
+        "text": only_text(item.text),
         "font": {"size": item.size, "color": item.color},
         "xanchor": item.anchor,
         "yanchor": "middle",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
 from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.shown.words import only_text
 from combicam_widgets.widgets.figure_widget import FigureWidget
 from combicam_widgets.widgets.pictures import heat_picture
 
@@ -156,7 +155,7 @@ class PhotoFigure:
                 self.figure.layout.images[1].source = picture
         with self.figure.batch_update():
             for note, text in zip(self.figure.layout.annotations, (label, words), strict=True):
-                escaped = escape(text, quote=False)
+                escaped = only_text(text)
                 if escaped and note.text != escaped:
                     note.text = escaped
                 if note.visible != bool(text):
