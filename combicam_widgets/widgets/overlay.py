@@ -94,6 +94,20 @@ class Overlay:
         self._main.read(heatmap)
         self._draw()
 
+    def hide_heat(self) -> None:
+        """Show, and send to the page, the photo alone: somebody is to guess first.
+
+        Gone are heat, outline, preview, what pointing says, and the photo's name, until the next
+        `show_heat`. What is pinned is a heat too; unpin it before.
+        """
+        self._heatmap = self._preview = self._layers = self._pointer = None
+        self._main.read(np.zeros((2, 2), np.float32))
+        self._main.show_values()
+        self._main.lay_over(heat_picture(np.zeros((1, 1))))
+        self._caption.name, self._caption.text = "A photo, to be guessed", ""
+        if not self._own_words:
+            self.show_box(self.box)
+
     def show_values(self) -> None:
         """Show the heat where somebody points: Plotly draws everything anew, so do it at rest."""
         self._main.show_values()

@@ -136,6 +136,40 @@ def test_heat_lies_over_the_photo(shown, photo):
     assert name.startswith("Heatmap over Noise, hottest 50 % from the left and 50 % from the top")
 
 
+def test_a_hidden_heat_leaves_nothing_behind(shown, photo):
+    blank = Overlay()
+    blank.show_photo(photo)
+    blank.show_box((0.1, 0.2, 0.5, 0.6))
+    blank.hide_heat()
+    shown.show_values()
+    shown.show_outline(0.3)
+    shown.show_layers(["a", "b"], lambda size: np.full((2, *size), 0.5))
+    shown.preview(hill(y=0.2), "layer 1 alone")
+    shown.show_box((0.1, 0.2, 0.5, 0.6))
+    point_at(shown, 1, 1)
+    shown.hide_heat()
+    for made in (shown, blank):
+        made.show_values()
+        made.preview(None)
+    states = [
+        [part.get_state() for part in (made._caption, made._box._words, made._box._drawn)]
+        for made in (shown, blank)
+    ]
+    for state in (part for parts in states for part in parts):
+        for own in ("ident", "layout", "style"):
+            state.pop(own, None)
+    assert states[0] == states[1]
+    assert "Noise" not in str(states)
+    assert "%" not in shown._box._words.value
+    assert shown.figure.layout.images == blank.figure.layout.images
+    assert [made.figure.data[0].z.tolist() for made in (shown, blank)] == [[[0, 0], [0, 0]]] * 2
+    assert notes(shown) == []
+    assert point_at(shown, 1, 1) == ""
+    shown.show_heat(hill(), "inferno", 0.8)
+    assert picture(shown) == heat_picture(hill(), "inferno", 0.8, cam.hottest(hill(), 0.3))
+    assert "Noise" in shown._caption.name
+
+
 @pytest.mark.parametrize("size", [(150, 200), (96, 72), (20, 288), (5, 3), (1, 4)])
 def test_hovering_reads_the_heat_at_its_place(photo, size):
     made = Overlay()
