@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab import Lab, notebook
+from lab import TOKEN, Lab, notebook
 from PIL import ExifTags, Image
 from playwright.sync_api import expect
 
@@ -86,6 +86,7 @@ def test_the_truth_is_seen_also_after_a_reload_and_is_not_saved(lab: Lab, tmp_pa
     lab.screenshot("saved-work-reloaded")
     text = saved_with_widgets(lab)
     assert [secret for secret in SECRETS if secret in text] == []
+    assert TOKEN not in text  # nor does the address of the page, which ipyleaflet keeps
 
 
 def test_an_opened_file_and_a_guess_are_seen_and_not_saved(lab: Lab, tmp_path: Path):
