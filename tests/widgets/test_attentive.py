@@ -11,6 +11,7 @@ from combicam_widgets.widgets.diagram import Diagram
 from combicam_widgets.widgets.discreet import Discreet
 from combicam_widgets.widgets.figure_widget import Bundle, FigureWidget
 from combicam_widgets.widgets.marks import CellList, Marks
+from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.upload import Upload
 from combicam_widgets.widgets.words import Words
 from combicam_widgets.widgets.world import World
@@ -48,4 +49,5 @@ def test_these_are_all_kinds_there_are():
         ]
         if kind.__module__.startswith("combicam_widgets")
     }
-    assert ours == {Attentive, Discreet, *MAKE}
+    assert ours == {Attentive, Discreet, TrustPanel, *MAKE}
+    assert all("listenAgain({ model }" in kind._esm for kind in ours - {Attentive, Discreet})
