@@ -19,6 +19,8 @@ def sentence(
     seen: str = "",
     opposite: GeoPrediction | None = None,
     contrast: int | None = None,
+    *,
+    asked: bool = True,
 ) -> str:
     """Say where, how sure, what the evidence keeps, and how far from the truth.
 
@@ -43,6 +45,8 @@ def sentence(
         Of the photo without the highlighted part; None if that was not asked.
     contrast : int or None
         The cell that the target is compared with.
+    asked : bool
+        Whether it is known what the evidence says; else nothing is said of it.
     """
     best = prediction.best
     place = best.place if seen else best.place[:1].upper() + best.place[1:]
@@ -58,7 +62,9 @@ def sentence(
         parts.append(f"explained instead: {explained.place} ({percent(explained.probability)})")
     if contrast is not None:
         parts.append(f"why there rather than {prediction.guess(contrast).place}")
-    if evidence is None:
+    if not asked:
+        pass
+    elif evidence is None:
         parts.append(NO_EVIDENCE.rstrip("."))
     else:
         parts.append(

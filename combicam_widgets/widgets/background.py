@@ -1,26 +1,100 @@
-"""Work beside the page: one job at a time, the latest request wins, nothing queues up."""
+"""Work beside the page: one thread, the most urgent first; of each kind the latest request wins."""
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
+import math
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from combicam_widgets.cam import Cancelled
 
 T = TypeVar("T")
-Report: TypeAlias = Callable[[int, int], None]
-"""What a job calls with (done, total); raises `Cancelled` once nobody wants the result."""
+Progress = Callable[[int, int], object]
+"""Called with (done, total)."""
+
+_LOOK_UP = 0.05
+"""Seconds between two looks whether what cannot be stopped is still wanted."""
+
+
+class Report:
+    """What a job calls with (done, total) now and then: lets more urgent work go first.
+
+    Calling it, and `check`, raise `Cancelled` once nobody wants the result any more.
+
+    Attributes
+    ----------
+    check : callable
+        Without arguments; the same without progress.
+    """
+
+    def __init__(
+        self, progress: Progress = lambda _done, _total: None, check: Callable[[], object] = bool
+    ) -> None:
+        self._progress, self.check = progress, check
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far the work is."""
+        self.check()
+        self._progress(done, total)
+
+
+class Worker:
+    """A thread that does the most urgent of what waits."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._executor: ThreadPoolExecutor | None = None
+
+    def submit(self, urgency: int, work: Callable[[], None]) -> None:
+        """Have work done; the smaller ``urgency`` goes first."""
+        with self._guard:
+            heapq.heappush(self._waiting, (urgency, next(self._order), work))
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(1, thread_name_prefix="combicam")
+            self._executor.submit(self._do_one)
+
+    def let_by(self, urgency: int) -> None:
+        """Do what is more urgent, in the midst of work of that urgency."""
+        while self._do_one(urgency):
+            pass
+
+    def close(self) -> None:
+        """Forget what waits, and let the thread go; new work would get another."""
+        with self._guard:
+            self._waiting.clear()
+            if self._executor is not None:
+                self._executor.shutdown(wait=False)
+                self._executor = None
+
+    def _do_one(self, before: float = math.inf) -> bool:
+        with self._guard:
+            if not (self._waiting and self._waiting[0][0] < before):
+                return False
+            work = heapq.heappop(self._waiting)[2]
+        work()
+        return True
 
 
 class Background:
-    """Runs jobs in a thread of its own and delivers results on the kernel's event loop.
+    """One kind of work: a new job replaces the one before, whose result is dropped.
 
-    A new job replaces the one that waits; the result of one that already runs is dropped. Without
-    an event loop (a plain script) jobs run at once, in place.
+    Results are delivered on the kernel's event loop. Without one (a plain script) jobs run at
+    once, in place.
+
+    Parameters
+    ----------
+    worker : Worker, optional
+        Shared with other kinds of work; default: one of its own.
+    urgency : int
+        The smaller goes first.
 
     Attributes
     ----------
@@ -29,11 +103,11 @@ class Background:
         the cells run in a thread beside that of the event loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, worker: Worker | None = None, urgency: int = 0) -> None:
         self.lock: AbstractContextManager[Any] = threading.RLock()
-        self._executor: ThreadPoolExecutor | None = None
+        self._worker = Worker() if worker is None else worker
+        self._urgency = urgency
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting: Future[None] | None = None
         self._ticket = 0
         self._busy = False
 
@@ -46,8 +120,8 @@ class Background:
         self,
         job: Callable[[Report], T],
         done: Callable[[T], None],
-        failed: Callable[[Exception], None],
-        progress: Report = lambda _done, _total: None,
+        failed: Callable[[Any], None],
+        progress: Progress = lambda _done, _total: None,
         delay: float = 0.0,
     ) -> None:
         """Run a job, then deliver what it gave.
@@ -67,7 +141,7 @@ class Background:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            _attempt(lambda: job(progress), done, failed)
+            _attempt(lambda: job(Report(progress)), done, failed, Exception)
             return
 
         def deliver(finish: Callable[[], None]) -> None:
@@ -76,25 +150,24 @@ class Background:
                     self._busy = False
                     finish()
 
-        def report(count: int, total: int) -> None:
+        def check() -> None:
             if ticket != self._ticket:
                 raise Cancelled("Another request came first.")
-            loop.call_soon_threadsafe(progress, count, total)
+            self._worker.let_by(self._urgency)
 
         def work() -> None:
+            if ticket != self._ticket:
+                return
+            report = Report(lambda *count: loop.call_soon_threadsafe(progress, *count), check)
             _attempt(
                 lambda: job(report),
                 lambda result: loop.call_soon_threadsafe(deliver, lambda: done(result)),
                 lambda error: loop.call_soon_threadsafe(deliver, lambda: failed(error)),
+                BaseException,  # there is nobody above in this thread who would hear of it
             )
 
-        def start() -> None:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(1, thread_name_prefix="combicam")
-            self._waiting = self._executor.submit(work)
-
         self._busy = True
-        self._timer = loop.call_later(delay, start)
+        self._timer = loop.call_later(delay, self._worker.submit, self._urgency, work)
 
     def cancel(self) -> None:
         """Forget the present job: it will deliver nothing."""
@@ -102,23 +175,45 @@ class Background:
         self._busy = False
         if self._timer is not None:
             self._timer.cancel()
-        if self._waiting is not None:
-            self._waiting.cancel()
+            self._timer = None
 
     def close(self) -> None:
         """Forget the present job, and let the thread go; a new job would get another."""
         self.cancel()
-        if self._executor is not None:
-            self._executor.shutdown(wait=False)
-            self._executor = None
+        self._worker.close()
+
+
+def left_behind(work: Callable[[], T], report: Report) -> T:
+    """Do what cannot be stopped, such as decoding a picture, and leave it behind if need be.
+
+    It goes on in a thread of its own, but whoever called is free as soon as nobody wants the
+    result any more.
+
+    Raises
+    ------
+    Cancelled
+        By ``report``. Otherwise whatever the work raises.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        _attempt(work, future.set_result, future.set_exception, BaseException)
+
+    threading.Thread(target=run, name="combicam-left-behind", daemon=True).start()
+    while not wait([future], _LOOK_UP).done:
+        report.check()
+    return future.result()
 
 
 def _attempt(
-    job: Callable[[], T], done: Callable[[T], object], failed: Callable[[Exception], object]
+    job: Callable[[], T],
+    done: Callable[[T], object],
+    failed: Callable[[BaseException], object],
+    kind: type[BaseException],
 ) -> None:
     try:
         result = job()
-    except Exception as error:  # noqa: BLE001  (whatever a user's network raises is shown)
+    except kind as error:
         failed(error)
     else:
         done(result)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import count
+from typing import cast
+
 import ipywidgets as w
 
 from combicam_widgets import cam
 from combicam_widgets.imagery import WIDTHS_KM
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel, list_models
+from combicam_widgets.shown.state import Shown
 from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.places import titles
 from combicam_widgets.widgets.presets import PRESETS
@@ -17,6 +21,12 @@ from combicam_widgets.widgets.words import Words
 
 NONE = "none"
 """How a menu writes None, which ipywidgets takes for "nothing selected"."""
+
+TUNED = ("rule", "normalize", "keep", "opacity", "colormap")
+"""Traits that a control of the same name shows and sets."""
+
+SWITCHED = ("outline", "show_opposite", "show_votes", "show_rings", "online_tiles", "guessing")
+"""Traits that a button of the same name switches."""
 
 _OWN_PHOTO, _OWN_PLACE, _PUZZLE = "(a photo of your own)", "(a place on the map)", "(guess where)"
 
@@ -30,6 +40,8 @@ class Controls(w.VBox):
         The models of the menu, or their names in the registry, by the name that is shown.
     titles : tuple of str
         What the model in view can be shown, as the menu names it.
+    own : dict
+        Photos from outside that can be chosen again, by their entry in the menu.
     model, photo, method, rule, normalize, colormap : ipywidgets.Dropdown
     opacity, keep, tile_width : ipywidgets.FloatSlider
     upload : Upload
@@ -45,6 +57,7 @@ class Controls(w.VBox):
             name: name for name, info in list_models().items() if info.ready
         }
         self.titles: tuple[str, ...] = ()
+        self.own: dict[str, Photo] = {}
         self.model = _menu("Model", list(self.models))
         self.photo = _menu("Photo", [_OWN_PHOTO])
         self.photo.layout.max_width = "200px"
@@ -111,44 +124,75 @@ class Controls(w.VBox):
             box.add_class("ccw-toolbar")
         super().__init__(boxes)
 
-    def show(
-        self,
-        model: GeoModel,
-        photo: Photo,
-        method: str,
-        tile_width: float,
-        *,
-        hidden: bool = False,
-    ) -> None:
-        """Show which model, photo and method are in view; those from outside get an entry.
+    def show(self, shown: Shown, *, choices: bool = True) -> None:
+        """Show the settings and how the game stands; models and photos from outside get an entry.
 
-        While the answers are ``hidden``, so is the name of the photo.
+        Without ``choices``, model, photo, method and the like stay as somebody has set them.
         """
-        self.models[model.name] = model
+        for name in (*TUNED, "comparing"):
+            value = getattr(shown, name)
+            control = getattr(self, name)
+            if isinstance(control, w.FloatSlider):
+                _make_room(control, value)
+            control.value = NONE if value is None else value
+        self.pin.value = bool(shown.pinned)
+        if choices:
+            self._show_choices(shown)
+        asking = self.show_votes.add_class if shown.voting else self.show_votes.remove_class
+        asking("ccw-asking")
+        _show_if(self._round, shown.guessing)
+        score, saved = (shown.game.score_line(include_position=told) for told in (True, False))
+        self._score.say(score, saved=saved)
+
+    def _show_choices(self, shown: Shown) -> None:
+        model = shown.model
+        self.models[model.name] = cast(GeoModel, model)
         if model.name not in self.model.options:
             self.model.options = list(self.models)
         self.model.value = model.name
-        self.method.value = method
-        other = _OWN_PLACE if model.from_above else _OWN_PHOTO
-        if hidden:
-            other = _PUZZLE
+        self.method.value = shown.method
+        for name in SWITCHED:
+            getattr(self, name).value = getattr(shown, name)
         self.titles = titles(model)
-        if self.photo.options != (*self.titles, other):
-            self.photo.options = [*self.titles, other]
-        self.photo.value = photo.name if photo.name in self.titles and not hidden else other
+        self.own = _labelled(shown.own_photos, self.titles)
+        present = _entry(shown.image, self.titles, self.own)
+        if shown.hidden or present is None:
+            present = _PUZZLE if shown.hidden else _OWN_PLACE if model.from_above else _OWN_PHOTO
+        entries = dict.fromkeys([*self.titles, *self.own, present])
+        if self.photo.options != tuple(entries):
+            self.photo.options = list(entries)
+        self.photo.value = present
         self.photo.description = "Place" if model.from_above else "Photo"
-        self.tile_width.value = tile_width
+        _make_room(self.tile_width, shown.tile_width)
+        self.tile_width.value = shown.tile_width
         _show_if(self.tile_width, model.from_above)
 
-    def show_voting(self, *, asking: bool) -> None:
-        """Show on the button whether the layers are still being asked for their votes."""
-        change = self.show_votes.add_class if asking else self.show_votes.remove_class
-        change("ccw-asking")
 
-    def show_game(self, *, guessing: bool, score: str, saved: str) -> None:
-        """Show the running score while the person guesses first; ``saved`` is without points."""
-        _show_if(self._round, guessing)
-        self._score.say(score, saved=saved)
+def _labelled(photos: tuple[Photo, ...], titles: tuple[str, ...]) -> dict[str, Photo]:
+    """Name photos from outside for the menu, each differently.
+
+    The menu is saved with the notebook: names of files stay out of it.
+    """
+    named: dict[str, Photo] = {}
+    for photo in photos:
+        name = photo.public_name or _OWN_PHOTO
+        taken = {*titles, *named}
+        more = (f"{name} ({number})" for number in count(2))
+        label = name if name not in taken else next(label for label in more if label not in taken)
+        named[label] = photo
+    return named
+
+
+def _entry(photo: Photo, titles: tuple[str, ...], own: dict[str, Photo]) -> str | None:
+    """Return the menu's entry of a photo."""
+    if any(photo is mine for mine in own.values()):
+        return next(label for label, mine in own.items() if mine is photo)
+    return photo.name if photo.name in titles else None
+
+
+def _make_room(slider: w.FloatSlider, value: float) -> None:
+    """Let a slider reach a value: it would show, and report, another one instead."""
+    slider.min, slider.max = min(slider.min, value), max(slider.max, value)
 
 
 def _show_if(widget: w.Widget, condition: bool) -> None:  # noqa: FBT001

@@ -105,7 +105,13 @@ class Diagram(Attentive):
         self.photo = to_data_uri(photo, format="webp", max_side=_THUMBNAIL)
 
     def show_maps(
-        self, maps: LayerMaps, kinds: Mapping[str, str], colormap: str, weights: Mapping[str, float]
+        self,
+        maps: LayerMaps,
+        kinds: Mapping[str, str],
+        colormap: str,
+        weights: Mapping[str, float],
+        *,
+        hidden: bool = False,
     ) -> None:
         """Draw new tiles; a card that is open waits for a new `show_card`.
 
@@ -117,13 +123,15 @@ class Diagram(Attentive):
             What kind of module each layer is.
         colormap : str
         weights : mapping from layer name to float
+        hidden : bool
+            Whether the maps are blank since somebody is to guess first, not for want of evidence.
         """
         stages: list[dict[str, Any]] = []
         for name, x in zip(maps.names, maps.maps, strict=True):
             label = f"{x.shape[0]} x {x.shape[1]}"
             if not stages or stages[-1]["label"] != label:
                 stages.append({"label": label, "layers": []})
-            silent = not x.any()
+            silent = not (hidden or x.any())
             stages[-1]["layers"].append(
                 {
                     "name": name,

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import ipywidgets as w
 import numpy as np
 import traitlets as T
+from traitlets import Bunch
 
-from combicam_widgets import export
-from combicam_widgets.cam.maps import weight_vector
+from combicam_widgets import cam, export
 from combicam_widgets.images import Photo
-from combicam_widgets.widgets.analysis import Analysis, analyse
+from combicam_widgets.models import GeoModel
+from combicam_widgets.shown.analysis import Analysis
+from combicam_widgets.shown.state import Shown, derive, first, redacted, same
+from combicam_widgets.widgets.background import Report, left_behind
 from combicam_widgets.widgets.closing import whole_or_not_at_all
-from combicam_widgets.widgets.game import Game, Round
-from combicam_widgets.widgets.gestures import SWITCHED, TUNED, Gestures
-from combicam_widgets.widgets.history import History
+from combicam_widgets.widgets.controls import SWITCHED, TUNED
+from combicam_widgets.widgets.gestures import Gestures
+from combicam_widgets.widgets.interrupts import interrupts_wait
 from combicam_widgets.widgets.overlay import Overlay
 from combicam_widgets.widgets.parts import Parts
-from combicam_widgets.widgets.places import first_picture, puzzle
+from combicam_widgets.widgets.places import first_picture, puzzle, titles
 from combicam_widgets.widgets.presets import preset
-from combicam_widgets.widgets.questions import Questions
+from combicam_widgets.widgets.questions import QUESTIONS
+from combicam_widgets.widgets.requests import ASKED, Request, analyse, request_for
 from combicam_widgets.widgets.state import ExplorerState
 from combicam_widgets.widgets.take_along import TakeAlong
+from combicam_widgets.widgets.traits import Held, as_model
 from combicam_widgets.widgets.view import View
 from combicam_widgets.widgets.world import World
+
+_OWN_PHOTOS = 8
+"""How many photos from outside can be chosen again."""
 
 
 class Explorer(TakeAlong, ExplorerState):
@@ -59,7 +69,10 @@ class Explorer(TakeAlong, ExplorerState):
         image: object = None,
         **values: Any,  # noqa: ANN401
     ) -> None:
-        known = {"target", "contrast", "weights", "method", "tile_width", "box", *TUNED, *SWITCHED}
+        known = {
+            *("target", "contrast", "weights", "method", "tile_width", "box"),
+            *(*TUNED, *SWITCHED),
+        }
         if unknown := sorted(set(values) - known - {"layout"}):
             raise TypeError(
                 f"Explorer has no option {unknown[0]!r}; the options are model, image, "
@@ -73,11 +86,8 @@ class Explorer(TakeAlong, ExplorerState):
                 self._click_map, self._choose_cell, self._hover_vote, self._choose_contrast
             ),
         )
-        self._turns = parts.turns
-        self._view = View(self, parts)
-        self._questions = Questions(self, parts, self.settle, self._fail)
-        self._gestures = Gestures(self, parts, self._show, self._fail)
-        self._past: History[dict[str, float]] = History()
+        self._view = View(parts)
+        self._gestures = Gestures(self, parts, self._view)
         try:
             self._open(model, image, values)
         except BaseException:
@@ -86,21 +96,30 @@ class Explorer(TakeAlong, ExplorerState):
 
     def _open(self, model: object, image: object, values: dict[str, Any]) -> None:
         """Show the first photo, with the given values of other traits."""
-        parts = self._parts
-        target, contrast = values.pop("target", None), values.pop("contrast", None)
-        weights = values.pop("weights", None)
-        later = {name: values.pop(name) for name in ("guessing", "box") if name in values}
-        for name, value in {"model": model, **values}.items():
-            setattr(self, name, value)
-        self.image = first_picture(self.model, self.tile_width) if image is None else image
-        self._analysis = analyse(self.model, self.image, target, self.method, contrast)
-        self.children = parts.laid_out()
-        self._show(self._analysis, weights)
+        wanted: dict[str, Any] = {}
+        self._held = wanted  # collects what the traits let pass
+        try:
+            for name, value in {"model": model, **values}.items():
+                setattr(self, name, value)
+            if image is not None:
+                self.image = image
+            if wanted.get("guessing") and (image is None or self.image.position is None):
+                wanted["image"] = self.draw_puzzle()
+        finally:
+            self._held = None
+        geo_model: GeoModel = wanted.pop("model")
+        photo = wanted.pop("image", None) or first_picture(
+            geo_model, wanted.get("tile_width", 1500.0)
+        )
+        target, contrast = wanted.pop("target", None), wanted.pop("contrast", None)
+        method = wanted.pop("method", cam.METHODS[0])
+        analysis = analyse(geo_model, photo, target, method, contrast)
+        wanted |= self._own_photos((), analysis)
+        with _as_trait_error("weights" in wanted):
+            shown = first(analysis, wanted)
+        self.children = self._parts.laid_out()
+        self.commit(self._answered(shown))
         self._gestures.listen()
-        parts.world.online_tiles = self.online_tiles
-        self._turns.quiet = False
-        for name, value in later.items():
-            setattr(self, name, value)
 
     def close(self) -> None:
         """Take the explorer off the page, and all of its widgets out of the kernel's memory."""
@@ -113,39 +132,166 @@ class Explorer(TakeAlong, ExplorerState):
 
     def use(self, name: str) -> None:
         """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM) or "invert"."""
-        self.weights = preset(name, self._analysis.stages, self.weights)
+        self.change({"weights": self.preset(name)})
+
+    def preset(self, name: str) -> dict[str, float]:
+        """Return the weights of a preset; see `use`."""
+        return preset(name, self._analysis.stages, self.weights)
 
     def undo(self) -> None:
-        """Take the last change of the weights back; does nothing if there is none."""
-        if self._past.can_undo:
-            self.weights = self._past.undo()
+        """Take the last change of weights, rule, method and normalisation back, if there is one."""
+        self.change(self.step("undo"))
 
     def redo(self) -> None:
-        """Make the change of the weights again that was taken back last."""
-        if self._past.can_redo:
-            self.weights = self._past.redo()
+        """Make the change again that was taken back last, if there is one."""
+        self.change(self.step("redo"))
+
+    def step(self, way: str) -> dict[str, Any]:
+        """Return the change that undoing or redoing makes; empty if there is nothing to do."""
+        past = self.shown.past.copy()
+        if not (past.can_undo if way == "undo" else past.can_redo):
+            return {}
+        recipe = past.undo() if way == "undo" else past.redo()
+        return {**vars(recipe), "past": past}
 
     def pin(self) -> None:
         """Keep the present fusion to compare the ones that follow with."""
-        self.set_trait("pinned", self._view.label())
-        self._parts.overlay.pin(self.heatmap, self.pinned)
+        self.change({"pin": True})
 
     def unpin(self) -> None:
         """Compare no longer."""
-        self.set_trait("pinned", "")
-        self._parts.overlay.unpin()
+        self.change({"pin": False})
 
     def next_round(self) -> None:
         """Show another picture to be guessed."""
         self.image = self.draw_puzzle()
 
-    def draw_puzzle(self) -> Photo:
-        """Draw a picture whose place is known."""
-        return puzzle(self.model, self.tile_width, np.random.default_rng())
+    def draw_puzzle(self, model: GeoModel | None = None) -> Photo:
+        """Draw a picture whose place is known, for the present model or another one."""
+        return puzzle(model or self.model, self.tile_width, np.random.default_rng())
 
     def open_card(self, name: str) -> None:
-        """Fill the card of a layer in the diagram."""
-        self._questions.fill_card(self._analysis, name)
+        """Open the card of a layer in the diagram; "" closes it."""
+        self.change({"opened": name})
+
+    # One value, one commit.
+
+    def change(self, wanted: Mapping[str, Any]) -> None:
+        """Change what is shown; takes effect before it returns, or raises and changes nothing.
+
+        Parameters
+        ----------
+        wanted : mapping
+            Values by the names of traits, checked already, and whatever else `derive` takes.
+        """
+        if self._held is not None:
+            self._held.update(wanted)
+            return
+        if not (wanted := self.news(wanted)):
+            return
+        request = request_for(self.shown, wanted, self.draw_puzzle)
+        analysis = None if request is None else self.look(request)
+        with self._parts.lock:
+            shown = self._answered(self.derived(wanted, analysis))
+            if analysis is not None:
+                self._parts.asking.cancel()
+                shown = derive(shown, {"busy": False})
+            self._gestures.forget_questions()
+            self.commit(shown)
+
+    def news(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out of a change what is so already."""
+        shown = self.shown
+        return {
+            name: value
+            for name, value in wanted.items()
+            if not (hasattr(shown, name) and same(getattr(shown, name), value))
+        }
+
+    def look(self, request: Request, report: Report | None = None) -> Analysis:
+        """Ask a model; with a ``report``, a picture that takes long to read is left behind."""
+        model = as_model(request.model)
+        photo = request.image
+        if not isinstance(photo, Photo):
+            read = partial(photo, model)
+            photo = read() if report is None else left_behind(read, report)
+        return analyse(model, photo, request.target, request.method, request.contrast, report)
+
+    def derived(self, wanted: Mapping[str, Any], analysis: Analysis | None) -> Shown:
+        """Derive the next value from the present one, an analysis and what was wanted beside it."""
+        shown = self.shown
+        change = {name: value for name, value in wanted.items() if name not in ASKED}
+        if analysis is not None:
+            # Another method may have been chosen while the photo was looked at.
+            if "method" not in change and shown.method in analysis.maps.methods:
+                change["method"] = shown.method
+            change |= {"analysis": analysis, **self._own_photos(shown.own_photos, analysis)}
+        with _as_trait_error(bool({"weights", "preview"} & set(change))):
+            return derive(shown, change)
+
+    def commit(self, shown: Shown) -> None:
+        """Show a value: all traits have it at once, each part is handed it once, observers hear.
+
+        If that is interrupted, all is as it was before. What an observer raises is raised at the
+        end: then the value is in place, and the other observers have heard of it.
+        """
+        with self._parts.lock:
+            before = self._shown
+            try:
+                with interrupts_wait():
+                    self._shown = shown
+                    self._view.show(redacted(shown))
+            except BaseException:
+                self._shown = before
+                if before is not None:
+                    with interrupts_wait():
+                        self._view.show(redacted(before))
+                raise
+            if before is not None:
+                self._tell(before, shown)
+
+    def _tell(self, before: Shown, shown: Shown) -> None:
+        """Tell observers of what has changed, unless one of them has changed it again."""
+        failed: list[Exception] = []
+        for name, trait in self.traits().items():
+            if not isinstance(trait, Held):
+                continue
+            old, new = getattr(before, name), getattr(shown, name)
+            if same(old, new) or not same(new, getattr(self._shown, name)):
+                continue
+            change = {"name": name, "old": old, "new": new, "owner": self, "type": "change"}
+            try:
+                self.notify_change(Bunch(change))
+            except Exception as error:  # noqa: BLE001  (raised below, when all have heard)
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+    def _answered(self, shown: Shown) -> Shown:
+        """Ask all that is still to be asked about a value, in place."""
+        for question in QUESTIONS:
+            if question.open(shown) is not None:
+                shown = derive(shown, question.ask(shown))
+        return shown
+
+    @property
+    def shown(self) -> Shown:
+        """All that is shown, as one value."""
+        if self._shown is None:
+            raise RuntimeError("The explorer is still being made.")
+        return self._shown
+
+    @property
+    def _analysis(self) -> Analysis:
+        return self.shown.analysis
+
+    def _own_photos(self, known: tuple[Photo, ...], analysis: Analysis) -> dict[str, Any]:
+        """Remember a photo that no menu has, to be chosen again."""
+        photo = analysis.photo
+        listed = photo.name in titles(analysis.model) or photo.credit
+        if listed or any(photo is mine for mine in known):
+            return {}
+        return {"own_photos": (*known, photo)[-_OWN_PHOTOS:]}
 
     def _snapshot(self, *, votes: bool = False) -> export.Snapshot:
         """Freeze what is shown, with the answers that belong to it; votes are asked for if need be.
@@ -155,191 +301,18 @@ class Explorer(TakeAlong, ExplorerState):
         RuntimeError
             Somebody is to guess first, and an export would tell.
         """
-        with self._turns.lock:
+        with self._parts.lock:
             if self.hidden:
                 raise RuntimeError(
                     "The answers are hidden until somebody has guessed, and an export would tell "
                     "them: set explorer.guess, or explorer.guessing = False, and export then."
                 )
-            self._questions.answer_now(self._analysis)
-            given = self.votes or (self._analysis.votes(self.keep) if votes else ())
-            return export.Snapshot.of(self, given)
-
-    # A trait was set: it takes effect at once, or raises and changes nothing.
-
-    @T.validate("weights")
-    def _complete_weights(self, proposal: Any) -> dict[str, float]:  # noqa: ANN401
-        names = self._analysis.maps.names
-        try:
-            vector = weight_vector(names, proposal["value"])
-        except (TypeError, ValueError) as error:
-            raise T.TraitError(str(error)) from error
-        if not vector.any():
-            raise T.TraitError("At least one layer must stay on.")
-        return dict(zip(names, np.round(vector.astype(float), 6).tolist(), strict=True))
-
-    @T.validate("preview")
-    def _known_layer(self, proposal: Any) -> str:  # noqa: ANN401
-        name = str(proposal["value"])
-        if name and name not in self.maps.names:
-            raise T.TraitError(f"There is no layer {name!r} to preview.")
-        return name
-
-    @T.observe("model", "image", "target", "contrast", "method")
-    def _ask_again(self, change: Any) -> None:  # noqa: ANN401
-        name, new, old = change["name"], change["new"], change["old"]
-        with self._turns.lock:
-            if self._turns.quiet:
-                return
-            if name == "method" and new in self.maps.methods:
-                self._analysis = replace(self._analysis, maps=self.maps.with_method(new))
-                self.set_trait("maps", self._analysis.maps)
-                with self._turns.quietly():  # a photo may be chosen and still be looked at
-                    self._parts.controls.method.value = new
-                self._view.tiles()
-                self._fuse()
-                self._ask_the_layers()
-                return
-        target = self.target if name in {"target", "contrast", "method"} else None
-        contrast = self.contrast if name in {"target", "contrast", "method"} else None
-        image = self.image
-        if name == "model" and new.from_above != old.from_above:
-            image = first_picture(new, self.tile_width)
-        try:
-            analysis = analyse(self.model, image, target, self.method, contrast)
-        except Exception:
-            with self._turns.quietly():
-                setattr(self, name, old)
-            raise
-        self._parts.asking.cancel()
-        self._show(analysis)
-
-    @T.observe("weights", "rule", "normalize", "keep")
-    def _fuse_again(self, change: Any) -> None:  # noqa: ANN401
-        with self._turns.lock:
-            if not self._turns.quiet:
-                if change["name"] == "weights":
-                    self._remember()
-                    self._questions.dim_votes()
-                self._fuse()
-                if change["name"] == "keep":
-                    self._ask_the_layers()
-
-    @T.observe("colormap", "opacity", "outline", "preview", "box")
-    def _draw_again(self, change: Any) -> None:  # noqa: ANN401
-        with self._turns.lock:
-            if self._turns.quiet:
-                return
-            match change["name"]:
-                case "preview":
-                    self._view.preview(self._analysis)
-                    return
-                case "box":
-                    self._parts.overlay.show_box(self.box)
-                case "colormap":
-                    self._view.tiles()
-                    self.open_card(self._parts.diagram.opened)
-            self._view.heat(self._analysis)
-
-    @T.observe("show_opposite", "show_votes", "show_rings", "online_tiles")
-    def _switch(self, change: Any) -> None:  # noqa: ANN401
-        with self._turns.lock:
-            if self._turns.quiet:
-                return
-            match change["name"]:
-                case "show_opposite":
-                    self._questions.check(self._analysis)
-                case "show_votes":
-                    self._questions.survey(self._analysis)
-                case "show_rings":
-                    self._view.rings()
-                case _:
-                    self._parts.world.online_tiles = self.online_tiles
-
-    @T.observe("guessing")
-    def _begin_or_end(self, change: Any) -> None:  # noqa: ANN401
-        if self._turns.quiet:
-            return
-        with self._turns.quietly():
-            self.guess = None
-            self.set_trait("game", Game())
-        # On the page the present picture was looked at already, with its answer.
-        if change["new"] and (self._turns.from_page or self.image.position is None):
-            self.image = self.draw_puzzle()
-        else:
-            self._show(self._analysis)
-
-    @T.observe("guess")
-    def _reveal(self, _change: Any) -> None:  # noqa: ANN401
-        with self._turns.lock:
-            if self._turns.quiet:
-                return
-            if self.guessing and self.guess is not None:
-                played = Round(self.guess, self.prediction, self.image.position)
-                self.set_trait("game", self.game.played(played))
-            self._show(self._analysis)
-
-    # From an analysis to what is seen.
-
-    def _show(self, analysis: Analysis, weights: Any = None) -> None:  # noqa: ANN401
-        """Take over an analysis, whole, and draw everything."""
-        with self._turns.quietly():
-            old, self._analysis = self._analysis, analysis
-            if weights is None and set(self.weights) == set(analysis.maps.names):
-                weights = self.weights
-            if analysis.photo is not old.photo or analysis.model is not old.model:
-                self.guess, self.box = None, None
-                self.unpin()
-            self.model, self.image, self.target = analysis.model, analysis.photo, analysis.target
-            self.contrast, self.preview = analysis.maps.contrast, ""
-            self.set_trait("prediction", analysis.prediction)
-            self.method = analysis.maps.method
-            self.set_trait("maps", analysis.maps)
-            self.weights = dict.fromkeys(self.maps.names, 1.0) if weights is None else weights
-            if analysis.model is not old.model:
-                self._past = History()
-            self._remember()
-            self._view.everything()
-            self._fuse()
-            self._ask_the_layers()
-        self.settle()
-
-    def _fuse(self) -> None:
-        self.settle()
-        settings = self.weights, self.rule, self.normalize
-        heatmap = self.maps.fuse(*settings, size=self._analysis.heatmap_size)
-        self.set_trait("heatmap", heatmap)
-        self.set_trait("shares", self.maps.shares(*settings))
-        self._parts.diagram.shares = self.shares
-        self._view.heat(self._analysis)
-        self._questions.check(self._analysis)
-
-    def _ask_the_layers(self) -> None:
-        """Ask for what single layers say: all of them if that is shown, and the one of the card."""
-        self._questions.survey(self._analysis)
-        self.open_card(self._parts.diagram.opened)
-
-    def _remember(self) -> None:
-        diagram, past = self._parts.diagram, self._past
-        past.push(self.weights, diagram.gesture_of(self.weights))
-        diagram.can_undo, diagram.can_redo = past.can_undo, past.can_redo
-
-    def settle(self, error: str = "") -> None:
-        """Show the line in words, and with it an error or that work is going on."""
-        self.set_trait("error", error)
-        self.set_trait("busy", self._parts.asking.busy)
-        voting = self._parts.surveying.busy
-        self._parts.controls.show_voting(asking=voting)
-        asking = "The layers are being asked for their votes…" if voting else ""
-        self._parts.status_bar.show(
-            self.status, error, busy=self.busy, asking=asking, saved=self.public_status
-        )
-
-    def _fail(self, error: Exception) -> None:
-        """Say what went wrong; the controls go back to what is on screen."""
-        with self._turns.quietly():
-            self._view.controls()
-        self.settle(str(error) or type(error).__name__)
+            shown = self._answered(self.shown)
+            if shown is not self._shown:
+                self._gestures.forget_questions()
+                self.commit(shown)
+            given = shown.votes or (shown.analysis.votes(shown.keep) if votes else ())
+            return export.Snapshot.of(shown, given)
 
     # The map is made before there is anything to listen to it.
 
@@ -354,3 +327,14 @@ class Explorer(TakeAlong, ExplorerState):
 
     def _hover_vote(self, layer: int | None) -> None:
         self._parts.diagram.highlight = "" if layer is None else self.maps.names[layer]
+
+
+@contextmanager
+def _as_trait_error(expected: bool) -> Iterator[None]:  # noqa: FBT001
+    """Say that a value which does not fit the layers is a wrong value of a trait."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if not expected:
+            raise
+        raise T.TraitError(str(error)) from error

@@ -1,4 +1,4 @@
-"""What a person does on the page, turned into changes of the explorer.
+"""What a person does on the page, turned into changes of what the explorer shows.
 
 Heavy work runs beside the page, the latest request wins, nothing queues up; an error is shown in
 words, and the controls go back to what is on screen.
@@ -6,32 +6,25 @@ words, and the controls go back to what is on screen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
-import traitlets as T
 
 from combicam_widgets.imagery import tile
-from combicam_widgets.images import FileName, Photo, load_image
-from combicam_widgets.widgets import traits
-from combicam_widgets.widgets.analysis import Analysis, analyse
+from combicam_widgets.images import FileName, load_image
+from combicam_widgets.shown.state import Asked, Shown, derive, same
 from combicam_widgets.widgets.background import Report
-from combicam_widgets.widgets.controls import NONE
+from combicam_widgets.widgets.controls import NONE, SWITCHED, TUNED
 from combicam_widgets.widgets.parts import Parts
-from combicam_widgets.widgets.places import first_picture, picture
-from combicam_widgets.widgets.view import click_hint
+from combicam_widgets.widgets.places import picture
+from combicam_widgets.widgets.questions import QUESTIONS, Question
+from combicam_widgets.widgets.requests import Request, request_for
+from combicam_widgets.widgets.view import View
 
 if TYPE_CHECKING:
     from combicam_widgets.widgets.explorer import Explorer
-
-TUNED = ("rule", "normalize", "keep", "opacity", "colormap")
-"""Traits that a control of the same name shows and sets."""
-
-SWITCHED = ("outline", "show_opposite", "show_votes", "show_rings", "online_tiles", "guessing")
-"""Traits that a button of the same name switches."""
 
 
 class Gestures:
@@ -41,204 +34,222 @@ class Gestures:
     ----------
     explorer : Explorer
     parts : Parts
-    show : callable
-        Takes over an analysis, whole.
-    fail : callable
-        Says what went wrong.
+    view : View
     """
 
-    def __init__(
-        self,
-        explorer: Explorer,
-        parts: Parts,
-        show: Callable[[Analysis], None],
-        fail: Callable[[Exception], None],
-    ) -> None:
-        self._explorer, self._parts, self._show, self._fail = explorer, parts, show, fail
-        self._asked_method: str | None = None  # the slow method that is being worked on
+    def __init__(self, explorer: Explorer, parts: Parts, view: View) -> None:
+        self._explorer, self._parts, self._view = explorer, parts, view
+        self._slow_method = False  # whether what is being worked on is a method that was chosen
+        self._asked: dict[str, Asked] = {}  # what each kind of work has been asked last
 
     def listen(self) -> None:
         """Begin to listen; the parts show what the explorer holds."""
         explorer, controls, diagram = self._explorer, self._parts.controls, self._parts.diagram
-        for name in (*TUNED, *SWITCHED):
-            self._join(name, getattr(controls, name), "value")
-        self._join("weights", diagram, "weights")
-        self._join("preview", diagram, "preview")
-        for control, ask in (
-            (controls.model, self._choose_model),
-            (controls.photo, self._choose_picture),
-            (controls.method, self._choose_method),
-            (controls.tile_width, self._widen),
-        ):
-            control.observe(self._unless_quiet(ask), "value")
+        for name in (*TUNED, *SWITCHED, "comparing"):
+            if name not in {"guessing", "comparing"}:
+                self._take(getattr(controls, name), "value", partial(self._set, name))
+        for name in ("preview", "opened"):
+            self._take(diagram, name, partial(self._set, name))
+        self._take(diagram, "weights", self._weigh)
+        self._take(controls.model, "value", self._choose_model)
+        self._take(controls.photo, "value", self._choose_picture)
+        self._take(controls.method, "value", self._choose_method)
+        self._take(controls.tile_width, "value", self._widen)
+        self._take(controls.comparing, "value", self._begin_or_end_comparing)
+        self._take(controls.guessing, "value", self._begin_or_end_guessing)
+        self._take(controls.pin, "value", lambda on: self.change({"pin": on}))
         controls.upload.on_file(self._upload)
         for name, button in controls.presets.items():
-            self._on_click(button, partial(explorer.use, name))
-        controls.comparing.observe(self._unless_quiet(self._begin_or_end_comparing), "value")
-        controls.next_round.on_click(lambda _button: self._next_round())
-        self._join_compare()
-        diagram.on_history(lambda step: self._attempt(getattr(explorer, step)))
-        diagram.observe(lambda change: explorer.open_card(change["new"]), "opened")
-        self._parts.overlay.on_box(lambda box: self._attempt(lambda: setattr(explorer, "box", box)))
+            self._on_click(button, partial(self._use, name))
+        self._on_click(controls.next_round, lambda: self.change({"image": explorer.draw_puzzle}))
+        diagram.on_history(lambda way: self._attempt(lambda: self.change(explorer.step(way))))
+        self._parts.overlay.on_box(lambda box: self._attempt(lambda: self._set("box", box)))
         self._parts.status_bar.on_cancel = self.cancel
 
-    def click_map(self, latitude: float, longitude: float) -> None:
-        """Guess, or look there from above, or explain the cell that was clicked."""
+    # One change from the page.
+
+    def change(self, wanted: Mapping[str, Any]) -> None:
+        """Change what is shown, as the page does: nobody waits for a model."""
         explorer = self._explorer
-        if explorer.hidden:
-            self._attempt(lambda: setattr(explorer, "guess", (latitude, longitude)))
-        elif explorer.model.from_above and not self._parts.controls.comparing.value:
-            width = explorer.tile_width
-            self._ask(image=lambda: tile(latitude, longitude, width_km=width))
+        wanted = explorer.news(wanted)
+        request = request_for(explorer.shown, wanted, explorer.draw_puzzle)
+        if request is None:
+            self._commit(explorer.derived(wanted, None))
         else:
-            cell = explorer.model.cells.at(latitude, longitude)
-            if cell is None:
-                self._fail(ValueError("There is no cell here; click a place on land."))
-            elif self._parts.controls.comparing.value:
-                self.choose_contrast(cell)
-            else:
-                self.choose_cell(cell)
+            self._ask(request, wanted)
 
-    def choose_cell(self, index: int) -> None:
-        """Explain another cell."""
-        self._ask(method=self._explorer.method, target=index)
+    def _commit(self, shown: Shown) -> None:
+        """Show a value, and ask beside the page what is still to be asked about it."""
+        try:
+            self._explorer.commit(shown)
+        finally:
+            self._ask_questions()
 
-    def choose_contrast(self, index: int | None) -> None:
-        """Explain why the target rather than this cell."""
-        explorer = self._explorer
-        self._ask(method=explorer.method, target=explorer.target, contrast=index)
+    def _ask(self, request: Request, wanted: Mapping[str, Any]) -> None:
+        explorer, asking = self._explorer, self._parts.asking
+        self._slow_method = "method" in wanted
 
-    def _begin_or_end_comparing(self, on: bool) -> None:  # noqa: FBT001
-        """While it is on, a click on the map says which cell the target is compared with."""
-        self._parts.world.set_click_mode(click_hint(self._explorer, comparing=on))
-        if not on and self._explorer.contrast is not None:
-            self.choose_contrast(None)
+        def ask(report: Report) -> tuple[Any, Shown, Shown]:
+            analysis = explorer.look(request, report)
+            base = explorer.shown
+            shown = explorer.derived(wanted, analysis)
+            evidence = QUESTIONS[0]
+            if evidence.open(shown) is not None:
+                shown = derive(shown, evidence.ask(shown))
+            return analysis, base, shown
+
+        def done(result: tuple[Any, Shown, Shown]) -> None:
+            self._slow_method = False
+            analysis, base, shown = result
+            if explorer.shown is not base:  # something else has changed meanwhile
+                shown = explorer.derived(wanted, analysis)
+            self._attempt(lambda: self._commit(derive(shown, {"busy": False})))
+
+        asking.run(ask, done, self.fail, self._parts.status_bar.show_progress)
+        if asking.busy:
+            self._commit(derive(explorer.shown, {"busy": True, "error": ""}))
+
+    def _ask_questions(self) -> None:
+        """Ask what is open and not yet being asked; drop what nobody wants to know any more."""
+        shown = self._explorer.shown
+        for question in QUESTIONS:
+            work, asked = getattr(self._parts, question.work), question.open(shown)
+            if asked is None:
+                work.cancel()
+            elif not (work.busy and same(self._asked.get(question.work), asked)):
+                self._asked[question.work] = asked
+                self._run(question, shown)
+
+    def _run(self, question: Question, shown: Shown) -> None:
+        def done(answer: dict[str, Any]) -> None:
+            self._asked.pop(question.work, None)
+            explorer = self._explorer
+            self._attempt(lambda: explorer.commit(derive(explorer.shown, answer)))
+
+        def failed(error: BaseException) -> None:
+            self._asked.pop(question.work, None)
+            self.fail(error)
+
+        work = getattr(self._parts, question.work)
+        work.run(lambda _report: question.ask(shown), done, failed, delay=question.delay)
+
+    def forget_questions(self) -> None:
+        """Drop what is being asked: somebody else has asked it."""
+        self._asked.clear()
+        for question in QUESTIONS:
+            getattr(self._parts, question.work).cancel()
+
+    def fail(self, error: BaseException) -> None:
+        """Say what went wrong; the controls go back to what is on screen."""
+        words = str(error) or type(error).__name__
+        busy = self._parts.asking.busy
+        self._explorer.commit(derive(self._explorer.shown, {"error": words, "busy": busy}))
 
     def cancel(self) -> None:
         """Stop what is going on."""
-        self._parts.asking.cancel()
-        self._fail(Exception("Cancelled; what is shown is as before."))
-
-    def _join(self, name: str, widget: w.Widget, trait: str) -> None:
-        """Keep the explorer's trait and a widget's the same; the former decides what is allowed."""
-
-        def take(change: Any) -> None:  # noqa: ANN401
-            value = None if change["new"] == NONE else change["new"]
-            self._attempt(lambda: setattr(self._explorer, name, value))
-            show()
-
-        def show(_change: Any = None) -> None:  # noqa: ANN401
-            value = getattr(self._explorer, name)
-            setattr(widget, trait, NONE if value is None else value)
-
-        show()
-        self._explorer.observe(show, name)
-        widget.observe(take, trait)
-
-    def _join_compare(self) -> None:
-        """Let the button stay pressed as long as a fusion is pinned, whoever pins it."""
-        explorer, button = self._explorer, self._parts.controls.pin
-
-        def take(change: Any) -> None:  # noqa: ANN401
-            if change["new"] != bool(explorer.pinned):
-                self._attempt(explorer.pin if change["new"] else explorer.unpin)
-                show()
-
-        def show(_change: Any = None) -> None:  # noqa: ANN401
-            button.value = bool(explorer.pinned)
-
-        explorer.observe(show, "pinned")
-        button.observe(take, "value")
+        with self._parts.lock:
+            self._parts.asking.cancel()
+            self.fail(Exception("Cancelled; what is shown is as before."))
 
     def _attempt(self, change: Callable[[], object]) -> None:
         """Change something as the page does; say what is wrong with it."""
-        try:
-            with self._parts.turns.on_page():
+        with self._parts.lock:
+            try:
                 change()
-        except (ValueError, T.TraitError) as error:
-            self._fail(error)
+            except Exception as error:  # noqa: BLE001  (whatever it is, the person is told)
+                self.fail(error)
+
+    def _take(self, widget: w.Widget, trait: str, act: Callable[[Any], object]) -> None:
+        """Act when somebody changes a part, but not when we do."""
+
+        def take(change: Any) -> None:  # noqa: ANN401
+            with self._parts.lock:
+                if not self._view.drawing:
+                    self._attempt(lambda: act(change["new"]))
+
+        widget.observe(take, trait)
 
     def _on_click(self, button: w.Button, act: Callable[[], object]) -> None:
         button.on_click(lambda _button: self._attempt(act))
 
-    def _unless_quiet(self, handle: Callable[[Any], None]) -> Callable[[Any], None]:
-        def unless_quiet(change: Any) -> None:  # noqa: ANN401
-            with self._parts.turns.lock:
-                if not self._parts.turns.quiet:
-                    handle(change["new"])
+    # What each gesture means.
 
-        return unless_quiet
+    def _set(self, name: str, value: Any) -> None:  # noqa: ANN401
+        value = None if value == NONE else value
+        trait = self._explorer.traits()[name] if self._explorer.has_trait(name) else None
+        checked = value if trait is None else trait._validate(self._explorer, value)  # noqa: SLF001
+        self.change({name: checked})
+
+    def _weigh(self, weights: dict[str, float]) -> None:
+        gesture = self._parts.diagram.gesture_of(weights)
+        self.change({"weights": weights, "gesture": gesture})
+
+    def _use(self, name: str) -> None:
+        self.change({"weights": self._explorer.preset(name)})
+
+    def click_map(self, latitude: float, longitude: float) -> None:
+        """Guess, or look there from above, or explain the cell that was clicked."""
+        self._attempt(lambda: self._click_map(latitude, longitude))
+
+    def _click_map(self, latitude: float, longitude: float) -> None:
+        shown = self._explorer.shown
+        if shown.hidden:
+            self.change({"guess": (latitude, longitude)})
+        elif shown.model.from_above and not shown.comparing:
+            width = shown.tile_width
+            self.change({"image": lambda _model: tile(latitude, longitude, width_km=width)})
+        else:
+            cell = shown.model.cells.at(latitude, longitude)
+            if cell is None:
+                raise ValueError("There is no cell here; click a place on land.")
+            self.change({"contrast" if shown.comparing else "target": cell})
+
+    def choose_cell(self, index: int) -> None:
+        """Explain another cell, compared with none."""
+        self._attempt(lambda: self.change({"target": index, "contrast": None}))
+
+    def choose_contrast(self, index: int | None) -> None:
+        """Explain why the target rather than this cell."""
+        self._attempt(lambda: self.change({"contrast": index}))
+
+    def _begin_or_end_comparing(self, on: bool) -> None:  # noqa: FBT001
+        """While it is on, a click on the map says which cell the target is compared with."""
+        self.change({"comparing": on} if on else {"comparing": False, "contrast": None})
+
+    def _begin_or_end_guessing(self, on: bool) -> None:  # noqa: FBT001
+        """Begin with another picture: the present one was looked at already, with its answer."""
+        more = {"image": self._explorer.draw_puzzle} if on else {}
+        self.change({"guessing": on, **more})
 
     def _choose_model(self, name: str) -> None:
-        model, now, width = (
-            self._parts.controls.models[name],
-            self._explorer,
-            self._explorer.tile_width,
-        )
-
-        def image() -> Photo:
-            chosen = traits.as_model(model)
-            return (
-                now.image
-                if chosen.from_above == now.model.from_above
-                else first_picture(chosen, width)
-            )
-
-        self._ask(model=model, image=image)
+        model = self._parts.controls.models[name]
+        if model is not self._explorer.model and name != self._explorer.model.name:
+            self.change({"model": model})
 
     def _choose_picture(self, title: str) -> None:
-        if title in self._parts.controls.titles:
-            model, width = self._explorer.model, self._explorer.tile_width
-            self._ask(image=lambda: picture(model, title, width))
+        controls, shown = self._parts.controls, self._explorer.shown
+        if title in controls.own:
+            self.change({"image": controls.own[title]})
+        elif title in controls.titles:
+            self.change({"image": lambda model: picture(model, title, shown.tile_width)})
 
     def _widen(self, width_km: float) -> None:
         explorer = self._explorer
-        with self._parts.turns.quietly():
-            explorer.tile_width = width_km
+        if width_km == explorer.tile_width:
+            return
+        self._set("tile_width", width_km)
         if explorer.model.from_above and explorer.image.position is not None:
             latitude, longitude = explorer.image.position
-            self._ask(image=lambda: tile(latitude, longitude, width_km=width_km))
-
-    def _next_round(self) -> None:
-        self._ask(image=self._explorer.draw_puzzle)
+            self.change({"image": lambda _model: tile(latitude, longitude, width_km=width_km)})
 
     def _upload(self, content: bytes, name: str) -> None:
-        with self._parts.turns.lock:
-            self._ask(image=lambda: load_image(content, name=FileName(name)))
+        self._attempt(
+            lambda: self.change({"image": lambda _: load_image(content, name=FileName(name))})
+        )
 
     def _choose_method(self, name: str) -> None:
-        if name in self._explorer.maps.methods:
-            if self._asked_method is not None:
-                self._parts.asking.cancel()  # the slow method that was chosen before
-            self._attempt(lambda: setattr(self._explorer, "method", name))
-        else:
-            explorer = self._explorer
-            self._ask(method=name, target=explorer.target, contrast=explorer.contrast)
-
-    def _ask(
-        self,
-        model: object = None,
-        image: Callable[[], Photo] | None = None,
-        method: str | None = None,
-        target: int | None = None,
-        contrast: int | None = None,
-    ) -> None:
-        explorer = self._explorer
-        model = explorer.model if model is None else model
-        present = explorer.image
-        self._asked_method = asked = method
-        method = explorer.method if asked is None else asked
-
-        def ask(report: Report) -> Analysis:
-            photo = present if image is None else image()
-            return analyse(traits.as_model(model), photo, target, method, contrast, report)
-
-        def done(analysis: Analysis) -> None:
-            with self._parts.turns.on_page():
-                if asked is None and explorer.method in analysis.maps.methods:
-                    # Another method may have been chosen while the photo was looked at.
-                    analysis = replace(analysis, maps=analysis.maps.with_method(explorer.method))
-                self._show(analysis)
-
-        self._parts.asking.run(ask, done, self._fail, self._parts.status_bar.show_progress)
-        explorer.settle()
+        if self._slow_method:
+            self._slow_method = False
+            self._parts.asking.cancel()  # the slow method that was chosen before
+            self._explorer.commit(derive(self._explorer.shown, {"busy": False}))
+        self.change({"method": name})

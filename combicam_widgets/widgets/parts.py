@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import ipywidgets as w
 
-from combicam_widgets.widgets.background import Background
+from combicam_widgets.widgets.background import Background, Worker
 from combicam_widgets.widgets.closing import made_of
 from combicam_widgets.widgets.controls import Controls
 from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
 from combicam_widgets.widgets.overlay import Overlay
 from combicam_widgets.widgets.status_bar import StatusBar
-from combicam_widgets.widgets.turns import Turns
 from combicam_widgets.widgets.world import World
 
 
@@ -24,9 +24,13 @@ class Parts:
     ----------
     world : World
     controls, diagram, overlay, status_bar : Controls, Diagram, Overlay, StatusBar
-    turns : Turns
-    asking, checking, surveying, carding : Background
-        For a new analysis; for the evidence; for the votes of all layers, and of one.
+    lock : threading.RLock
+        Held by whoever takes over a new value. JupyterLab may run the page's messages in a thread
+        beside the cells.
+    worker : Worker
+    checking, carding, surveying, asking : Background
+        For the evidence, for the votes of one layer and of all, for a new analysis; in the order
+        of their urgency.
     """
 
     world: World
@@ -34,18 +38,18 @@ class Parts:
     diagram: Diagram = field(default_factory=Diagram)
     overlay: Overlay = field(default_factory=Overlay)
     status_bar: StatusBar = field(default_factory=StatusBar)
-    turns: Turns = field(default_factory=Turns)
-    asking: Background = field(default_factory=Background)
-    checking: Background = field(default_factory=Background)
-    surveying: Background = field(default_factory=Background)
-    carding: Background = field(default_factory=Background)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    worker: Worker = field(default_factory=Worker)
+    checking: Background = field(init=False)
+    carding: Background = field(init=False)
+    surveying: Background = field(init=False)
+    asking: Background = field(init=False)
 
     def __post_init__(self) -> None:
-        for work in self._works():
-            work.lock = self.turns.lock
-
-    def _works(self) -> tuple[Background, ...]:
-        return self.asking, self.checking, self.surveying, self.carding
+        for urgency, name in enumerate(("checking", "carding", "surveying", "asking")):
+            work = Background(self.worker, urgency)
+            work.lock = self.lock
+            object.__setattr__(self, name, work)
 
     def laid_out(self) -> list[w.Widget]:
         """Return the widgets from top to bottom; first what to do where half of them is missing."""
@@ -56,7 +60,7 @@ class Parts:
 
     def close(self, around: w.Widget) -> None:
         """End the work, and close the widget around the parts with all that it is made of."""
-        for work in self._works():
+        for work in (self.checking, self.carding, self.surveying, self.asking):
             work.close()
         bars = self.status_bar, self.status_bar.work
         inside = self.controls, self.diagram, self.overlay.view, self.world.map, *bars

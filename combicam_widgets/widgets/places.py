@@ -13,6 +13,7 @@ from combicam_widgets.imagery import tile
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
 from combicam_widgets.samples import list_samples, sample, sample_info
+from combicam_widgets.shown.analysis import Model
 
 PLACES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -35,7 +36,7 @@ PLACES: Mapping[str, tuple[float, float]] = MappingProxyType(
 _KOALA = "Koala"
 
 
-def titles(model: GeoModel) -> tuple[str, ...]:
+def titles(model: Model) -> tuple[str, ...]:
     """List what a model can be shown, the first picture first."""
     return tuple(PLACES) if model.from_above else tuple(_samples())
 

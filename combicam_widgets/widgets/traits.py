@@ -1,11 +1,13 @@
-"""A trait that turns what people give into what the explorer holds, with readable errors."""
+"""Traits that are fields of one value, and what people may give for them, with readable errors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import traitlets as T
 
 from combicam_widgets.geo.earth import check_coordinates
@@ -37,7 +39,39 @@ class Coerced(T.TraitType[Any, Any]):
             raise T.TraitError(str(error)) from error
 
 
-class Picture(Coerced):
+class Held(T.TraitType[Any, Any]):
+    """A trait whose value is a field of the one value that an explorer shows.
+
+    Nothing is kept in the trait: it cannot say something else than the page.
+    """
+
+    def get(self, obj: Any, cls: Any = None) -> Any:  # noqa: ANN401, ARG002
+        """Read the field."""
+        return obj.value_of(self.name)
+
+
+class Setting(Held, Coerced):
+    """A trait that may be set: a change of the value that is shown."""
+
+    def set(self, obj: Any, value: object) -> None:  # noqa: ANN401
+        """Ask for a change, which takes effect at once, or raises and changes nothing."""
+        obj.change({self.name: self._validate(obj, value)})
+
+
+class Result(Held):
+    """A trait that follows from the others."""
+
+    def __init__(self) -> None:
+        super().__init__(read_only=True)
+
+    def set(self, obj: Any, value: object) -> None:  # noqa: ANN401
+        """Refuse, but for other maps of the same layers, photo and model."""
+        if self.name != "maps":
+            raise T.TraitError(f"{self.name} follows from the other traits and cannot be set.")
+        obj.change({"maps": value})
+
+
+class Picture(Setting):
     """A photo: whatever `as_photo` accepts, or a title from the menu of photos or places."""
 
     def __init__(self) -> None:
@@ -68,14 +102,22 @@ def as_photo(value: Any) -> Photo:  # noqa: ANN401
     return load_image(value)
 
 
+def as_weights(value: object) -> Mapping[str, float]:
+    """Accept a mapping; whether it fits the layers is seen when they are known."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"weights must be a dict from layer to weight, not {value!r}.")
+    return dict(value)
+
+
 def one_of(name: str, options: Callable[[], Sequence[Any]]) -> Callable[[Any], Any]:
     """Accept only the options there are at the time."""
 
     def check(value: object) -> object:
-        if value not in options():
-            known = ", ".join(map(repr, options()))
-            raise ValueError(f"{name} must be one of {known}, not {value!r}.")
-        return value
+        known = options()
+        if not (value is None or isinstance(value, str)) or value not in known:
+            said = ", ".join(map(repr, known))
+            raise ValueError(f"{name} must be one of {said}, not {value!r}.")
+        return known[known.index(value)]
 
     return check
 
@@ -84,11 +126,10 @@ def fraction(name: str, *, positive: bool = False) -> Callable[[Any], float]:
     """Accept a number in [0, 1], or in (0, 1]."""
 
     def check(value: Any) -> float:  # noqa: ANN401
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{name} must be a number, not {value!r}.")
-        if not (0 < value <= 1 if positive else 0 <= value <= 1):
+        number = _number(name, value, "a number")
+        if not (0 < number <= 1 if positive else 0 <= number <= 1):
             raise ValueError(f"{name} must lie between 0 and 1, not {value!r}.")
-        return float(value)
+        return number
 
     return check
 
@@ -97,11 +138,45 @@ def kilometres(name: str, low: float, high: float) -> Callable[[Any], float]:
     """Accept a distance within a range."""
 
     def check(value: Any) -> float:  # noqa: ANN401
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{name} must be a number of km, not {value!r}.")
-        if not low <= value <= high:
+        number = _number(name, value, "a number of km")
+        if not low <= number <= high:
             raise ValueError(f"{name} must be {low:,.0f} to {high:,.0f} km, not {value!r}.")
-        return float(value)
+        return number
+
+    return check
+
+
+def cell(name: str) -> Callable[[Any], int | None]:
+    """Accept the index of a cell, or None; whether there is such a cell, its grid says."""
+
+    def check(value: Any) -> int | None:  # noqa: ANN401
+        if value is None:
+            return None
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+            raise TypeError(f"{name} must be the index of a cell, or None, not {value!r}.")
+        return int(value)
+
+    return check
+
+
+def switch(name: str) -> Callable[[Any], bool]:
+    """Accept True or False."""
+
+    def check(value: Any) -> bool:  # noqa: ANN401
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name} must be True or False, not {value!r}.")
+        return bool(value)
+
+    return check
+
+
+def text(name: str) -> Callable[[Any], str]:
+    """Accept a str."""
+
+    def check(value: Any) -> str:  # noqa: ANN401
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a str, not {value!r}.")
+        return str(value)
 
     return check
 
@@ -112,10 +187,9 @@ def position(name: str) -> Callable[[Any], tuple[float, float] | None]:
     def check(value: Any) -> tuple[float, float] | None:  # noqa: ANN401
         if value is None:
             return None
-        pair = tuple(value)
-        if len(pair) != 2:
+        if not _several(value, 2):
             raise ValueError(f"{name} must be (latitude, longitude), not {value!r}.")
-        latitude, longitude = check_coordinates(*pair)
+        latitude, longitude = check_coordinates(*value)
         return float(latitude), float(longitude)
 
     return check
@@ -125,10 +199,27 @@ def box(value: Any) -> tuple[float, float, float, float] | None:  # noqa: ANN401
     """Accept (left, top, right, bottom) as fractions of the photo, or None."""
     if value is None:
         return None
-    sides = tuple(map(float, value))
-    if len(sides) != 4 or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
+    sides = (
+        tuple(_number("box", side, "four numbers") for side in value) if _several(value, 4) else ()
+    )
+    if not sides or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
         raise ValueError(
             "box must be (left, top, right, bottom) as fractions of the photo, with left < right "
             f"and top < bottom, not {value!r}."
         )
-    return sides
+    return sides[0], sides[1], sides[2], sides[3]
+
+
+def _number(name: str, value: Any, what: str) -> float:  # noqa: ANN401
+    """Accept numbers of Python and of numpy, but no truths."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be {what}, not {value!r}.")
+    return float(value)
+
+
+def _several(value: object, count: int) -> bool:
+    return (
+        isinstance(value, (Sequence, np.ndarray))
+        and not isinstance(value, (str, bytes))
+        and len(value) == count
+    )

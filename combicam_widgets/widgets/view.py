@@ -1,110 +1,166 @@
-"""From the explorer's state to what is seen; it asks nothing of a model."""
+"""From what is shown, as a value, to the parts that show it; asks nothing of a model."""
 
 from __future__ import annotations
 
-from combicam_widgets.cam import share_inside
-from combicam_widgets.widgets.analysis import Analysis
+from typing import Any
+
+from combicam_widgets.shown.state import Shown, same
+from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets.parts import Parts
-from combicam_widgets.widgets.state import ExplorerState
+from combicam_widgets.widgets.scene import Scene
 
 
 class View:
-    """Draws on the parts.
+    """Hands each value to each part, once; what is shown already is not drawn again.
 
     Parameters
     ----------
-    state : ExplorerState
     parts : Parts
+
+    Attributes
+    ----------
+    drawing : bool
+        While set, what a part says has changed is our own doing, and nobody's wish.
     """
 
-    def __init__(self, state: ExplorerState, parts: Parts) -> None:
-        self._state, self._parts = state, parts
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._before: Shown | None = None
+        self.drawing = False
 
-    def everything(self) -> None:
-        """Draw photo, tiles, map and controls; the heat comes with the next fusion."""
-        state, parts = self._state, self._parts
-        self.controls()
-        parts.diagram.show_photo(state.image)
-        parts.overlay.show_photo(state.image)
-        self.tiles()
-        self.world()
+    def show(self, shown: Shown) -> None:
+        """Show a value from which secrets have been taken out.
 
-    def controls(self) -> None:
-        """Show which model, photo and method are in view, and how the game stands."""
-        state, controls = self._state, self._parts.controls
-        settings = state.method, state.tile_width
-        controls.show(state.model, state.image, *settings, hidden=state.hidden)
-        score, saved = (state.game.score_line(include_position=told) for told in (True, False))
-        controls.show_game(guessing=state.guessing, score=score, saved=saved)
+        If that is interrupted, the next call draws everything anew.
+        """
+        before, self._before = self._before, None
+        self.drawing = True
+        try:
+            self._photo_and_heat(shown, before)
+            self._diagram(shown, before)
+            self._world(shown, before)
+            self._controls(shown, before)
+            self._words(shown)
+        finally:
+            self.drawing = False
+        self._before = shown
 
-    def tiles(self) -> None:
-        """Draw the layers' maps."""
-        state = self._state
-        kinds = {layer.name: layer.kind for layer in state.model.architecture.layers}
-        self._parts.diagram.show_maps(state.maps, kinds, state.colormap, state.weights)
-
-    def world(self) -> None:
-        """Draw the prediction; evidence and votes come when they are known."""
-        state, world = self._state, self._parts.world
-        world.show_guess(state.guess)
-        world.show_truth(state.image.position)
-        world.show_prediction(state.prediction, state.maps.target)
-        world.show_contrast(state.maps.contrast)
-        self.rings()
-        comparing = self._parts.controls.comparing.value = state.contrast is not None
-        world.set_click_mode(click_hint(state, comparing=comparing))
-        if state.hidden:
-            world.hide_answers()
-        else:
-            world.show_answers()
-
-    def rings(self) -> None:
-        """Draw the rings, or take them away."""
-        state = self._state
-        self._parts.world.show_rings(state.prediction if state.show_rings else None)
-
-    def heat(self, analysis: Analysis) -> None:
-        """Lay the heatmap over the photo; nobody shall be helped to guess."""
-        state, overlay = self._state, self._parts.overlay
-        settings = state.weights, state.rule, state.normalize
-        opacity = 0.0 if state.hidden else state.opacity
-        overlay.named = not state.hidden
+    def _photo_and_heat(self, shown: Shown, before: Shown | None) -> None:
+        overlay, analysis = self._parts.overlay, shown.analysis
+        recipe = shown.weights, shown.rule, shown.normalize
+        new_photo = before is None or shown.image is not before.image
+        new_pin = before is None or shown.pinned_fusion is not before.pinned_fusion
+        looks = ("heatmap", "colormap", "opacity", "outline", "keep", "preview", "label", "hidden")
         with overlay.at_once():
-            overlay.show_layers(
-                state.maps.names, lambda size: analysis.contributions(size, *settings)
-            )
-            overlay.show_outline(state.keep if state.outline and not state.hidden else None)
-            overlay.show_heat(state.heatmap, state.colormap, opacity, self.label())
-        inside = None if state.box is None else share_inside(state.heatmap, state.box)
-        state.set_trait("inside", inside)
+            if new_photo:
+                overlay.show_photo(shown.image)
+            if new_photo or _changed(shown, before, *looks):
+                overlay.named = not shown.hidden
+                overlay.show_layers(
+                    shown.maps.names, lambda size: analysis.contributions(size, *recipe)
+                )
+                outlined = shown.outline and not shown.hidden
+                overlay.show_outline(shown.keep if outlined else None)
+                opacity = 0.0 if shown.hidden else shown.opacity
+                overlay.show_heat(shown.heatmap, shown.colormap, opacity, shown.label)
+                overlay.preview(*_alone(shown))
+            if new_pin or (new_photo and shown.pinned_fusion is not None):
+                overlay.unpin()
+                if shown.pinned_fusion is not None:
+                    overlay.pin(shown.pinned_fusion.heatmap, shown.pinned_fusion.label)
+            if new_photo or _changed(shown, before, "box"):
+                overlay.show_box(shown.box)
+        if shown.answered is not None and same(shown.answered, shown.question):
+            overlay.show_values()
 
-    def preview(self, analysis: Analysis) -> None:
-        """Show one layer alone, or the fusion again."""
-        state, overlay = self._state, self._parts.overlay
-        shown = bool(state.preview) and not state.hidden
-        self._parts.world.highlight_vote(
-            state.maps.names.index(state.preview) if shown and state.votes else None
+    def _diagram(self, shown: Shown, before: Shown | None) -> None:
+        diagram, past = self._parts.diagram, shown.past
+        if before is None or shown.image is not before.image:
+            diagram.show_photo(shown.image)
+        if _changed(shown, before, "maps", "colormap", "hidden"):
+            kinds = {layer.name: layer.kind for layer in shown.model.architecture.layers}
+            diagram.show_maps(shown.maps, kinds, shown.colormap, shown.weights, hidden=shown.hidden)
+        with diagram.hold_sync():
+            diagram.weights, diagram.shares = dict(shown.weights), dict(shown.shares)
+            diagram.preview, diagram.opened = shown.preview, shown.opened
+            diagram.can_undo, diagram.can_redo = past.can_undo, past.can_redo
+        cards = ("opened", "vote", "maps", "colormap", "image", "hidden")
+        if shown.opened and _changed(shown, before, *cards):
+            layer = next(x for x in shown.model.architecture.layers if x.name == shown.opened)
+            diagram.show_card(layer, shown.maps, shown.image, shown.colormap, _card_words(shown))
+
+    def _world(self, shown: Shown, before: Shown | None) -> None:
+        world = self._parts.world
+        said = ("prediction", "maps", "evidence", "opposite", "votes", "show_rings", "guess")
+        weighed = ("weights",) if shown.votes else ()
+        if _changed(shown, before, *said, *weighed, "image", "hidden"):
+            world.show(_scene(shown), hidden=shown.hidden)
+        world.set_click_mode(click_hint(shown))
+        layer = shown.maps.names.index(shown.preview) if shown.preview and shown.votes else None
+        world.highlight_vote(layer)
+        world.online_tiles = shown.online_tiles
+
+    def _controls(self, shown: Shown, before: Shown | None) -> None:
+        # A menu shows what was chosen there while that is being worked on.
+        choices = ("model", "image", "method", "tile_width", "hidden", "own_photos")
+        asked = shown.busy and not _changed(shown, before, *choices, "guessing")
+        self._parts.controls.show(shown, choices=not asked)
+
+    def _words(self, shown: Shown) -> None:
+        asking = "The layers are being asked for their votes…" if shown.voting else ""
+        self._parts.status_bar.show(
+            shown.status, shown.error, busy=shown.busy, asking=asking, saved=shown.public_status
         )
-        if shown:
-            alone = state.maps.fuse({state.preview: 1.0}, size=analysis.heatmap_size)
-            number = state.maps.names.index(state.preview) + 1
-            overlay.preview(alone, f"layer {number} ({state.preview}) alone")
-        else:
-            overlay.preview(None)
-
-    def label(self) -> str:
-        """Name the present fusion in a few words."""
-        state = self._state
-        on = sum(weight > 0 for weight in state.weights.values())
-        return f"{state.method}, {state.rule}, {on} of {len(state.weights)} layers"
 
 
-def click_hint(state: ExplorerState, *, comparing: bool = False) -> str:
+def click_hint(shown: Shown) -> str:
     """Say what a click on the map does."""
-    if state.hidden:
+    if shown.hidden:
         return "Where is it? Click the map to guess"
-    if comparing:
+    if shown.comparing:
         return "Click the cell to compare with"
-    if state.model.from_above:
+    if shown.model.from_above:
         return "Click the map to look there"
     return "Click a cell to explain it"
+
+
+def _changed(shown: Shown, before: Shown | None, *names: str) -> bool:
+    return before is None or not all(
+        same(getattr(shown, name), getattr(before, name)) for name in names
+    )
+
+
+def _alone(shown: Shown) -> tuple[Any, str]:
+    """Return the map of the layer that is shown alone, and what it is."""
+    if not shown.preview:
+        return None, ""
+    number = shown.maps.names.index(shown.preview) + 1
+    alone = shown.maps.fuse({shown.preview: 1.0}, size=shown.analysis.heatmap_size)
+    return alone, f"layer {number} ({shown.preview}) alone"
+
+
+def _scene(shown: Shown) -> Scene:
+    if shown.hidden:
+        return Scene(guess=shown.guess)
+    numbers = tuple(str(i + 1) for i in range(len(shown.votes)))
+    return Scene(
+        prediction=shown.prediction,
+        target=shown.maps.target,
+        evidence=shown.evidence,
+        opposite=shown.opposite,
+        contrast=shown.contrast,
+        truth=shown.image.position,
+        guess=shown.guess,
+        rings=shown.prediction if shown.show_rings else None,
+        votes=shown.votes,
+        numbers=numbers,
+        weights=tuple(shown.weights.values()) if shown.votes else (),
+    )
+
+
+def _card_words(shown: Shown) -> str | None:
+    if shown.hidden:
+        return "hidden until you have guessed"
+    if shown.vote is None:
+        return None
+    return f"{shown.vote.best.place} ({percent(shown.vote.best.probability)})"

@@ -14,7 +14,7 @@ CELL = '''
 from ipywidgets import VBox
 import combicam_widgets as ccw
 from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
-from combicam_widgets.widgets.history import History
+from combicam_widgets.shown.history import History
 
 model, photo = ccw.load_model("naturalist"), ccw.sample("koala")
 maps = model.explain(photo)

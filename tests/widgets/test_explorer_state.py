@@ -13,8 +13,10 @@ from traitlets import TraitError
 import combicam_widgets as ccw
 from combicam_widgets import cam
 from combicam_widgets.cam import rules
+from combicam_widgets.shown.state import derive
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets import explorer as explorer_module
+from combicam_widgets.widgets.background import Report
 from combicam_widgets.widgets.closing import made_of
 
 
@@ -295,7 +297,7 @@ def test_what_the_page_does_in_another_thread_does_not_mix(explorer, model, monk
     inside, release = threading.Event(), threading.Event()
 
     def page():
-        with explorer._turns.on_page():
+        with explorer._parts.lock:
             inside.set()
             release.wait(10)
 
@@ -313,8 +315,10 @@ def test_what_the_page_does_in_another_thread_does_not_mix(explorer, model, monk
 
 
 def test_late_evidence_does_not_wipe_an_error_away(explorer):
-    explorer._fail(ValueError("this went wrong"))
-    explorer._questions._show_evidence(explorer._analysis, explorer.evidence, None)
+    shown = explorer.shown
+    explorer._gestures.fail(ValueError("this went wrong"))
+    late = {"evidence": explorer.evidence, "opposite": None, "answered": shown.question}
+    explorer.commit(derive(explorer.shown, late))
     assert explorer.error == "this went wrong"
     assert "this went wrong" in explorer._parts.status_bar.seen
     explorer.use("last layer")
@@ -331,7 +335,7 @@ def test_the_latest_choice_of_a_method_wins(explorer, monkeypatch):
     explorer._gestures._choose_method("layercam")
     assert not cancelled
     job, done = asked.pop()
-    done(job(lambda *_: None))
+    done(job(Report()))
     assert (explorer.image.name, explorer.method) == ("Panda", "layercam")
     explorer._gestures._choose_method("scorecam")
     explorer._gestures._choose_method("gradcam")

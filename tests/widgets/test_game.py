@@ -8,8 +8,8 @@ from geographiclib.geodesic import Geodesic
 
 import combicam_widgets as ccw
 from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, GeoPrediction
+from combicam_widgets.shown.game import Game, Round
 from combicam_widgets.widgets import Explorer
-from combicam_widgets.widgets.game import Game, Round
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from combicam_widgets.widgets.history import History
+from combicam_widgets.shown.history import History
 
 
 def filled(*states, limit=100):

@@ -112,7 +112,7 @@ def everything(explorer):
     explorer.contrast = 3
     explorer.open_card(explorer.maps.names[-1])
     explorer.preview = explorer.maps.names[0]
-    explorer._fail(ValueError("this went wrong"))
+    explorer._gestures.fail(ValueError("this went wrong"))
 
 
 def another_photo_and_back(explorer):

@@ -88,9 +88,8 @@ def test_the_evidence_is_that_of_the_heatmap_just_clicked_together(model, tmp_pa
     before = explorer.evidence
 
     async def click_and_export():
-        with explorer._turns.on_page():
-            explorer.use("last layer")
-            explorer.keep = 0.5
+        explorer._gestures.change({"weights": explorer.preset("last layer")})
+        explorer._gestures.change({"keep": 0.5})
         assert explorer.evidence is before  # it is still to be asked about
         return WAYS[way](explorer, tmp_path)
 

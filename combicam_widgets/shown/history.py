@@ -37,6 +37,13 @@ class History(Generic[State]):
         self._gestures: list[str | None] = []
         self._present = -1
 
+    def copy(self) -> History[State]:
+        """Return another history with the same states, to go on with."""
+        other = History[State](self._limit)
+        other._states, other._gestures = self._states.copy(), self._gestures.copy()
+        other._present = self._present
+        return other
+
     @property
     def can_undo(self) -> bool:
         """Whether there is a state before the present one."""

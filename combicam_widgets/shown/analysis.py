@@ -1,24 +1,53 @@
-"""What the explorer asks a model, as pure functions that may run beside the page."""
+"""What a model says of a photo, and what else it can be asked about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from combicam_widgets.cam import LayerMaps, contributions
+from combicam_widgets.cam.contributions import contributions
 from combicam_widgets.cam.fusion import Normalization
-from combicam_widgets.geo import GeoPrediction
+from combicam_widgets.cam.maps import LayerMaps
+from combicam_widgets.geo import CellGrid, GeoPrediction
 from combicam_widgets.images import Photo
-from combicam_widgets.models import GeoModel
 
 _HEATMAP_SIDE = 288
 """Heat is smooth: more pixels cost bytes and time at every click, and show nothing."""
 
 
-@dataclass(frozen=True, eq=False)
+class Model(Protocol):
+    """What is read off a `GeoModel`, and asked of it."""
+
+    name: str
+    from_above: bool
+    cells: CellGrid
+
+    @property
+    def architecture(self) -> Any:  # noqa: ANN401
+        """Stages and layers."""
+
+    def evidence(
+        self,
+        photo: Photo,
+        heatmap: npt.NDArray[np.floating],
+        keep: float | None = 0.3,
+        *,
+        opposite: bool = False,
+    ) -> GeoPrediction:
+        """Ask again about a part of the photo."""
+
+    def layer_votes(
+        self, photo: Photo, maps: LayerMaps, keep: float = 0.3
+    ) -> tuple[GeoPrediction, ...]:
+        """Ask where the evidence of each layer alone points."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Analysis:
     """What a model says about a photo, and the layer maps that explain it.
 
@@ -35,12 +64,34 @@ class Analysis:
         What the model recognised, in words; may be empty.
     """
 
-    model: GeoModel
+    model: Model
     photo: Photo
     target: int | None
     prediction: GeoPrediction
     maps: LayerMaps
     seen: str
+
+    @cached_property
+    def redacted(self) -> Analysis:
+        """The same without what tells where the photo was taken, or where to look for it."""
+        maps, cells = self.maps, self.prediction.cells
+        nothing = np.full(len(cells), 1 / len(cells), np.float32)
+        blank = tuple(np.zeros_like(x) for x in maps.maps)
+        return Analysis(
+            model=self.model,
+            photo=Photo(self.photo.pixels),
+            target=None,
+            prediction=GeoPrediction(nothing, cells),
+            maps=replace(
+                maps,
+                methods={maps.method: blank},
+                target=0,
+                contrast=None,
+                probabilities=nothing.copy(),
+                importances=np.zeros_like(maps.importances),
+            ),
+            seen="",
+        )
 
     @property
     def heatmap_size(self) -> tuple[int, int]:
@@ -86,19 +137,3 @@ class Analysis:
     def votes(self, keep: float) -> tuple[GeoPrediction, ...]:
         """Ask where the evidence of each layer alone points."""
         return self.model.layer_votes(self.photo, self.maps, keep)
-
-
-def analyse(
-    model: GeoModel,
-    photo: Photo,
-    target: int | None,
-    method: str,
-    contrast: int | None = None,
-    report: Callable[[int, int], None] | None = None,
-) -> Analysis:
-    """Ask a model about a photo: one forward and one backward (and what naming things takes).
-
-    ``report`` is called with (done, total) by methods that need many passes.
-    """
-    maps = model.explain(photo, target, method, contrast=contrast, progress=report)
-    return Analysis(model, photo, target, model.prediction_of(maps), maps, model.seen(photo))
