@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TypeVar
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
@@ -14,8 +18,19 @@ from torch import Tensor, nn
 from combicam_widgets import cam
 from combicam_widgets.geo import CellGrid, GeoPrediction
 from combicam_widgets.images import Photo
-from combicam_widgets.models.outputs import OUTPUTS, AsLogits, check_outputs
+from combicam_widgets.models.fixed_size import (
+    MISFITS,
+    MisfitError,
+    is_about_shapes,
+    refusal,
+    size_that_fits,
+)
+from combicam_widgets.models.outputs import OUTPUTS, AsLogits, check_outputs, doubt
 from combicam_widgets.models.transforms import Transform, WholePhoto, checked_view, keeps_place
+
+_PACKAGE = str(Path(__file__).parents[1])
+
+Answer = TypeVar("Answer")
 
 _SCORE_CAM_AT_ONCE = 4
 """Masked photos in a batch: on a CPU more are no faster, and make other passes wait longer."""
@@ -34,25 +49,34 @@ class GeoModel:
     Parameters
     ----------
     network : nn.Module
-        Maps a batch (N, 3, h, w) to one number per cell, (N, C); see ``outputs``. It is never
+        Maps a batch (N, K, h, w) to one number per cell, (N, C); see ``outputs``. It is never
         changed.
     cells : CellGrid
         The C cells, in class order.
     transform : callable, optional
-        From an RGB PIL image to a float tensor (3, h, w). It may scale the photo and change its
+        From an RGB PIL image to a float tensor (K, h, w), with the K channels that the network
+        takes: one for a network of grey photos. It may scale the photo and change its
         proportions, since the heatmap is stretched over the whole photo again; a crop or a border
-        shifts the heatmap, about which a warning is given once. Default: ``WholePhoto(224)``.
+        shifts the heatmap, about which a warning is given once. Default: ``WholePhoto(224)`` or,
+        if the network turns out to take one size only, the `WholePhoto` of that size, about which
+        a warning is given once, too.
     layers : str or sequence of str
         The layers to explain: a granularity of `combicam_widgets.cam.architecture` ("stage",
-        "block", "convolution"; default "block"), or the names of modules.
+        "block", "convolution"; default "block"), or modules of the network, or their names.
     name : str
         A short name for people.
     description : str
         One line for people.
     outputs : str
-        What the network gives: ``logits`` (default), ``log_probabilities`` or ``probabilities``
-        (a network that ends in a softmax). Checked when it is first asked, never guessed. Better
-        leave the softmax off, if you can: a probability that rounds to 1 has no gradient.
+        What the network gives: ``logits`` (default), ``log_probabilities``, ``probabilities`` (a
+        network that ends in a softmax) or ``sigmoid`` (one that ends in a sigmoid: probabilities
+        of each cell alone, which need not add up to 1). Checked when it is first asked, never
+        guessed; outputs that fit but look like others, such as "logits" that all lie between 0
+        and 1, are warned about once.
+        Predictions add up to 1, for one cell is right: those of a sigmoid are its odds
+        p / (1 - p) over their sum, the probabilities on condition that exactly one cell is right.
+        Better leave the softmax or the sigmoid off, if you can: a probability that rounds to 1
+        has no gradient.
 
     Attributes
     ----------
@@ -66,9 +90,10 @@ class GeoModel:
         An argument of the wrong kind. When the model is first asked: the transform gives no
         floating tensor, or the network gives several outputs.
     ValueError
-        Unknown ``outputs``. When the model is first asked: the transform gives another shape, or
-        NaN; the network's outputs contradict ``outputs``, have another shape, are not finite, or
-        are not as many as the cells. The message says what to do.
+        Unknown ``outputs``; a layer that is no module of the network. When the model is first
+        asked: the transform gives another shape, NaN, or what the network does not take; the
+        network's outputs contradict ``outputs``, have another shape, are not finite, or are not
+        as many as the cells. The message says what to do.
 
     Examples
     --------
@@ -83,7 +108,7 @@ class GeoModel:
         network: nn.Module,
         cells: CellGrid,
         transform: Transform | None = None,
-        layers: str | Sequence[str] = "block",
+        layers: str | nn.Module | Iterable[str | nn.Module] = "block",
         name: str = "model",
         description: str = "",
         outputs: str = "logits",
@@ -93,25 +118,43 @@ class GeoModel:
         if not isinstance(cells, CellGrid):
             raise TypeError(f"cells must be a CellGrid, not {type(cells).__name__}.")
         if transform is not None and not callable(transform):
-            raise TypeError("transform must be callable: PIL image -> tensor (3, h, w).")
+            raise TypeError("transform must be callable: PIL image -> tensor (channels, h, w).")
+        for argument, text in (("name", name), ("description", description)):
+            if not isinstance(text, str):
+                raise TypeError(f"{argument} must be a str, not {text!r}.")
         if outputs not in OUTPUTS:
             raise ValueError(f"outputs must be one of {', '.join(OUTPUTS)}, not {outputs!r}.")
-        self.network = AsLogits(network) if outputs == "probabilities" else network
+        self.network = (
+            AsLogits(network, outputs) if outputs in {"probabilities", "sigmoid"} else network
+        )
         self.outputs = outputs
         self.cells = cells
-        self.transform = WholePhoto() if transform is None else transform
+        self._assumed = WholePhoto()
+        self.transform = self._assumed if transform is None else transform
         self.name = name
         self.description = description
-        self._layers = layers if isinstance(layers, str) else tuple(layers)
+        self._layers = _layer_names(layers, network)
+        self._last_view: _View | None = None
+        self._shapes_taken: set[tuple[int, ...]] = set()
         self._sizes_tried: set[tuple[int, int]] = set()
-        self._warned = False
+        self._warned: set[str] = set()
         self._asked = False
+        self._doubtful = True
 
     @cached_property
     def architecture(self) -> cam.Architecture:
         """Stages and layers, with the shapes they have for a square photo."""
-        square = self._transformed(Photo(np.full((256, 256, 3), 128, np.uint8)))
-        return cam.architecture(self.network, square, self._layers)
+        square, last = Photo(np.full((256, 256, 3), 128, np.uint8)), self._last_view
+
+        def find(batch: Tensor) -> cam.Architecture:
+            return cam.architecture(self.network, batch, self._layers)
+
+        try:
+            return self._fitted(partial(self._transformed, square), find)
+        except MisfitError:
+            if last is None:
+                raise
+            return find(last.batch)  # the transform leaves photos as large as they are
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -120,7 +163,7 @@ class GeoModel:
 
     def predict(self, photo: Photo) -> GeoPrediction:
         """Say where the photo may have been taken: one forward pass."""
-        return self._predictions(self._view(photo)[0])[0]
+        return self._fitted(partial(self._view, photo), self._predictions)[0]
 
     def view(self, photo: Photo) -> Tensor:
         """Return what the network sees of a photo: its transform, as a batch of one.
@@ -135,7 +178,9 @@ class GeoModel:
         TypeError, ValueError
             It is no photo, or the transform gives something else than `GeoModel` says.
         """
-        return self._view(photo)[0].clone()
+        if self.transform is self._assumed:
+            self._fitted(partial(self._view, photo), self._check_size)
+        return self._view(photo).clone()
 
     def probabilities(self, batch: Tensor) -> npt.NDArray[np.float32]:
         """Ask the network about a batch of views, such as masked photos: one forward pass.
@@ -164,7 +209,7 @@ class GeoModel:
         """
         scores = cam.class_scores(self.network, batch)
         self._check_classes(scores.shape[1])
-        check_outputs(scores, "logits" if self.outputs == "logits" else "log_probabilities")
+        self._check_outputs(scores)
         self._asked = True
         # First to the CPU: not every device has float64 (Apple's MPS).
         probabilities: npt.NDArray[np.float32] = scores.cpu().double().softmax(1).float().numpy()
@@ -204,28 +249,34 @@ class GeoModel:
         for cell in (target, contrast):
             if cell is not None:
                 self.cells.check_index(cell)
-        batch = self._view(photo)[0]
-        size = photo.height, photo.width
         slow = method in cam.SLOW_METHODS
         if slow and contrast is not None:
             raise ValueError(f"The method {method!r} knows no contrast; choose another one.")
         quick = cam.METHODS[0] if slow else method
+        view = partial(self._view, photo)
         if not self._asked:
-            self._predictions(batch)
-        maps = cam.explain(self.network, batch, target, self.layers, quick, score, size, contrast)
-        self._check_classes(len(maps.probabilities))
-        if not slow:
-            return maps
-        scored = cam.score_cam(
-            self.network,
-            batch,
-            maps.target,
-            self.layers,
-            at_once=_SCORE_CAM_AT_ONCE,
-            progress=progress,
-            size=size,
-        )
-        return maps.joined(scored).with_method(method)
+            self._fitted(view, self._predictions)
+        view()
+        layers = self.layers
+
+        def explain(batch: Tensor) -> cam.LayerMaps:
+            size = photo.height, photo.width
+            maps = cam.explain(self.network, batch, target, layers, quick, score, size, contrast)
+            self._check_classes(len(maps.probabilities))
+            if not slow:
+                return maps
+            scored = cam.score_cam(
+                self.network,
+                batch,
+                maps.target,
+                layers,
+                at_once=_SCORE_CAM_AT_ONCE,
+                progress=progress,
+                size=size,
+            )
+            return maps.joined(scored).with_method(method)
+
+        return self._fitted(view, explain)
 
     def prediction_of(self, maps: cam.LayerMaps) -> GeoPrediction:
         """Read the prediction for the whole photo off its layer maps: no pass at all."""
@@ -255,8 +306,8 @@ class GeoModel:
         -------
         GeoPrediction
         """
-        shown = self._evidence(photo, heatmap, keep, opposite=opposite)
-        return self._predictions(shown)[0]
+        view = partial(self._evidence, photo, heatmap, keep, opposite=opposite)
+        return self._fitted(view, self._predictions)[0]
 
     def layer_votes(
         self, photo: Photo, maps: cam.LayerMaps, keep: float = 0.3
@@ -268,10 +319,8 @@ class GeoModel:
         tuple of GeoPrediction
             One per layer, in forward order.
         """
-        return tuple(
-            self._predictions(self._evidence(photo, cam.fuse([x], [1.0], maps.size), keep))[0]
-            for x in maps.maps
-        )
+        heatmaps = (cam.fuse([x], [1.0], maps.size) for x in maps.maps)
+        return tuple(self.evidence(photo, heatmap, keep) for heatmap in heatmaps)
 
     def seen(self, photo: Photo) -> str:  # noqa: ARG002  (models that name things override it)
         """Say in a few words what the model recognised; empty for a model that names nothing."""
@@ -280,35 +329,113 @@ class GeoModel:
     def __repr__(self) -> str:
         return f"GeoModel({self.name}: {len(self.layers)} layers, {len(self.cells)} cells)"
 
-    def _view(self, photo: Photo) -> tuple[Tensor, Tensor]:
-        """Transform the photo and blur it; the last one is remembered."""
+    def _view(self, photo: Photo) -> Tensor:
+        return self._seen(photo).batch
+
+    def _seen(self, photo: Photo) -> _View:
+        """Transform the photo; the last one is remembered."""
         if not isinstance(photo, Photo):
             raise TypeError(
                 f"A Photo is needed, not {type(photo).__name__}: use load_image() or sample()."
             )
-        last = _last_views.get(self)
-        if last is None or last[0]() is not photo:
+        last, transform = self._last_view, self.transform
+        if last is None or last.photo is not photo or last.transform is not transform:
             batch = self._transformed(photo)
             self._warn_of_shifts(photo.size)
-            last = _last_views[self] = (ref(photo), batch, cam.blur(batch))
-        return last[1:]
+            last = self._last_view = _View(photo, transform, batch)
+        return last
 
     def _transformed(self, photo: Photo) -> Tensor:
         return checked_view(self.transform(photo.to_pil()))[None]
 
-    def _warn_of_shifts(self, size: tuple[int, int]) -> None:
-        """Warn, once, if the transform moves things; what it does may depend on the size."""
-        if self._warned or size in self._sizes_tried or type(self.transform) is WholePhoto:
+    def _fitted(self, view: Callable[[], Tensor], ask: Callable[[Tensor], Answer]) -> Answer:
+        """Ask about a view; if the network does not take it, once more with the size it takes."""
+        transform, batch = self.transform, view()
+        try:
+            answer = ask(batch)
+        except MISFITS as error:
+            if self.transform is transform and not self._fit(transform, batch, error):
+                raise
+            return ask(view())
+        self._shapes_taken.add(tuple(batch.shape))
+        return answer
+
+    def _fit(self, transform: Transform, batch: Tensor, error: Exception) -> bool:
+        """Change the transform that was assumed to the size that the network takes.
+
+        Returns
+        -------
+        bool
+            Whether the view is to be made anew; not so if something else is wrong.
+
+        Raises
+        ------
+        ValueError
+            The network does not take what the transform gives; says what to give.
+        """
+        network = self.network.network if isinstance(self.network, AsLogits) else self.network
+        if refusal(network, batch) is None:
+            return False
+        size = size_that_fits(network, batch)
+        if size is None and not is_about_shapes(error):
+            return False
+        shape = tuple(batch.shape[1:])
+        if size is None or transform is not self._assumed:
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            advice = (
+                "Give a transform that ends with the size and the channels that the network was "
+                "trained with, such as WholePhoto((height, width)) for one size only, or "
+                "torchvision's Grayscale() before ToTensor() for one channel."
+                if size is None
+                else f"It takes {(shape[0], *size)}: give transform=WholePhoto({size}), or one of "
+                "your own that ends with this size."
+            )
+            raise MisfitError(
+                f"The network does not take a tensor {shape}, as the transform gives it. {advice} "
+                f"It said {what}"
+            ) from error
+        if refusal(network, batch) is None:
+            return False  # it took only some calls to fail: squares are not what it needs
+        self._warn(
+            "size",
+            f"The network does not take photos in their own proportions, as a tensor {shape}: each "
+            f"is squeezed into {size[1]} x {size[0]} pixels, the first size tried that the network "
+            f"takes. Say so with transform=WholePhoto({size}), or give the size that it was "
+            "trained with.",
+        )
+        self.transform = WholePhoto(size)
+        return True
+
+    def _check_size(self, batch: Tensor) -> None:
+        if tuple(batch.shape) not in self._shapes_taken:
+            self.probabilities(batch)
+
+    def _warn(self, about: str, message: str) -> None:
+        """Warn once, at the line outside the package that asked; again if that was an error."""
+        if about in self._warned:
             return
-        self._sizes_tried.add(size)
+        frame, level = inspect.currentframe(), 1
+        while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+            frame, level = frame.f_back, level + 1
+        warnings.warn(message, stacklevel=level)
+        self._warned.add(about)
+
+    def _warn_of_shifts(self, size: tuple[int, int]) -> None:
+        """Warn if the transform moves things; what it does may depend on the size."""
+        if (
+            "shift" in self._warned
+            or size in self._sizes_tried
+            or type(self.transform) is WholePhoto
+        ):
+            return
         if not keeps_place(self.transform, size):
-            self._warned = True
-            warnings.warn(
+            self._warn(
+                "shift",
                 "The transform does not leave the photo in place (does it crop, pad or mirror?), "
                 "so heatmaps will lie beside what they explain. Scale the whole photo instead: "
                 "leave transform out, or give WholePhoto(side) or Resize((side, side)).",
-                stacklevel=4,
             )
+        self._sizes_tried.add(size)
 
     def _evidence(
         self,
@@ -318,7 +445,8 @@ class GeoModel:
         *,
         opposite: bool = False,
     ) -> Tensor:
-        batch, blurred = self._view(photo)
+        seen = self._seen(photo)
+        batch, blurred = seen.batch, seen.blurred
         if opposite:
             batch, blurred = blurred, batch
         if keep is None:
@@ -328,9 +456,57 @@ class GeoModel:
     def _predictions(self, batch: Tensor) -> list[GeoPrediction]:
         return [GeoPrediction(p, self.cells) for p in self.probabilities(batch)]
 
+    def _check_outputs(self, scores: Tensor) -> None:
+        """Refuse outputs that contradict what was said of them; warn of those that look odd."""
+        if self.outputs == "sigmoid":
+            given = scores.sigmoid()  # `AsLogits` has checked them
+        else:
+            given = scores
+            check_outputs(scores, "logits" if self.outputs == "logits" else "log_probabilities")
+        if self._doubtful:
+            found = doubt(given, self.outputs)
+            if found:
+                self._warn("outputs", found)
+            else:  # what looks odd always does
+                self._doubtful = False
+
     def _check_classes(self, classes: int) -> None:
         if classes != len(self.cells):
             raise ValueError(
                 f"The network has {classes} classes, but the grid has {len(self.cells)} cells: "
                 "each class must be one cell, in the same order."
             )
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What the network sees of a photo."""
+
+    photo: Photo
+    transform: Transform
+    batch: Tensor
+
+    @cached_property
+    def blurred(self) -> Tensor:
+        return cam.blur(self.batch)
+
+
+def _layer_names(
+    layers: str | nn.Module | Iterable[str | nn.Module], network: nn.Module
+) -> str | tuple[str, ...]:
+    """Names of the layers that are given by name or as modules of the network."""
+    if isinstance(layers, str):
+        return layers
+    if not isinstance(layers, (nn.Module, Iterable)):
+        raise TypeError(f"layers must be names or modules of the network, not {layers!r}.")
+    names = {module: name for name, module in network.named_modules()}
+    chosen = []
+    for layer in [layers] if isinstance(layers, nn.Module) else layers:
+        if not isinstance(layer, (str, nn.Module)):
+            raise TypeError(f"layers must hold names or modules of the network, not {layer!r}.")
+        if isinstance(layer, nn.Module) and layer not in names:
+            raise ValueError(
+                f"layers holds a {type(layer).__name__} that is no module of the network."
+            )
+        chosen.append(layer if isinstance(layer, str) else names[layer])
+    return tuple(chosen)

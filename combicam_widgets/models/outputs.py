@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from combicam_widgets.cam.passes import checked_scores
 
-OUTPUTS = ("logits", "log_probabilities", "probabilities")
+OUTPUTS = ("logits", "log_probabilities", "probabilities", "sigmoid")
 """What the outputs of a network can be, the default first."""
 
 _SUM_TOLERANCE = 1e-3
@@ -38,24 +38,64 @@ def check_outputs(outputs: Tensor, said: str) -> None:
         The message says what the outputs look like, and which argument to give.
     """
     found = _kind(outputs)
-    if found == said or (said == "logits" and found != "probabilities"):
+    if said == "sigmoid":
+        fits = found in {"probabilities", "sigmoid"}
+    elif said == "logits":
+        fits = found != "probabilities"
+    else:
+        fits = found == said
+    if fits:
         return
-    low, high, total = outputs.min(), outputs.max(), outputs.double().sum(1)[0]
+    low, high, total = outputs.min(), outputs.max(), _on_cpu(outputs).sum(1)[0]
     facts = f"they go from {low:.3g} to {high:.3g} and add up to {total:.4g}"
-    if said == "probabilities" and low >= 0 and high <= 1:
+    if said == "probabilities" and found == "sigmoid":
         advice = (
             "probabilities of which exactly one cell is right add up to 1 (does the network end in "
-            'a sigmoid? Take that off and give outputs="logits")'
+            'a sigmoid? Take that off and give outputs="logits", or leave it and give '
+            'outputs="sigmoid")'
         )
     else:
-        advice = f'these are {found.replace("_", "-")}: give outputs="{found}"'
+        kind = "logits" if found == "sigmoid" else found
+        advice = f'these are {kind.replace("_", "-")}: give outputs="{kind}"'
     raise ValueError(f'The network\'s outputs do not fit outputs="{said}": {facts}; {advice}.')
+
+
+def doubt(outputs: Tensor, said: str) -> str:
+    """Say what speaks against what was said, without contradicting it.
+
+    Parameters
+    ----------
+    outputs : Tensor, shape (N, C)
+        They have passed `check_outputs`.
+    said : str
+        One of `OUTPUTS`.
+
+    Returns
+    -------
+    str
+        What the outputs look like, and which argument to give; "" if nothing speaks against it.
+    """
+    found = _kind(outputs)
+    if said == "logits" and found == "sigmoid" and outputs.max() > 0:
+        return (
+            "The network's outputs all lie between 0 and 1, as after a sigmoid, but are taken for "
+            'logits, which makes all cells nearly equal. Give outputs="sigmoid" if they are '
+            "probabilities of each cell alone; multiply cosine similarities by the scale that they "
+            "had in training; if they really are logits, all is well."
+        )
+    if said == "sigmoid" and found == "probabilities":
+        return (
+            "The network's outputs add up to 1, as after a softmax, but are taken for those of a "
+            'sigmoid, as outputs="sigmoid" says. Give outputs="probabilities" if exactly one cell '
+            "is right."
+        )
+    return ""
 
 
 def _kind(outputs: Tensor) -> str:
     """Tell which of `OUTPUTS` these look like."""
     tolerance = max(_SUM_TOLERANCE, torch.finfo(outputs.dtype).eps)
-    values = outputs.detach().double()
+    values = _on_cpu(outputs)
 
     def add_up(probabilities: Tensor) -> bool:
         return bool(((probabilities.sum(1) - 1).abs() <= tolerance).all())
@@ -64,34 +104,52 @@ def _kind(outputs: Tensor) -> str:
         return "probabilities"
     if values.max() <= _NEGLIGIBLE and add_up(values.exp()):
         return "log_probabilities"
+    if values.min() >= -_NEGLIGIBLE and values.max() <= 1 + _NEGLIGIBLE:
+        return "sigmoid"
     return "logits"
 
 
+def _on_cpu(outputs: Tensor) -> Tensor:
+    # In this order: not every device has float64 (Apple's MPS).
+    return outputs.detach().cpu().double()
+
+
 class AsLogits(nn.Module):
-    """A network that gives probabilities p, seen as one that gives log p.
+    """A network that gives probabilities p, seen as one that gives logits.
 
-    Log-probabilities are logits: softmax(log p) = p. The modules, their names and their order are
-    those of the network itself, which stays as it is; ``network`` leads back to it.
+    Where exactly one cell is right (a softmax) these are log p, since softmax(log p) = p. Where
+    each probability is that of one cell alone (a sigmoid) they are log p - log(1 - p), what went
+    into the sigmoid; their softmax is the probability of each cell on condition that exactly one
+    of them is right.
 
-    Where p rounds to 0, log p is that of the smallest normal float32.
+    The modules, their names and their order are those of the network itself, which stays as it
+    is; ``network`` leads back to it. Where p or 1 - p rounds to 0, the smallest float32 stands
+    for it that differs from 0 there.
 
     Parameters
     ----------
     network : nn.Module
-        Maps a batch (N, 3, h, w) to probabilities (N, C).
+        Maps a batch (N, K, h, w) to probabilities (N, C).
+    outputs : str
+        ``probabilities`` or ``sigmoid``.
     """
 
     network: nn.Module
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, outputs: str = "probabilities") -> None:
         super().__init__()
         self.network = network
+        self.outputs = outputs
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Compute log p, (N, C); ValueError if the network's outputs are no probabilities."""
-        probabilities = checked_scores(self.network(batch), len(batch))
-        check_outputs(probabilities, "probabilities")
-        return probabilities.float().clamp_min(torch.finfo(torch.float32).tiny).log()
+        """Compute logits, (N, C); ValueError if the network's outputs are no probabilities."""
+        given = checked_scores(self.network(batch), len(batch))
+        check_outputs(given, self.outputs)
+        numbers = torch.finfo(torch.float32)
+        p = given.float().clamp_min(numbers.tiny)
+        if self.outputs == "sigmoid":
+            return p.log() - torch.log1p(-p.clamp_max(1 - numbers.eps / 2))
+        return p.log()
 
     # Whoever walks through the modules by name meets those of the network.
 

@@ -212,7 +212,7 @@ class Certh(GeoModel):
         return most_common_place(candidates)
 
     def _features(self, photo: Photo) -> Tensor:
-        return cam.class_scores(self._backbone, self._view(photo)[0]).float().cpu()
+        return cam.class_scores(self._backbone, self._view(photo)).float().cpu()
 
     def _prediction(self, given: Photo | GeoPrediction) -> GeoPrediction:
         if not isinstance(given, GeoPrediction):

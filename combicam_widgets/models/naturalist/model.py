@@ -137,7 +137,7 @@ class Naturalist(GeoModel):
         """
         if not 1 <= k <= len(self.classes):
             raise ValueError(f"k must be between 1 and {len(self.classes)}, not {k}.")
-        scores = cam.class_scores(self.classifier, self._view(photo)[0])
+        scores = cam.class_scores(self.classifier, self._view(photo))
         best = scores[0].softmax(0).topk(k)
         return tuple(
             Concept(self.classes[i], i, p, self._region(i))
