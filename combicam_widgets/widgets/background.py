@@ -22,6 +22,15 @@ _LOOK_UP = 0.05
 """Seconds between two looks whether what cannot be stopped is still wanted."""
 
 
+def on_page() -> bool:
+    """Whether there is an event loop that could deliver results; not in a plain script."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class Report:
     """What a job calls with (done, total) now and then: lets more urgent work go first.
 

@@ -25,12 +25,19 @@ from combicam_widgets.widgets.interrupts import interrupts_wait
 from combicam_widgets.widgets.overlay import Overlay
 from combicam_widgets.widgets.parts import Parts
 from combicam_widgets.widgets.places import first_picture, puzzle, titles
-from combicam_widgets.widgets.presets import preset
+from combicam_widgets.widgets.presets import BY_WORTH, preset
 from combicam_widgets.widgets.questions import QUESTIONS
-from combicam_widgets.widgets.requests import ASKED, Request, analyse, request_for
+from combicam_widgets.widgets.requests import (
+    ASKED,
+    Request,
+    analyse,
+    request_for,
+    weigh_by_worth,
+)
 from combicam_widgets.widgets.state import ExplorerState
 from combicam_widgets.widgets.take_along import TakeAlong
 from combicam_widgets.widgets.traits import Held, as_model
+from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.view import View
 from combicam_widgets.widgets.world import World
 
@@ -131,12 +138,20 @@ class Explorer(TakeAlong, ExplorerState):
             super().close()
 
     def use(self, name: str) -> None:
-        """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM) or "invert"."""
-        self.change({"weights": self.preset(name)})
+        """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM), "by worth" or "invert".
 
-    def preset(self, name: str) -> dict[str, float]:
-        """Return the weights of a preset; see `use`."""
-        return preset(name, self._analysis.stages, self.weights)
+        "by worth" measures for some seconds how much of the answer each layer's map carries alone,
+        and sets method, rule and weights; see `combicam_widgets.evaluation.by_worth`.
+        """
+        self.change(self.preset(name))
+
+    def preset(self, name: str, report: Report | None = None) -> dict[str, Any]:
+        """Return the change that a preset makes; see `use`."""
+        if name != BY_WORTH:
+            return {"weights": preset(name, self._analysis.stages, self.weights)}
+        if self.hidden:
+            raise ValueError("Guess first: what the layers are worth would tell where to look.")
+        return weigh_by_worth(self._analysis, report)
 
     def undo(self) -> None:
         """Take the last change of weights, rule, method and normalisation back, if there is one."""
@@ -280,6 +295,11 @@ class Explorer(TakeAlong, ExplorerState):
         if self._shown is None:
             raise RuntimeError("The explorer is still being made.")
         return self._shown
+
+    @property
+    def trust(self) -> TrustPanel:
+        """The panel that says how much of the answer the heatmap carries."""
+        return self._parts.trust
 
     @property
     def _analysis(self) -> Analysis:

@@ -19,6 +19,7 @@ from combicam_widgets.widgets.background import Report
 from combicam_widgets.widgets.controls import NONE, SWITCHED, TUNED
 from combicam_widgets.widgets.parts import Parts
 from combicam_widgets.widgets.places import picture
+from combicam_widgets.widgets.presets import BY_WORTH
 from combicam_widgets.widgets.questions import QUESTIONS, Question
 from combicam_widgets.widgets.requests import Request, request_for
 from combicam_widgets.widgets.view import View
@@ -185,7 +186,20 @@ class Gestures:
         self.change({"weights": weights, "gesture": gesture})
 
     def _use(self, name: str) -> None:
-        self.change({"weights": self._explorer.preset(name)})
+        explorer, asking = self._explorer, self._parts.asking
+        if name != BY_WORTH:
+            self.change(explorer.preset(name))
+            return
+
+        def done(change: dict[str, Any]) -> None:
+            wanted = {**change, "busy": False}
+            self._attempt(lambda: self._commit(explorer.derived(wanted, None)))
+
+        asking.run(
+            partial(explorer.preset, name), done, self.fail, self._parts.status_bar.show_progress
+        )
+        if asking.busy:
+            self._commit(derive(explorer.shown, {"busy": True, "error": ""}))
 
     def click_map(self, latitude: float, longitude: float) -> None:
         """Guess, or look there from above, or explain the cell that was clicked."""

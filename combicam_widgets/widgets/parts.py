@@ -13,6 +13,7 @@ from combicam_widgets.widgets.controls import Controls
 from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
 from combicam_widgets.widgets.overlay import Overlay
 from combicam_widgets.widgets.status_bar import StatusBar
+from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.world import World
 
 
@@ -28,6 +29,7 @@ class Parts:
         Held by whoever takes over a new value. JupyterLab may run the page's messages in a thread
         beside the cells.
     worker : Worker
+    trust : TrustPanel
     checking, carding, surveying, asking : Background
         For the evidence, for the votes of one layer and of all, for a new analysis; in the order
         of their urgency.
@@ -40,12 +42,14 @@ class Parts:
     status_bar: StatusBar = field(default_factory=StatusBar)
     lock: threading.RLock = field(default_factory=threading.RLock)
     worker: Worker = field(default_factory=Worker)
+    trust: TrustPanel = field(init=False)
     checking: Background = field(init=False)
     carding: Background = field(init=False)
     surveying: Background = field(init=False)
     asking: Background = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "trust", TrustPanel(worker=self.worker))
         for urgency, name in enumerate(("checking", "carding", "surveying", "asking")):
             work = Background(self.worker, urgency)
             work.lock = self.lock
@@ -56,12 +60,13 @@ class Parts:
         pictures = w.HBox([self.overlay.view, self.world.map])
         pictures.add_class("ccw-pictures")
         above = anywidget_missing(), self.controls, self.status_bar.work
-        return [*above, self.diagram, pictures, self.status_bar]
+        return [*above, self.diagram, pictures, self.status_bar, self.trust]
 
     def close(self, around: w.Widget) -> None:
         """End the work, and close the widget around the parts with all that it is made of."""
         for work in (self.checking, self.carding, self.surveying, self.asking):
             work.close()
+        self.trust.close()
         bars = self.status_bar, self.status_bar.work
         inside = self.controls, self.diagram, self.overlay.view, self.world.map, *bars
         for widget in made_of(around, *inside, *self.world.aside):

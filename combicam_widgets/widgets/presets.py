@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+BY_WORTH = "by worth"
+"""The preset that asks the model, many times, instead of only looking at the stages."""
+
 PRESETS = {
     "last layer": "Only the deepest layer, as in plain Grad-CAM",
     "one per stage": "The last layer of each resolution",
     "all": "All layers: Combi-CAM",
+    BY_WORTH: "Each layer by how much of the answer its map carries alone, which is measured "
+    "for this photo: method, rule and weights (some seconds)",
     "invert": "Switch on what is off, and off what is on",
 }
 """Names of the presets, with one line each."""
@@ -21,7 +26,7 @@ def preset(
     Parameters
     ----------
     name : str
-        One of `PRESETS`.
+        One of `PRESETS`, but for `BY_WORTH`; see `requests.weigh_by_worth`.
     stages : sequence of sequences of str
         Layer names by stage, in forward order.
     weights : mapping

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from combicam_widgets.cam import LayerMaps
+from combicam_widgets.evaluation import by_worth
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
 from combicam_widgets.shown.analysis import Analysis
@@ -76,6 +77,24 @@ def analyse(
     """
     maps: LayerMaps = model.explain(photo, target, method, contrast=contrast, progress=report)
     return Analysis(model, photo, target, model.prediction_of(maps), maps, model.seen(photo))
+
+
+def weigh_by_worth(
+    analysis: Analysis, report: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """Measure what each layer is worth; returns a change of method, rule and weights.
+
+    ``report`` is called with (done, total) passes.
+
+    Raises
+    ------
+    NothingWorth
+        No layer alone carries anything of the answer.
+    """
+    model = cast(GeoModel, analysis.model)
+    best = by_worth(model, analysis.photo, analysis.maps, progress=report)
+    weights = dict.fromkeys(analysis.maps.names, 1.0) if best.weights is None else best.weights
+    return {"method": best.method, "rule": best.rule, "normalize": None, "weights": weights}
 
 
 def _kept_or_first(shown: Shown) -> Callable[[GeoModel], Photo]:

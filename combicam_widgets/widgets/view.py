@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from combicam_widgets.models import GeoModel
 from combicam_widgets.shown.state import Shown, same
 from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets.parts import Parts
@@ -41,6 +42,7 @@ class View:
             self._world(shown, before)
             self._controls(shown, before)
             self._words(shown)
+            self._trust(shown, before)
         finally:
             self.drawing = False
         self._before = shown
@@ -111,6 +113,16 @@ class View:
         self._parts.status_bar.show(
             shown.status, shown.error, busy=shown.busy, asking=asking, saved=shown.public_status
         )
+
+    def _trust(self, shown: Shown, before: Shown | None) -> None:
+        trust, recipe = self._parts.trust, ("maps", "weights", "rule", "normalize", "colormap")
+        if not _changed(shown, before, *recipe, "hidden"):
+            return
+        if shown.hidden:
+            trust.clear()
+        else:
+            values = {name: getattr(shown, name) for name in recipe}
+            trust.show(cast(GeoModel, shown.model), shown.image, **values)
 
 
 def click_hint(shown: Shown) -> str:

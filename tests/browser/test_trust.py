@@ -45,3 +45,36 @@ def test_a_person_reads_the_worth_and_asks_how_it_was_measured(lab):
     assert lab.python("float(trust.scores.reference)") == pytest.approx(worth)
     assert not lab.complaints
     assert not lab.strangers
+
+
+EXPLORER = """
+import combicam_widgets as ccw
+explorer = ccw.Explorer(image="koala")
+explorer
+"""
+
+
+def test_by_worth_is_measured_with_progress_and_taken_back(lab):
+    lab.open(notebook(EXPLORER))
+    page = lab.page
+    button = page.get_by_role("button", name="by worth")
+    button.click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_contain_text("Cancelled")
+    assert lab.python("explorer.method") == "gradcam"
+
+    button.click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    lab.until("explorer.method", "hirescam")
+    lab.until("explorer.busy", value=False)
+    panel = page.get_by_role("group", name="How much of the answer the heatmap carries")
+    worth, combi_cam = lab.python(
+        "[float(explorer.trust.scores.worth), float(explorer.trust.scores.reference)]"
+    )
+    assert worth > combi_cam
+    expect(panel.get_by_role("list", name="Worth")).to_contain_text(f"{worth:.2f}")
+    lab.screenshot("by-worth")
+    page.get_by_role("button", name="Undo").click()
+    lab.until("explorer.method", "gradcam")
+    lab.until("set(explorer.weights.values()) == {1.0}", value=True)
+    assert not lab.complaints

@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 import traitlets as T
-from torch import nn
 
 import combicam_widgets as ccw
 from combicam_widgets import evaluation
-from combicam_widgets.models import WholePhoto
+from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.trust import scores as measure
 from combicam_widgets.widgets.trust.scores import Measured, Scores, Yardstick, number
@@ -19,15 +17,8 @@ MODES = ("blur", "mean colour")
 
 
 @pytest.fixture(scope="module")
-def model():
-    """A small network, so that a measurement takes no time."""
-    torch.manual_seed(1)
-    network = nn.Sequential(
-        nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2), nn.ReLU(),
-        nn.Conv2d(8, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 12),
-    )  # fmt: skip
-    cells = ccw.CellGrid.from_centers(np.linspace(-60, 60, 12), np.linspace(-170, 170, 12))
-    return ccw.GeoModel(network, cells, transform=WholePhoto(48), layers="convolution")
+def model(small_model):
+    return small_model
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +141,51 @@ def test_numbers_are_written_as_people_read_them():
         "0.00",
         "0.00",
     ]
+
+
+def test_the_explorers_panel_follows_it_and_tells_nothing_before_a_guess(small_model):
+    explorer = Explorer(model=small_model, image="kangaroo")
+    assert explorer.trust.scores.worth == pytest.approx(explorer.trust.scores.reference, abs=1e-6)
+    explorer.weights = {explorer.maps.names[-1]: 1}
+    alone = explorer.trust.scores
+    assert alone.worth != alone.reference
+    explorer.guessing = True
+    assert explorer.hidden
+    assert (explorer.trust.scores, explorer.trust.marks, explorer.trust.verdict) == (None, [], "")
+    explorer.guess = (0, 0)
+    assert explorer.trust.scores is not None
+    explorer.close()
+
+
+def test_by_worth_is_one_change_that_undo_takes_back(small_model):
+    explorer = Explorer(model=small_model, image="kangaroo")
+    expected = evaluation.by_worth(small_model, explorer.image, explorer.maps)
+    before = explorer.method, explorer.rule, explorer.weights
+    heard = []
+    explorer.observe(lambda _change: heard.append(explorer.shown.recipe), "heatmap")
+    explorer.use("by worth")
+    (recipe,) = heard
+    assert (recipe.method, recipe.rule) == (expected.method, expected.rule)
+    wanted = expected.weights or dict.fromkeys(explorer.maps.names, 1.0)
+    assert explorer.weights == pytest.approx(dict(wanted), abs=1e-6)
+    assert explorer.trust.scores.worth > explorer.trust.scores.reference
+    explorer.undo()
+    assert (explorer.method, explorer.rule, explorer.weights) == before
+    explorer.close()
+
+
+def test_layers_that_are_worth_nothing_change_nothing(small_model, monkeypatch):
+    explorer = Explorer(model=small_model, image="kangaroo")
+    before = explorer.shown
+
+    def nothing(*_given, **_more):
+        raise evaluation.NothingWorth("No layer's map alone carries anything of this answer.")
+
+    monkeypatch.setattr("combicam_widgets.widgets.requests.by_worth", nothing)
+    with pytest.raises(evaluation.NothingWorth, match="carries anything"):
+        explorer.use("by worth")
+    assert explorer.shown is before
+    explorer.guessing = True
+    with pytest.raises(ValueError, match="Guess first"):
+        explorer.use("by worth")
+    explorer.close()

@@ -16,13 +16,14 @@ from combicam_widgets.cam import LayerMaps
 from combicam_widgets.cam.fusion import Normalization
 from combicam_widgets.cam.maps import weight_vector
 from combicam_widgets.evaluation import knowing_nothing
+from combicam_widgets.evaluation.asking import Progress
 from combicam_widgets.evaluation.explaining import rank_correlation
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.models import GeoModel
 from combicam_widgets.shown.words import NO_EVIDENCE
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.attentive import Attentive, joined_modules
-from combicam_widgets.widgets.background import Background, Report
+from combicam_widgets.widgets.background import Background, Worker, on_page
 from combicam_widgets.widgets.colors import COLORMAPS, heat_image
 from combicam_widgets.widgets.trust.scores import (
     Scores,
@@ -37,6 +38,12 @@ _HERE = Path(__file__).parent
 _PORTRAIT = 240
 _LAST = 0.4
 """Seconds after the last change before anything is measured: what the person waits for is first."""
+
+_FIRST = 1.5
+"""The same for another photo or target, when the page has more to draw."""
+
+_LAST_OF_ALL = 10
+"""Urgency of what nobody waits for."""
 
 _ALIKE = 0.5
 """Rank correlation from which two heatmaps look alike."""
@@ -80,19 +87,29 @@ class Fused:
         )
 
 
+class _OnDemand(T.Instance[Scores | None]):
+    """Scores that are measured when they are read, if nobody has begun to measure them."""
+
+    def get(self, obj: Any, cls: Any = None) -> Any:  # noqa: ANN401
+        obj.measure_what_is_open()
+        return super().get(obj, cls)
+
+
 class TrustPanel(Attentive):
     """Can this heatmap be believed? Its worth, beside that of Combi-CAM and of random maps.
 
     Measured beside the page, some tenths of a second after the last change; the latest wins. On
     demand it shows the curves behind the number, and the heatmap of a network that knows nothing.
-    In a plain script everything is measured at once.
+    In a plain script nothing is measured until `scores` is read.
 
     Parameters
     ----------
     model : GeoModel
     photo : Photo
     maps : LayerMaps
-        Of this photo by this model.
+        Of this photo by this model. Without the three, the panel is empty until `show`.
+    worker : Worker, optional
+        Who measures; default: a thread of its own.
     **values
         Initial values of the traits.
 
@@ -106,7 +123,7 @@ class TrustPanel(Attentive):
     )
     _css = (_HERE / "trust.css").read_text(encoding="utf-8")
 
-    maps = T.Instance(LayerMaps)
+    maps = T.Instance(LayerMaps, allow_none=True)
     """The layer maps whose fusion is measured; see `show` for those of another photo."""
 
     weights = T.Any(None, allow_none=True)
@@ -125,7 +142,7 @@ class TrustPanel(Attentive):
     )
     """Colour map of the heat."""
 
-    scores = T.Instance(Scores, allow_none=True, read_only=True)
+    scores = _OnDemand(Scores, allow_none=True, read_only=True)
     """What was measured of the present fusion; None while that goes on, or without any heat."""
 
     measured = T.Bool(False).tag(sync=True)  # noqa: FBT003
@@ -152,20 +169,30 @@ class TrustPanel(Attentive):
     asking = T.Bool(False, read_only=True).tag(sync=True)  # noqa: FBT003
     """Whether something is being measured: the numbers are those of before."""
 
-    def __init__(self, model: GeoModel, photo: Photo, maps: LayerMaps, **values: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        model: GeoModel | None = None,
+        photo: Photo | None = None,
+        maps: LayerMaps | None = None,
+        worker: Worker | None = None,
+        **values: Any,  # noqa: ANN401
+    ) -> None:
         known = {"weights", "rule", "normalize", "colormap", "measured", "untrained", "layout"}
         if unknown := sorted(set(values) - known):
             raise TypeError(
                 f"TrustPanel has no option {unknown[0]!r}; the options are model, photo, maps, "
                 f"{', '.join(sorted(known))}."
             )
-        self._measuring, self._drawing = Background(), Background()
+        if (model is None) + (photo is None) + (maps is None) not in {0, 3}:
+            raise TypeError("TrustPanel needs model, photo and maps: give all three, or none yet.")
+        self._measuring, self._drawing = (Background(worker, _LAST_OF_ALL + i) for i in (0, 1))
         self._model, self._photo = model, photo
         self._fused: Fused | None = None
+        self._open = False
         self._yardstick: Yardstick | None = None
         super().__init__(maps=maps, **values)
-        self._measure()
-        self.observe(lambda _change: self._measure(), ("maps", "weights", "rule", "normalize"))
+        self._renew()
+        self.observe(lambda _change: self._renew(), ("maps", "weights", "rule", "normalize"))
         self.observe(lambda _change: self._draw(), ("measured", "untrained", "colormap"))
 
     def show(self, model: GeoModel, photo: Photo, maps: LayerMaps, **values: Any) -> None:  # noqa: ANN401
@@ -180,7 +207,7 @@ class TrustPanel(Attentive):
         """
         with self.hold_trait_notifications():
             self._model, self._photo = model, photo
-            if set(maps.names) != set(self.maps.names):
+            if self.maps is None or set(maps.names) != set(self.maps.names):
                 self.weights = None
             self.maps = maps
             for name, value in values.items():
@@ -203,7 +230,7 @@ class TrustPanel(Attentive):
     @T.validate("weights")
     def _known_weights(self, proposal: Any) -> Mapping[str, float] | None:  # noqa: ANN401
         try:
-            vector = weight_vector(self.maps.names, proposal["value"])
+            vector = weight_vector(() if self.maps is None else self.maps.names, proposal["value"])
         except (TypeError, ValueError) as error:
             raise T.TraitError(str(error)) from error
         if not vector.any():
@@ -211,43 +238,45 @@ class TrustPanel(Attentive):
         value: Mapping[str, float] | None = proposal["value"]
         return value
 
-    def _measure(self) -> None:
-        """Measure the present fusion, unless that is what was asked last."""
-        fused = Fused(
-            self._model,
-            self._photo,
-            self.maps,
-            weight_vector(self.maps.names, self.weights),
-            self.rule,
-            self.normalize,
-        )
-        before, self._fused = self._fused, fused
-        if before is None or not fused.same_question(before):
+    def measure_what_is_open(self) -> None:
+        """Measure the present fusion in place, if that was not done yet."""
+        if self._open and self._fused is not None:
+            self._measuring.cancel()
+            try:
+                self._done(_scored(self._fused, self._yardstick))
+            except (TypeError, ValueError, RuntimeError) as error:
+                self._failed(error)
+
+    def _renew(self) -> None:
+        """Measure another fusion, beside the page if there is one."""
+        if self._model is None or self._photo is None or self.maps is None:
+            return
+        weights = weight_vector(self.maps.names, self.weights)
+        fused = Fused(self._model, self._photo, self.maps, weights, self.rule, self.normalize)
+        if self._fused is None or not fused.same_question(self._fused):
             self._yardstick = None
+        self._fused, self._open = fused, True
         known = self._yardstick
+        with self.hold_sync():
+            self.set_trait("scores", None)
+            self.set_trait("asking", value=True)
+            if not self.marks:
+                self.set_trait("verdict", "How much of the answer does this heatmap carry?")
+        if on_page():
+            delay = _LAST if known else _FIRST
+            self._measuring.run(
+                lambda report: _scored(fused, known, report), self._done, self._failed, delay=delay
+            )
 
-        def job(report: Report) -> tuple[Yardstick, Scores | None]:
-            compared = known or yardstick(fused.model, fused.photo, fused.maps, report)
-            size = (compared.question.batch.shape[2], compared.question.batch.shape[3])
-            heatmap = fused.heatmap(fused.maps, size)
-            if not heatmap.any():
-                return compared, None
-            return compared, Scores(measured(compared.question, [heatmap], report), compared)
+    def _done(self, result: tuple[Yardstick, Scores | None]) -> None:
+        self._yardstick, scores = result
+        self._settle(scores, NO_EVIDENCE if scores is None else scores.sentence())
 
-        def done(result: tuple[Yardstick, Scores | None]) -> None:
-            self._yardstick, scores = result
-            self._settle(scores, NO_EVIDENCE if scores is None else scores.sentence())
-
-        def failed(error: Exception) -> None:
-            self._settle(None, f"This cannot be measured: {error}", error=str(error))
-
-        self.set_trait("scores", None)
-        self.set_trait("asking", value=True)
-        if not self.marks:
-            self.set_trait("verdict", "How much of the answer does this heatmap carry?…")
-        self._measuring.run(job, done, failed, delay=_LAST)
+    def _failed(self, error: BaseException) -> None:
+        self._settle(None, f"This cannot be measured: {error}", error=str(error))
 
     def _settle(self, scores: Scores | None, verdict: str, error: str = "") -> None:
+        self._open = False
         with self.hold_sync():
             self.set_trait("scores", scores)
             self.set_trait("marks", [] if scores is None else marks(scores))
@@ -271,6 +300,18 @@ class TrustPanel(Attentive):
             lambda drawn: self.set_trait("comparison", drawn),
             lambda error: self.set_trait("comparison", {"portraits": [], "words": str(error)}),
         )
+
+
+def _scored(
+    fused: Fused, known: Yardstick | None, progress: Progress | None = None
+) -> tuple[Yardstick, Scores | None]:
+    """Measure a fusion, and first what it is compared with, unless that is known."""
+    compared = known or yardstick(fused.model, fused.photo, fused.maps, progress)
+    size = (compared.question.batch.shape[2], compared.question.batch.shape[3])
+    heatmap = fused.heatmap(fused.maps, size)
+    if not heatmap.any():
+        return compared, None
+    return compared, Scores(measured(compared.question, [heatmap], progress), compared)
 
 
 def comparison(fused: Fused, colormap: str) -> dict[str, object]:
