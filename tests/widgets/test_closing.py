@@ -69,7 +69,7 @@ def test_closed_explorers_are_freed(model, tmp_path):
 
 def test_a_closed_explorer_is_freed_though_the_page_has_used_it(model):
     async def use(explorer):
-        explorer._gestures.change({"weights": explorer.preset("last layer")})
+        explorer._gestures.change(explorer.preset("last layer"))
         await asyncio.sleep(0.2)
         explorer._parts.controls.photo.value = "Panda"
         await asyncio.sleep(0.1)

@@ -88,7 +88,7 @@ def test_the_evidence_is_that_of_the_heatmap_just_clicked_together(model, tmp_pa
     before = explorer.evidence
 
     async def click_and_export():
-        explorer._gestures.change({"weights": explorer.preset("last layer")})
+        explorer._gestures.change(explorer.preset("last layer"))
         explorer._gestures.change({"keep": 0.5})
         assert explorer.evidence is before  # it is still to be asked about
         return WAYS[way](explorer, tmp_path)
