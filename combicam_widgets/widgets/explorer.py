@@ -308,7 +308,9 @@ class Explorer(TakeAlong, ExplorerState):
     def _own_photos(self, known: tuple[Photo, ...], analysis: Analysis) -> dict[str, Any]:
         """Remember a photo that no menu has, to be chosen again."""
         photo = analysis.photo
-        listed = photo.name in titles(analysis.model) or photo.credit
+        model = analysis.model
+        # Who gives a photo of their own the name of one in the menu gives it no credit.
+        listed = model.from_above or (photo.credit and photo.name in titles(model))
         if listed or any(photo is mine for mine in known):
             return {}
         return {"own_photos": (*known, photo)[-_OWN_PHOTOS:]}

@@ -49,7 +49,7 @@ def test_names_are_text_wherever_they_stand(lab: Lab):
         "setattr(explorer._parts.diagram, 'opened', explorer.maps.names[1])",
         "setattr(explorer, 'box', (0.1, 0.1, 0.5, 0.5))",
         "setattr(explorer, 'show_rings', True)",
-        "explorer._fail(ValueError(bad('error')))",
+        "explorer._gestures.fail(ValueError(bad('error')))",
     ):
         lab.python(f"[{act}, 1][1]")
     expect(lab.page.get_by_role("alert")).to_contain_text("<b>error</b>")
