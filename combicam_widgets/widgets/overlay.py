@@ -38,8 +38,6 @@ class Overlay:
         Everything there is to see.
     figure : plotly.graph_objects.FigureWidget
         The photo with the present heat.
-    named : bool
-        Whether the photo is called by its name, from the next `show_heat` on.
     """
 
     def __init__(self) -> None:
@@ -47,7 +45,6 @@ class Overlay:
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)
         self.figure.add_class("ccw-photo-figure")
-        self.named = True
         self._photo: Photo | None = None
         self._heatmap: Heatmap | None = None
         self._colors: tuple[str, float] = (COLORMAPS[0], 1.0)
@@ -104,7 +101,7 @@ class Overlay:
         self._main.read(np.zeros((2, 2), np.float32))
         self._main.show_values()
         self._main.lay_over(heat_picture(np.zeros((1, 1))))
-        self._caption.name, self._caption.text = "A photo, to be guessed", ""
+        self._caption.name, self._caption.text = "Heatmap over a photo, to be guessed", ""
         if not self._own_words:
             self.show_box(self.box)
 
@@ -230,7 +227,7 @@ class Overlay:
         self._main.show_colors(colormap)
         self._main.lay_over(self._picture(seen, heatmap), label, _words(seen))
         # The name of a file of one's own would be saved with the notebook.
-        name = self._photo.public_name if self._photo is not None and self.named else ""
+        name = self._photo.public_name if self._photo is not None else ""
         self._caption.name = described(name, seen, label, keep)
         self._caption.text = self._sources()
         if (comparison := self._comparison) is not None:

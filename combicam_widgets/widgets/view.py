@@ -56,15 +56,14 @@ class View:
         with overlay.at_once():
             if new_photo:
                 overlay.show_photo(shown.image)
-            if new_photo or _changed(shown, before, *looks):
-                overlay.named = not shown.hidden
+            if shown.hidden:
+                overlay.hide_heat()
+            elif new_photo or _changed(shown, before, *looks):
                 overlay.show_layers(
                     shown.maps.names, lambda size: analysis.contributions(size, *recipe)
                 )
-                outlined = shown.outline and not shown.hidden
-                overlay.show_outline(shown.keep if outlined else None)
-                opacity = 0.0 if shown.hidden else shown.opacity
-                overlay.show_heat(shown.heatmap, shown.colormap, opacity, shown.label)
+                overlay.show_outline(shown.keep if shown.outline else None)
+                overlay.show_heat(shown.heatmap, shown.colormap, shown.opacity, shown.label)
                 overlay.preview(*_alone(shown))
             if new_pin or (new_photo and shown.pinned_fusion is not None):
                 overlay.unpin()

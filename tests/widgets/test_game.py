@@ -95,6 +95,21 @@ def test_the_answer_is_hidden_until_somebody_has_guessed(guessing):
     assert played.guess_km == pytest.approx(km((45, 5), guessing.image.position))
 
 
+def test_the_photo_stands_alone_until_somebody_has_guessed(guessing):
+    overlay = guessing._parts.overlay
+    for _ in range(2):
+        assert [note.text for note in overlay.figure.layout.annotations if note.visible] == []
+        assert overlay._caption.text == ""
+        assert not overlay.figure.data[0].z.any()
+        hidden = overlay.figure.layout.images[1].source
+        guessing.guess = (45.0, 5.0)
+        assert overlay.figure.layout.images[1].source != hidden
+        assert overlay.figure.data[0].z.any()
+        assert "Point at the photo" in overlay._caption.text
+        guessing.next_round()
+    assert overlay.figure.layout.images[1].source == hidden
+
+
 def test_the_next_round_is_another_puzzle(guessing):
     guessing.guess = (45.0, 5.0)
     guessing.next_round()
