@@ -11,6 +11,7 @@ from ipywidgets.widgets.widget import _instances as widgets_alive
 from traitlets import TraitError
 
 from combicam_widgets.widgets import Explorer
+from combicam_widgets.widgets.figure_widget import bundle
 
 MODELS = tiny.model("one", 1), tiny.model("two", 2)
 PHOTOS = [tiny.photo(seed, place) for seed, place in enumerate([None, (10, 20), (-60, 170)])]
@@ -42,6 +43,7 @@ DOCUMENTED = TraitError, ValueError, IndexError, TypeError
 class Steps(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
+        bundle()  # the kernel's one copy of Plotly, which stays
         self.before, self.threads = set(widgets_alive), set(threading.enumerate())
         self.explorer = Explorer(model=MODELS[0], image=PHOTOS[1])
         self.explorer.observe(self.look)
