@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +34,6 @@ Answer = TypeVar("Answer")
 
 _SCORE_CAM_AT_ONCE = 4
 """Masked photos in a batch: on a CPU more are no faster, and make other passes wait longer."""
-
-_last_views: WeakKeyDictionary[GeoModel, tuple[ref[Photo], Tensor, Tensor]] = WeakKeyDictionary()
-"""The photo that each model was asked about last, transformed, and blurred. Models are shared and
-live long: they must not hold photos."""
 
 
 class GeoModel:
@@ -339,10 +335,10 @@ class GeoModel:
                 f"A Photo is needed, not {type(photo).__name__}: use load_image() or sample()."
             )
         last, transform = self._last_view, self.transform
-        if last is None or last.photo is not photo or last.transform is not transform:
+        if last is None or last.photo() is not photo or last.transform is not transform:
             batch = self._transformed(photo)
             self._warn_of_shifts(photo.size)
-            last = self._last_view = _View(photo, transform, batch)
+            last = self._last_view = _View(ref(photo), transform, batch)
         return last
 
     def _transformed(self, photo: Photo) -> Tensor:
@@ -480,9 +476,9 @@ class GeoModel:
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """What the network sees of a photo."""
+    """What the network sees of a photo; a model lives long and must not hold the photo itself."""
 
-    photo: Photo
+    photo: ref[Photo]
     transform: Transform
     batch: Tensor
 
