@@ -1,19 +1,15 @@
-"""Colours of an export: colour maps as arrays, and what marks what on the world map."""
+"""Colours of an export: heat over a photo, and what marks what on the world map."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
-import plotly.colors
 from PIL import Image
 
-COLORMAPS = ("inferno", "cividis", "viridis", "magma", "plasma")
-"""Lightness-monotone colour maps that stay legible with colour blindness; the default first."""
+from combicam_widgets.shown.colors import palette
 
 LEVELS = 256
-"""Number of colours that a colour map is sampled at."""
+"""Number of colours that a colour map is sampled at: twice as many as are sent to a notebook."""
 
 INK, QUIET = "#212121", "#5f6368"
 """Text, and text of lesser weight."""
@@ -25,17 +21,6 @@ SHADE = "#0b4f9e"
 
 FLAGS = {"photo": "#0d3b78", "evidence": "#a34700", "truth": "#1b5e20", "vote": "#6a3d78"}
 """Blue, orange, green, purple: told apart by their labels and their sides too."""
-
-
-@lru_cache(maxsize=8)
-def palette(colormap: str) -> npt.NDArray[np.uint8]:
-    """Sample a colour map of plotly's: (LEVELS, 3) uint8, from low to high; read-only."""
-    colors = plotly.colors.sample_colorscale(
-        colormap, np.linspace(0, 1, LEVELS).tolist(), colortype="tuple"
-    )
-    sampled = np.round(255 * np.array(colors)).astype(np.uint8)
-    sampled.flags.writeable = False
-    return sampled
 
 
 def blended(
@@ -57,7 +42,7 @@ def blended(
         photo.size, Image.Resampling.BICUBIC
     )
     value = np.asarray(values).clip(0, 1)
-    color = palette(colormap)[np.rint(value * (LEVELS - 1)).astype(np.intp)]
+    color = palette(colormap, LEVELS)[np.rint(value * (LEVELS - 1)).astype(np.intp)]
     alpha = (opacity * value)[..., None]
     pixels = np.asarray(photo) * (1 - alpha) + color * alpha
     return Image.fromarray(np.rint(pixels).astype(np.uint8))

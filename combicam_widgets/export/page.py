@@ -20,6 +20,7 @@ from combicam_widgets.export import colors, world_view
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_svg import world_svg
 from combicam_widgets.images import to_data_uri
+from combicam_widgets.shown.colors import COLORMAPS, palette
 from combicam_widgets.shown.words import percent
 
 MAX_BYTES = 3_000_000
@@ -135,7 +136,7 @@ def _data(snapshot: Snapshot) -> dict[str, Any]:
         "colormap": snapshot.colormap,
         "opacity": snapshot.opacity,
         "size": list(snapshot.heatmap.shape),
-        "palettes": {name: _base64(colors.palette(name)) for name in colors.COLORMAPS},
+        "palettes": {name: _base64(palette(name, colors.LEVELS)) for name in COLORMAPS},
     }
 
 

@@ -18,6 +18,7 @@ from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_view import Flag, View
 from combicam_widgets.geo import Guess
 from combicam_widgets.geo.earth import Floats
+from combicam_widgets.shown.colors import palette
 from combicam_widgets.shown.words import percent
 
 WIDTH = 680
@@ -172,7 +173,7 @@ def _photo(snapshot: Snapshot, room: float, height: float) -> Iterator[Item]:
 
 
 def _color_bar(snapshot: Snapshot, x: float, y: float, room: float) -> Iterator[Item]:
-    strip = Image.fromarray(colors.palette(snapshot.colormap)[None])
+    strip = Image.fromarray(palette(snapshot.colormap, colors.LEVELS)[None])
     label = "heat"
     begin = x + width(label, SMALL) + 8
     wide = min(room - (begin - x) - 6, 160.0)

@@ -11,8 +11,8 @@ from combicam_widgets import cam
 from combicam_widgets.imagery import WIDTHS_KM
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel, list_models
+from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.state import Shown
-from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.places import titles
 from combicam_widgets.widgets.presets import PRESETS
 from combicam_widgets.widgets.rule_menu import RuleMenu

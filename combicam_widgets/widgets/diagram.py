@@ -13,8 +13,8 @@ import traitlets as T
 
 from combicam_widgets.cam import Layer, LayerMaps, minmax, upsample
 from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.shown.colors import heat_image
 from combicam_widgets.widgets.attentive import Attentive, joined_modules
-from combicam_widgets.widgets.colors import heat_image
 
 _STATIC = Path(__file__).parent / "static"
 _MODULES = (

@@ -14,9 +14,9 @@ import plotly.graph_objects as go
 from combicam_widgets.cam import hottest, upsample
 from combicam_widgets.cam.localization import Box, checked_box
 from combicam_widgets.images import ImageSource, Photo, load_image
+from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.widgets.box import BoxTool, OnBox, box_sentence
 from combicam_widgets.widgets.caption import NO_EVIDENCE, Caption, described, pointed_at
-from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.compare import BAR, SIZE, Comparison, coarse
 from combicam_widgets.widgets.figure_widget import FigureWidget
 from combicam_widgets.widgets.photo_figure import PhotoFigure

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from combicam_widgets.cam import upsample
-from combicam_widgets.widgets.colors import COLORMAPS, LEVELS, palette
+from combicam_widgets.shown.colors import COLORMAPS, LEVELS, palette
 
 LESS, MORE = "#1f6fe0", "#e66100"
 """Blue and orange: told apart with every kind of colour blindness, and on most photos."""

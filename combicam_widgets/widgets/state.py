@@ -10,9 +10,9 @@ import ipywidgets as w
 
 from combicam_widgets import cam
 from combicam_widgets.imagery import WIDTHS_KM
+from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.state import Shown
 from combicam_widgets.widgets import traits
-from combicam_widgets.widgets.colors import COLORMAPS
 from combicam_widgets.widgets.diagram import NEEDS_WIDGETS
 
 _METHODS = (*cam.METHODS, *cam.SLOW_METHODS)

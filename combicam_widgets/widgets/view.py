@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from combicam_widgets.models import GeoModel
+from combicam_widgets.shown.scene import Scene
 from combicam_widgets.shown.state import Shown, same
 from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets.parts import Parts
-from combicam_widgets.widgets.scene import Scene
 
 
 class View:

@@ -12,11 +12,11 @@ import numpy as np
 
 from combicam_widgets.geo import CellGrid, GeoPrediction, coastline
 from combicam_widgets.geo.mercator import MAX_LATITUDE, cell_raster
+from combicam_widgets.shown.colors import heat_image
+from combicam_widgets.shown.lines import Place
 from combicam_widgets.shown.memory import remembered
-from combicam_widgets.widgets.colors import heat_image
-from combicam_widgets.widgets.lines import Place
+from combicam_widgets.shown.scene import Scene
 from combicam_widgets.widgets.marks import CellList, Marks
-from combicam_widgets.widgets.scene import Scene
 
 _RASTER = 512
 _LAND = {"color": "#9aa5a9", "weight": 0.5, "fillColor": "#f7f5ef", "fillOpacity": 1}

@@ -12,7 +12,7 @@ from combicam_widgets.export import colors, figure, fonts, save_png, world_view
 from combicam_widgets.export.drawing import draw_scene
 from combicam_widgets.export.scene import SMALL, WIDTH, Dot, Picture, Text, compose
 from combicam_widgets.geo.mercator import mercator_y
-from combicam_widgets.widgets.colors import COLORMAPS
+from combicam_widgets.shown.colors import COLORMAPS, LEVELS, palette
 
 
 def texts(scene):
@@ -72,15 +72,19 @@ def test_the_photo_is_seen_through_its_heat():
     heat[:, 20:] = 1
     seen = np.asarray(colors.blended(black, heat, "inferno", 0.5)).astype(int)
     assert not seen[:, :15].any()
-    last = colors.palette("inferno")[-1].astype(int)
+    last = palette("inferno", colors.LEVELS)[-1].astype(int)
     np.testing.assert_allclose(seen[10, 35], last * 0.5, atol=1)
 
 
-def test_the_colours_are_those_of_the_explorer():
-    assert set(colors.COLORMAPS) >= set(COLORMAPS)
-    for name in colors.COLORMAPS:
-        light = colors.palette(name) @ [0.2126, 0.7152, 0.0722]
-        assert (np.diff(light) > -0.5).all()  # lighter and lighter: legible in grey
+@pytest.mark.parametrize("levels", [LEVELS, colors.LEVELS])
+@pytest.mark.parametrize("name", COLORMAPS)
+def test_colour_maps_grow_lighter(name, levels):
+    sampled = palette(name, levels)
+    assert sampled.shape == (levels, 3)
+    light = sampled @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(light) > -0.5).all()  # lighter and lighter: legible in grey
+    with pytest.raises(ValueError, match="read-only"):
+        sampled[0] = 0  # everybody shares it
 
 
 def test_the_png_is_as_large_as_asked_and_tells_nothing_else(snapshot, tmp_path):

@@ -14,8 +14,8 @@ from scipy import ndimage
 import combicam_widgets as ccw
 from combicam_widgets import cam
 from combicam_widgets.cam.contributions import contributions
+from combicam_widgets.shown.colors import heat_image
 from combicam_widgets.widgets.box import box_sentence
-from combicam_widgets.widgets.colors import heat_image
 from combicam_widgets.widgets.overlay import Overlay, overlay
 from combicam_widgets.widgets.pictures import LESS, MORE, difference_picture, heat_picture
 

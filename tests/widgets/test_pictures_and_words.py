@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import combicam_widgets as ccw
+from combicam_widgets.shown.colors import COLORMAPS, heat_image, palette
 from combicam_widgets.shown.words import distance, percent, sentence
-from combicam_widgets.widgets.colors import COLORMAPS, heat_image, palette
 from combicam_widgets.widgets.presets import PRESETS, preset
 
 STAGES = [("a",), ("b", "c"), ("d", "e")]

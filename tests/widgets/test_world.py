@@ -8,8 +8,8 @@ from geographiclib.geodesic import Geodesic
 
 import combicam_widgets as ccw
 from combicam_widgets.geo import MAX_LATITUDE
-from combicam_widgets.widgets.lines import arc, cut, outlines, ring
-from combicam_widgets.widgets.scene import RING_RADII_KM, Scene, ramp
+from combicam_widgets.shown.lines import arc, cut, outlines, ring
+from combicam_widgets.shown.scene import RING_RADII_KM, Scene, ramp
 from combicam_widgets.widgets.world import World
 
 SPHERE = Geodesic(6371008.8, 0)

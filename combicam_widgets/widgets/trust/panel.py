@@ -20,11 +20,11 @@ from combicam_widgets.evaluation.asking import Progress
 from combicam_widgets.evaluation.explaining import rank_correlation
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.models import GeoModel
+from combicam_widgets.shown.colors import COLORMAPS, heat_image
 from combicam_widgets.shown.words import NO_EVIDENCE
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.attentive import Attentive, joined_modules
 from combicam_widgets.widgets.background import Background, Worker, on_page
-from combicam_widgets.widgets.colors import COLORMAPS, heat_image
 from combicam_widgets.widgets.trust.scores import (
     Scores,
     Yardstick,

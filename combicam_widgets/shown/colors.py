@@ -18,13 +18,15 @@ LEVELS = 128
 """Number of colours in an image; more would be sent but not seen."""
 
 
-@lru_cache(maxsize=8)
-def palette(colormap: str) -> npt.NDArray[np.uint8]:
-    """Sample a colour map: (LEVELS, 3) uint8, from low to high."""
+@lru_cache(maxsize=16)
+def palette(colormap: str, levels: int = LEVELS) -> npt.NDArray[np.uint8]:
+    """Sample a colour map: (levels, 3) uint8, from low to high; read-only."""
     colors = plotly.colors.sample_colorscale(
-        colormap, np.linspace(0, 1, LEVELS).tolist(), colortype="tuple"
+        colormap, np.linspace(0, 1, levels).tolist(), colortype="tuple"
     )
-    return np.round(255 * np.array(colors)).astype(np.uint8)
+    sampled = np.round(255 * np.array(colors)).astype(np.uint8)
+    sampled.flags.writeable = False
+    return sampled
 
 
 def heat_image(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from combicam_widgets.geo import GeoPrediction, Guess, great_circle_km
+from combicam_widgets.shown.colors import palette
+from combicam_widgets.shown.lines import Place, arc, outlines, ring
 from combicam_widgets.shown.words import distance, percent
-from combicam_widgets.widgets.colors import palette
-from combicam_widgets.widgets.lines import Place, arc, outlines, ring
 
 RING_RADII_KM = (25.0, 200.0, 750.0, 2500.0)
 """City, region, country, continent."""
