@@ -36,11 +36,18 @@ FILLS = (*evaluation.CHOOSING, "noise")
 SEED = 1
 """Of what is drawn for judging: ties, shuffled patches, noise. Choosing draws with another."""
 
-ROUNDS = ({"atlas": 60, "naturalist": 16}, {"atlas": 120, "naturalist": 48}, {"atlas": 300})
-"""How many photos are measured, one round after the other."""
-
 FEW = {"atlas": 60, "naturalist": 12}
 """Photos for what is slow: ROAD, what explains again, and the layers one by one."""
+
+ORDER = (
+    ("atlas", "candidates", FEW["atlas"]),
+    ("naturalist", "candidates", None),
+    *((name, part, FEW[name]) for part in ("layers", "slow") for name in FEW),
+    *((name, "forgets", 12) for name in FEW),
+    ("atlas", "candidates", None),
+    ("naturalist", "chosen on", None),
+)
+"""Model, part of the study, and how many photos; None: all."""
 
 
 def main() -> None:
@@ -49,24 +56,25 @@ def main() -> None:
     parser.add_argument("what", choices=("measure", "write"))
     what = parser.parse_args().what
     if what == "write":
+        collect()
         study_page.write(ROOT / "docs", VALUES)
         return
     set_num_threads(1)
     VALUES.mkdir(exist_ok=True)
-    # Some of everything first, so that there is something to be seen early.
-    for counts in ROUNDS:
-        for name, count in counts.items():
-            model = quick(ccw.load_model(name))
-            judged = photos_of(name, "judged", count)
-            measure(model, "candidates", judged, candidates(model))
-            if count == ROUNDS[0][name]:
-                few = photos_of(name, "judged", FEW[name])
-                layers = {each.name: each for each in evaluation.single_layers(model.layers)}
-                measure(model, "layers", few, layers, measures=("worth",), fills=FILLS[:3])
-                measure(model, "slow", few, rivals(model), measures=SLOW, fills=FILLS[:3])
-                forget(model, few)
-    model = quick(ccw.load_model("naturalist"))
-    measure(model, "chosen on", photos_of("naturalist", "chosen on"), candidates(model))
+    models = {name: quick(ccw.load_model(name)) for name in FEW}
+    # What is told first is measured first.
+    for name, part, count in ORDER:
+        model = models[name]
+        photos = photos_of(name, "chosen on" if part == "chosen on" else "judged", count)
+        if part == "layers":
+            alone = {each.name: each for each in evaluation.single_layers(model.layers)}
+            measure(model, part, photos, alone, measures=("worth",), fills=FILLS[:3])
+        elif part == "slow":
+            measure(model, part, photos, rivals(model), measures=SLOW, fills=FILLS[:3])
+        elif part == "forgets":
+            forget(model, photos)
+        else:
+            measure(model, part, photos, candidates(model))
 
 
 def photos_of(name: str, part: str, count: int | None = None) -> dict[str, ccw.Photo]:
@@ -210,8 +218,9 @@ def measure(
     fills: tuple[str, ...] = FILLS,
     steps: int = 5,
 ) -> None:
-    """Run one study, going on where it was stopped, and keep its values."""
-    found = evaluation.study(
+    """Run one study, going on where it was stopped."""
+    folder = f"{model.name}-{part.replace(' ', '-')}"
+    evaluation.study(
         model,
         photos,
         tried,
@@ -219,11 +228,17 @@ def measure(
         fills=fills,
         steps=steps,
         seed=SEED,
-        out=CACHE / f"{model.name}-{part.replace(' ', '-')}",
+        out=CACHE / folder,
         progress=said(f"{model.name}, {part}"),
     )
-    rows = tuple(replace(row, value=float(f"{row.value:.5g}")) for row in found.rows)
-    replace(found, rows=rows).to_csv(VALUES / f"{model.name}-{part.replace(' ', '-')}.csv.gz")
+
+
+def collect() -> None:
+    """Put what is measured so far into `docs/study`; five digits of each value."""
+    for folder in CACHE.glob("*/"):
+        found = evaluation.Study.from_folder(folder)
+        rows = tuple(replace(row, value=float(f"{row.value:.5g}")) for row in found.rows)
+        replace(found, rows=rows).to_csv(VALUES / f"{folder.name}.csv.gz")
 
 
 def forget(model: ccw.GeoModel, photos: Mapping[str, ccw.Photo]) -> None:
@@ -243,8 +258,7 @@ def forget(model: ccw.GeoModel, photos: Mapping[str, ccw.Photo]) -> None:
     ]
     lines = ["photo,candidate,step,correlation,entropy_rise"]
     tell = said(f"{model.name} forgets")
-    few = dict(islice(photos.items(), 12))
-    for done, (label, photo) in enumerate(few.items(), 1):
+    for done, (label, photo) in enumerate(photos.items(), 1):
         found = evaluation.randomisation(model, photo, tried, seed=SEED)
         for name, correlations in found.correlations.items():
             rise = found.entropy_rise[name]
@@ -252,7 +266,7 @@ def forget(model: ccw.GeoModel, photos: Mapping[str, ccw.Photo]) -> None:
                 f'"{label}","{name}",{step},{value:.4f},{rise:.4f}'
                 for step, value in zip(found.steps, correlations, strict=True)
             ]
-        tell(done, len(few))
+        tell(done, len(photos))
     file.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 

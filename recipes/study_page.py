@@ -33,6 +33,9 @@ GOALS = {
 
 _SIDE = 190
 
+_SHOWN = 3
+"""Photos on which the fusion by worth is best, and as many on which it is worst."""
+
 
 def write(docs: Path, values: Path) -> None:
     """Write the page and its pictures into ``docs``."""
@@ -40,7 +43,7 @@ def write(docs: Path, values: Path) -> None:
     lines = [*_head(found)]
     for name in MODELS:
         lines += _model(docs, values, name, found[name])
-    lines += _foot()
+    lines += _conclusions(found)
     (docs / "study.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
@@ -189,13 +192,17 @@ def _agreement(study: Study) -> Iterator[str]:
 
 
 def _layers(docs: Path, values: Path, name: str, study: Study) -> Iterator[str]:
-    worth = {c[len("only ") :]: x for c, x in study.values("worth").items() if c not in CONTROLS}
-    worth.pop("Combi-CAM", None)
+    worth = {
+        candidate[len("only ") :]: x
+        for candidate, x in study.values("worth").items()
+        if candidate.startswith("only ")
+    }
     forgets = _forgets(values / f"{name}-forgets.csv")
     yield f"### Layer by layer: {len(study.photos)} photos\n"
     yield """Worth of each layer's map alone (HiResCAM, mean over three fills), and the rank
 correlation of its map with itself after all weights were re-drawn (12 photos). Near 0 is right; a
-layer whose map stays alike would show the photo and not what the network knows.
+layer whose map stays alike would show the photo and not what the network knows. 0 exactly: the map
+was silent afterwards.
 """
     yield f"![Worth of each layer]({_layer_picture(docs, name, worth)})\n"
     yield "| layer | worth | correlation once all is forgotten: HiResCAM | Grad-CAM |"
@@ -218,8 +225,50 @@ For comparison, and in no figure above: the fusion by worth against Combi-CAM on
 """
 
 
-def _foot() -> list[str]:
-    return []
+def _conclusions(found: Mapping[str, Mapping[str, Study]]) -> Iterator[str]:
+    """Say what follows; every number and every judgement is computed."""
+    compared = {
+        (name, fill): _compared(found[name]["candidates"], "worth", fill)
+        for name in MODELS
+        for fill in FILLS
+    }
+
+    def against(candidate: str, name: str) -> str:
+        cells = [f"{fill} {_cell(compared[name, fill][candidate])}" for fill in FILLS]
+        return "; ".join(cells)
+
+    yield "## What follows\n"
+    for candidate, what in {
+        "hirescam, mean": "without any extra pass",
+        "learnt": "without any extra pass when it is used",
+        "by worth": "with the passes that trying takes",
+    }.items():
+        if candidate not in compared[MODELS[0], FILLS[0]]:
+            continue
+        better = sum(each[candidate].low > 0 for each in compared.values())
+        worse = sum(each[candidate].high < 0 for each in compared.values())
+        yield (
+            f"- **{candidate}**, {what}, is above Combi-CAM (interval) in {better} of "
+            f"{len(compared)} pairs of model and fill, and below it in {worse}."
+        )
+        for name in MODELS:
+            yield f"  - {name}: {against(candidate, name)}."
+    losers = [
+        candidate
+        for candidate in found["atlas"]["candidates"].candidates
+        if candidate not in ("Combi-CAM", *CONTROLS)
+        and all(each[candidate].difference < 0 for each in compared.values())
+    ]
+    yield f"- Below Combi-CAM with every fill on both models: {'; '.join(losers) or 'none'}."
+    yield """- **For the default**: Combi-CAM stays what the explorer opens with: it is the method
+  that this project is about and that others are compared with. Whoever wants a heatmap that
+  carries the answer takes HiResCAM and the rule `mean`, which cost nothing, or *by worth*.
+- **One fill is not enough.** Weights chosen with the blur alone win with the blur and lose much of
+  it with the others: see *by worth, blur alone*.
+- **Drop and gain reward warmth.** The lowest drop belongs to maps that are warm nearly everywhere,
+  not to those that carry the answer; `area_gain` rewards scattered dots (see the uniform control),
+  which leave the layout visible.
+"""
 
 
 def _compared(study: Study, measure: str, fill: str) -> dict[str, Comparison]:
@@ -361,7 +410,7 @@ def _pictures(docs: Path, name: str, study: Study) -> Iterator[str]:
     values = study.values("worth")
     gained = values["by worth"] - values["Combi-CAM"]
     order = np.argsort(-np.nan_to_num(gained))
-    chosen = [study.photos[i] for i in (*order[:4], *order[-4:])]
+    chosen = [study.photos[i] for i in (*order[:_SHOWN], *order[-_SHOWN:])]
     photos = (study_photos.samples if name == "naturalist" else study_photos.tiles)("judged")
     model = ccw.load_model(name)
     columns = []
@@ -381,17 +430,19 @@ def _pictures(docs: Path, name: str, study: Study) -> Iterator[str]:
             )
         )
     sheet = Image.new(
-        "RGB", (sum(c.width + 6 for c in columns[:4]), 2 * columns[0].height), "white"
+        "RGB", (sum(c.width + 6 for c in columns[:_SHOWN]), 2 * columns[0].height), "white"
     )
     for number, column in enumerate(columns):
-        sheet.paste(column, (number % 4 * (column.width + 6), number // 4 * column.height))
+        sheet.paste(
+            column, (number % _SHOWN * (column.width + 6), number // _SHOWN * column.height)
+        )
     file = f"study-{name}.webp"
     sheet.save(docs / file, quality=80)
     yield "### The best and the worst\n"
     yield f"![Photos with both heatmaps]({file})\n"
     yield (
-        "Upper half: the four photos on which the fusion by worth gains most over Combi-CAM; "
-        "lower half: the four on which it loses most. Numbers: worth, mean over the four fills."
+        f"Upper half: the {_SHOWN} photos on which the fusion by worth gains most over Combi-CAM; "
+        f"lower half: the {_SHOWN} on which it loses most. Numbers: worth, mean over the fills."
     )
     if name == "naturalist":
         credit = "; ".join(f"{n}: {photos[n].credit}" for n in dict.fromkeys(chosen))

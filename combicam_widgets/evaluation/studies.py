@@ -238,6 +238,17 @@ class Study:
             raise ValueError(f"{path} does not hold a study saved by this package.") from error
         return cls(rows, reference, found[0]["model"] if found else "")
 
+    @classmethod
+    def from_folder(cls, folder: str | Path, reference: str = COMBI_CAM.name) -> Study:
+        """Read what `study` has put into ``out`` so far, also while it is still running."""
+        about = Path(folder) / "study.json"
+        try:
+            model = json.loads(about.read_text(encoding="utf-8"))["model"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{folder} holds no study: there is no study.json in it.") from error
+        files = sorted(Path(folder).glob("[0-9]*.json"))
+        return cls(tuple(row for file in files for row in _rows(file)), reference, model)
+
     def to_parquet(self, path: str | Path) -> None:
         """Write the table to a Parquet file; needs the extra ``study``."""
         self.table().to_parquet(path, index=False)
@@ -413,16 +424,20 @@ def _read(file: Path, photo: str) -> list[Row] | None:
     """Read the rows of a photo that was measured before; None if it was not."""
     if not file.exists():
         return None
-    rows = [
-        Row(**{**row, "value": np.nan if row["value"] is None else row["value"]})
-        for row in json.loads(file.read_text(encoding="utf-8"))
-    ]
+    rows = _rows(file)
     if any(row.photo != photo for row in rows):
         raise ValueError(
             f"{file} holds the photo {rows[0].photo!r} and not {photo!r}: give the photos in the "
             "same order, or an empty folder."
         )
     return rows
+
+
+def _rows(file: Path) -> list[Row]:
+    return [
+        Row(**{**row, "value": np.nan if row["value"] is None else row["value"]})
+        for row in json.loads(file.read_text(encoding="utf-8"))
+    ]
 
 
 def _write(file: Path, content: object) -> None:

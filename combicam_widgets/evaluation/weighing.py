@@ -23,6 +23,9 @@ METHOD = "hirescam"
 
 _STEPS = 4
 
+_ROUNDING = 1e-6
+"""Worth below which there is nothing but rounding: an answer that never changes is worth 0."""
+
 _TRIED = 8
 """What `weightings` makes, beside one for each fill."""
 
@@ -168,7 +171,7 @@ def worth_of_layers(
     result = np.zeros((len(fills), len(maps)))
     heatmaps = [alone[i] for i in measured]
     result[:, measured] = _worth_by_fill(asks, heatmaps, fills, steps, seed, progress)
-    return result
+    return np.where(np.abs(result) < _ROUNDING, 0, result)
 
 
 def weightings(names: Sequence[str], found: Floats) -> list[Candidate]:

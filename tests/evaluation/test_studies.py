@@ -185,7 +185,9 @@ def test_a_study_that_was_stopped_goes_on(study, model, photos, tmp_path):
 
     with pytest.raises(StoppedError):
         evaluation.study(model, photos, CANDIDATES, out=tmp_path, progress=stop, **OPTIONS)
-    assert len(list(tmp_path.glob("0*.json"))) == 2
+    half = evaluation.Study.from_folder(tmp_path)
+    assert half.rows == study.without(["c", "d"]).rows
+    assert (half.model, half.photos) == ("bright", ("a", "b"))
     measured = []
 
     def seen(model, photo, maps):
@@ -196,6 +198,11 @@ def test_a_study_that_was_stopped_goes_on(study, model, photos, tmp_path):
     assert len(measured) == 2
     assert again.rows == study.rows
     assert evaluation.study(model, photos, CANDIDATES, out=tmp_path, **OPTIONS).rows == study.rows
+
+
+def test_a_folder_without_a_study(tmp_path):
+    with pytest.raises(ValueError, match="holds no study"):
+        evaluation.Study.from_folder(tmp_path)
 
 
 def test_a_folder_holds_one_study(model, photos, tmp_path):

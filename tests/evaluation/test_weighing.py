@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from evaluated import Bright
+from torch import nn
 
 from combicam_widgets import cam, evaluation
 from combicam_widgets.evaluation.weighing import best_of, weightings
@@ -117,6 +118,20 @@ def test_where_nothing_is_worth_anything_it_is_said(photo):
     maps = maps_of([1 - CORNER, np.zeros((2, 2))])
     with pytest.raises(evaluation.NothingWorth, match="keep the weights as they are"):
         evaluation.by_worth(Bright(), photo, maps, fills=[black])
+
+
+@pytest.mark.parametrize("answer", [0.3, 0.1, 1 / 3])
+def test_an_answer_that_never_changes_is_nothing_to_weigh_by(photo, answer):
+    """Not even by what rounding makes of it: sums of many equal numbers are not all equal."""
+    constant = nn.Sequential(nn.Conv2d(3, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with torch.no_grad():
+        constant[0].weight.zero_()
+        constant[0].bias.copy_(torch.tensor([answer, 1 - answer]).log())
+    maps = maps_of([CORNER, np.eye(8), 1 - CORNER])
+    for steps in (2, 3, 4, 7):
+        assert not evaluation.layer_worth(constant, photo, maps, steps=steps).any()
+        with pytest.raises(evaluation.NothingWorth):
+            evaluation.by_worth(constant, photo, maps, steps=steps)
 
 
 def test_the_target_of_the_maps_is_what_is_asked(photo):
