@@ -46,7 +46,7 @@ def inside(explorer):
         *(explorer, parts, explorer.image, explorer.prediction, explorer.maps, explorer._gestures),
         *(world, world.map, world._marks, world._panel, world._land),
         *(overlay, overlay.figure, overlay._caption, overlay._box, parts.diagram, parts.controls),
-        *(parts.status_bar, parts.checking),
+        *(parts.status_bar, parts.checking, parts.trust),
     ]
 
 
@@ -55,9 +55,9 @@ def alive(references):
     return [there for reference in references if (there := reference()) is not None]
 
 
-def test_closed_explorers_are_freed(model, tmp_path):
+def test_closed_explorers_are_freed(small_model, tmp_path):
     def made(use):
-        explorer = Explorer(model=model, image="koala")
+        explorer = Explorer(model=small_model, image="koala")
         if use:
             use_everything(explorer, tmp_path)
         references = [weakref.ref(part) for part in inside(explorer)]
@@ -67,7 +67,7 @@ def test_closed_explorers_are_freed(model, tmp_path):
     assert alive([reference for use in (False, True) for reference in made(use)]) == []
 
 
-def test_a_closed_explorer_is_freed_though_the_page_has_used_it(model):
+def test_a_closed_explorer_is_freed_though_the_page_has_used_it(small_model):
     async def use(explorer):
         explorer._gestures.change(explorer.preset("last layer"))
         await asyncio.sleep(0.2)
@@ -75,7 +75,7 @@ def test_a_closed_explorer_is_freed_though_the_page_has_used_it(model):
         await asyncio.sleep(0.1)
 
     def made():
-        explorer = Explorer(model=model, image="koala")
+        explorer = Explorer(model=small_model, image="koala")
         # In a thread of its own: browser tests leave a loop running in this one.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(asyncio.run, use(explorer)).result()
@@ -89,13 +89,15 @@ def test_a_closed_explorer_is_freed_though_the_page_has_used_it(model):
     assert alive(made()) == []
 
 
-def test_a_model_goes_with_the_explorer_that_was_its_last(model):
+def test_a_model_goes_with_the_explorer_that_was_its_last(small_model):
     """Neither grids nor photos are held by what remembers something about them."""
 
     def made():
         cells = ccw.CellGrid.from_centers([0, 0, 60, -60], [0, 120, -120, 10])
-        grid = ccw.CellGrid(model.cells.latitudes, model.cells.longitudes, model.cells.outlines)
-        mine = ccw.GeoModel(model.network, grid, model.transform, name="mine")
+        grid = ccw.CellGrid(
+            small_model.cells.latitudes, small_model.cells.longitudes, small_model.cells.outlines
+        )
+        mine = ccw.GeoModel(small_model.network, grid, small_model.transform, name="mine")
         explorer = Explorer(model=mine, image="koala", show_rings=True)
         explorer.figure()
         world = World()
@@ -109,16 +111,16 @@ def test_a_model_goes_with_the_explorer_that_was_its_last(model):
     assert alive(made()) == []
 
 
-def test_parts_alone_are_freed(model):
+def test_parts_alone_are_freed(small_model):
     def made():
         photo = ccw.sample("koala")
-        maps = model.explain(photo)
+        maps = small_model.explain(photo)
         overlay, diagram, world = Overlay(), Diagram(), World(print, print, print, print)
         overlay.show_photo(photo)
         overlay.show_heat(maps.fuse(), "inferno", 0.8)
         overlay.pin(maps.fuse(), "before")
         diagram.show_maps(maps, dict.fromkeys(maps.names, "layer"), "inferno", {})
-        world.show_prediction(model.prediction_of(maps), 0)
+        world.show_prediction(small_model.prediction_of(maps), 0)
         references = [weakref.ref(x) for x in (overlay, diagram, world, photo, maps)]
         references += [weakref.ref(x) for x in made_of(overlay.view, diagram, world.map)]
         for widget in made_of(overlay.view, diagram, world.map, *world.aside):
@@ -132,7 +134,8 @@ def test_parts_alone_are_freed(model):
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("part", ["Overlay", "World", "Parts", "View", "Gestures", "analyse"])
-def test_an_explorer_that_was_never_finished_is_freed(explorer, model, monkeypatch, part, error):
+def test_an_explorer_that_was_never_finished_is_freed(small_model, monkeypatch, part, error):
+    explorer = Explorer(model=small_model, image="koala")
     seen = []
 
     def fail(*given, **_named):
@@ -143,7 +146,7 @@ def test_an_explorer_that_was_never_finished_is_freed(explorer, model, monkeypat
     monkeypatch.setattr(explorer_module, part, fail)
     before = set(widgets_alive)
     with pytest.raises(error):
-        Explorer(model=model, image="koala")
+        Explorer(model=small_model, image="koala")
     assert set(widgets_alive) == before
     assert alive(seen) == []
     assert explorer.comm is not None
@@ -162,8 +165,8 @@ def test_no_kind_of_widget_watches_a_file():
             assert not isinstance(getattr(kind, name, None), FileContents)
 
 
-def test_closing_twice_and_in_any_order(model):
-    explorer = Explorer(model=model, image="koala")
+def test_closing_twice_and_in_any_order(small_model):
+    explorer = Explorer(model=small_model, image="koala")
     parts = made_of(explorer)
     for widget in parts[1::2]:
         Widget.close(widget)
@@ -173,16 +176,20 @@ def test_closing_twice_and_in_any_order(model):
 
 
 ENDS = {
-    "two explorers": "a = ccw.Explorer(); b = ccw.Explorer(model='atlas')",
-    "one that failed": """
+    "two explorers, held in a circle": """
+import sys
+a = [ccw.Explorer(image="koala"), ccw.Explorer(model="atlas")]
+a.append(a)
+a[0].other, sys.hold = a, a
+a[1].close()
+""",
+    "some that failed, and one that was interrupted": """
+from combicam_widgets.widgets import explorer
 for wrong in ({"image": "kaola"}, {"colour": 5}, {"weights": {"x": 1}}, {"layout": 5}):
     try:
         ccw.Explorer(**wrong)
     except Exception as error:
         kept = error
-""",
-    "one that was interrupted": """
-from combicam_widgets.widgets import explorer
 
 def interrupted(*_):
     raise KeyboardInterrupt
@@ -204,13 +211,6 @@ async def main():
     b = ccw.Explorer(image="panda")
 
 asyncio.run(main())
-""",
-    "held in a circle": """
-import sys
-a = [ccw.Explorer(image="koala"), ccw.Explorer(image="panda")]
-a.append(a)
-a[0].other, sys.hold = a, a
-a[1].close()
 """,
 }
 

@@ -10,7 +10,7 @@ from PIL import Image
 import combicam_widgets as ccw
 from combicam_widgets.shown.colors import COLORMAPS, heat_image, palette
 from combicam_widgets.shown.words import distance, percent, sentence
-from combicam_widgets.widgets.presets import PRESETS, preset
+from combicam_widgets.widgets.presets import BY_WORTH, PRESETS, preset
 
 STAGES = [("a",), ("b", "c"), ("d", "e")]
 
@@ -52,7 +52,7 @@ def test_presets_are_what_they_say():
     assert on("one per stage") == {"a", "c", "e"}
     assert on("all") == set("abcde")
     assert on("invert") == {"b", "d", "e"}
-    assert set(PRESETS) == {"last layer", "one per stage", "all", "invert"}
+    assert set(PRESETS) == {"last layer", "one per stage", "all", "invert", BY_WORTH}
 
 
 def test_presets_refuse():

@@ -157,19 +157,16 @@ def nobody_else():
     Widget.close_all()
 
 
-@pytest.fixture(scope="module")
-def small(model):
-    return ccw.GeoModel(model.network, model.cells, model.transform, "stage", name="small")
-
-
 @pytest.fixture
-def work(small, tmp_path, at_once):
+def work(small_model, tmp_path, at_once):
     """Do something with a photo; gives all that can be saved then, and what must not be in it."""
 
     def work(act, name, position):
         folder = tmp_path / str(position is None)
         folder.mkdir()
-        explorer = Explorer(model=small, image=jpeg(folder / f"{name}.jpg", position=position))
+        explorer = Explorer(
+            model=small_model, image=jpeg(folder / f"{name}.jpg", position=position)
+        )
         if act in NEED_A_POSITION and position is None:
             explorer.image = ccw.load_image(explorer.image, position=(12.0, 34.0))
         act(explorer)
