@@ -21,7 +21,7 @@ from combicam_widgets.widgets.parts import Parts
 from combicam_widgets.widgets.places import picture
 from combicam_widgets.widgets.presets import BY_WORTH
 from combicam_widgets.widgets.questions import QUESTIONS, Question
-from combicam_widgets.widgets.requests import Request, request_for
+from combicam_widgets.widgets.requests import ASKED, Request, request_for
 from combicam_widgets.widgets.view import View
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ class Gestures:
     def change(self, wanted: Mapping[str, Any]) -> None:
         """Change what is shown, as the page does: nobody waits for a model."""
         explorer = self._explorer
-        wanted = explorer.news(wanted)
+        news = explorer.news(wanted)
+        if set(ASKED) & set(wanted) and not set(ASKED) & set(news):
+            self._stop_asking()  # who comes back to what is shown wants nothing else any more
+        wanted = news
         request = request_for(explorer.shown, wanted, explorer.draw_puzzle)
         if request is None:
             self._commit(explorer.derived(wanted, None))
@@ -104,9 +107,14 @@ class Gestures:
             analysis, base, shown = result
             if explorer.shown is not base:  # something else has changed meanwhile
                 shown = explorer.derived(wanted, analysis)
-            self._attempt(lambda: self._commit(derive(shown, {"busy": False})))
+            self._commit(derive(shown, {"busy": False}))
 
-        asking.run(ask, done, self.fail, self._parts.status_bar.show_progress)
+        asking.run(
+            ask,
+            lambda result: self._attempt(lambda: done(result)),
+            self.fail,
+            self._parts.status_bar.show_progress,
+        )
         if asking.busy:
             self._commit(derive(explorer.shown, {"busy": True, "error": ""}))
 
@@ -145,6 +153,10 @@ class Gestures:
         words = str(error) or type(error).__name__
         busy = self._parts.asking.busy
         self._explorer.commit(derive(self._explorer.shown, {"error": words, "busy": busy}))
+
+    def _stop_asking(self) -> None:
+        self._parts.asking.cancel()
+        self._explorer.commit(derive(self._explorer.shown, {"busy": False}))
 
     def cancel(self) -> None:
         """Stop what is going on."""
@@ -236,9 +248,7 @@ class Gestures:
         self.change({"guessing": on, **more})
 
     def _choose_model(self, name: str) -> None:
-        model = self._parts.controls.models[name]
-        if model is not self._explorer.model and name != self._explorer.model.name:
-            self.change({"model": model})
+        self.change({"model": self._parts.controls.models[name]})
 
     def _choose_picture(self, title: str) -> None:
         controls, shown = self._parts.controls, self._explorer.shown
@@ -264,6 +274,5 @@ class Gestures:
     def _choose_method(self, name: str) -> None:
         if self._slow_method:
             self._slow_method = False
-            self._parts.asking.cancel()  # the slow method that was chosen before
-            self._explorer.commit(derive(self._explorer.shown, {"busy": False}))
+            self._stop_asking()  # the slow method that was chosen before
         self.change({"method": name})

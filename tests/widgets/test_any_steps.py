@@ -133,4 +133,4 @@ class Steps(RuleBasedStateMachine):
 
 # In a class of its own, as hypothesis wants it.
 TestAnySteps = Steps.TestCase
-TestAnySteps.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
+TestAnySteps.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)

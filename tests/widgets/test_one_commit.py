@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import tiny
-from ipywidgets import Widget
+from ipywidgets import FloatSlider, Widget, link
 from traitlets import TraitError
 
 from combicam_widgets import cam
@@ -21,6 +21,7 @@ from combicam_widgets.shown.state import same
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets import explorer as explorer_module
 from combicam_widgets.widgets import gestures as gestures_module
+from combicam_widgets.widgets.background import Worker
 from combicam_widgets.widgets.interrupts import interrupts_wait
 from combicam_widgets.widgets.world import World
 
@@ -538,3 +539,87 @@ def test_undo_takes_back_all_that_made_the_heat(explorer):
     explorer.redo()
     assert explorer.shown.recipe == after
     whole(explorer)
+
+
+def test_who_comes_back_to_what_is_shown_wants_nothing_else(explorer, monkeypatch):
+    own, inside, release = explorer.image, threading.Event(), threading.Event()
+
+    def slow(content, name):
+        inside.set()
+        release.wait(20)
+        return tiny.photo(30)
+
+    monkeypatch.setattr(gestures_module, "load_image", slow)
+
+    async def act():
+        explorer._gestures._upload(b"...", "slow.jpg")
+        while not inside.is_set():
+            await asyncio.sleep(0.005)
+        assert explorer.busy
+        explorer._gestures.change({"image": own})
+        assert not explorer.busy
+        release.set()
+        await asyncio.sleep(0.2)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, act()).result(30)
+    assert explorer.image is own
+
+
+def test_traits_are_traits_for_everybody_else(explorer):
+    slider = FloatSlider(min=0.01, max=1, step=0.001, value=0.7)
+    linked = link((explorer, "keep"), (slider, "value"))
+    assert slider.value == explorer.keep == 0.3
+    slider.value = 0.45
+    assert explorer.keep == 0.45
+    explorer.keep = 0.6
+    assert slider.value == 0.6
+    linked.unlink()
+    assert explorer.trait_values()["keep"] == 0.6
+    assert explorer.trait_defaults("keep") == 0.3
+    assert "keep" in explorer.trait_names()
+
+
+@pytest.mark.parametrize("way", ["python", "page"])
+def test_a_network_that_fails_leaves_the_last_good_state(small, way):
+    explorer = Explorer(model=small, image=tiny.photo(1), show_votes=True)
+    broken = tiny.model("broken")
+
+    def fail(_module, _inputs, _output):
+        raise RuntimeError("this network is tired")
+
+    before = whole(explorer)
+    broken.network[2].register_forward_hook(fail)
+    if way == "python":
+        with pytest.raises(RuntimeError, match="tired"):
+            explorer.model = broken
+        assert unchanged(before, whole(explorer))
+    else:
+        on_page(explorer, model=broken)
+        assert "tired" in explorer.error
+        assert not explorer.busy
+        assert before[0]["model"] is whole(explorer)[0]["model"]
+        assert explorer._parts.controls.model.value == "tiny"
+
+
+def test_worker_does_what_is_urgent_first_and_lets_it_by():
+    worker, order, done = Worker(), [], threading.Event()
+    inside, go_on = threading.Event(), threading.Event()
+
+    def long():
+        order.append("long begins")
+        inside.set()
+        go_on.wait(10)
+        worker.let_by(3)
+        order.append("long ends")
+
+    worker.submit(3, long)
+    inside.wait(10)
+    worker.submit(5, done.set)
+    worker.submit(4, lambda: order.append("later"))
+    worker.submit(1, lambda: order.append("urgent"))
+    worker.submit(0, lambda: order.append("most urgent"))
+    go_on.set()
+    assert done.wait(10)
+    assert order == ["long begins", "most urgent", "urgent", "long ends", "later"]
+    worker.close()
