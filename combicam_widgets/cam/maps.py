@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,15 @@ class LayerMaps:
             raise ValueError("The importances of the layers must be finite and not negative.")
         self.probabilities.flags.writeable = False
         self.importances.flags.writeable = False
+        methods = {method: tuple(maps) for method, maps in self.methods.items()}
+        object.__setattr__(self, "methods", MappingProxyType(methods))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "methods": dict(self.methods)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
 
     @property
     def probability(self) -> float:

@@ -1,5 +1,6 @@
 """LayerMaps: a read-only mapping that fuses, saves and refuses what it should."""
 
+import copy
 import json
 import pickle
 from dataclasses import FrozenInstanceError
@@ -376,3 +377,24 @@ def test_other_files_are_refused(tmp_path, write):
 def test_a_missing_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         cam.LayerMaps.load(tmp_path / "none.npz")
+
+
+def test_nothing_of_layer_maps_can_be_changed_in_place_also_after_a_journey():
+    stack = tuple(np.full((2, 2 + i), float(i), np.float32) for i in range(2))
+    given = cam.LayerMaps(
+        names=("a", "b"),
+        methods={"gradcam": stack},
+        method="gradcam",
+        size=(4, 4),
+        target=0,
+        score="logit",
+        probabilities=np.array([0.5, 0.5], np.float32),
+        importances=np.ones(2, np.float32),
+    )
+    for maps in (given, pickle.loads(pickle.dumps(given)), copy.deepcopy(given)):
+        with pytest.raises(TypeError):
+            maps.methods["gradcam"] = ()
+        for array in (*maps.maps, maps.probabilities, maps.importances):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 1
+        np.testing.assert_array_equal(maps["b"], stack[1])
