@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from combicam_widgets.widgets.explorer import Explorer
 
 
+_OF_DIAGRAM = ("weights", "preview", "opened")
+"""What the page changes on the diagram."""
+
+
 class Gestures:
     """Listens to the page.
 
@@ -49,9 +53,8 @@ class Gestures:
         for name in (*TUNED, *SWITCHED, "comparing"):
             if name not in {"guessing", "comparing"}:
                 self._take(getattr(controls, name), "value", partial(self._set, name))
-        for name in ("preview", "opened"):
-            self._take(diagram, name, partial(self._set, name))
-        self._take(diagram, "weights", self._weigh)
+        for name in _OF_DIAGRAM:
+            self._take(diagram, name, lambda _value: self._hear_diagram())
         self._take(controls.model, "value", self._choose_model)
         self._take(controls.photo, "value", self._choose_picture)
         self._take(controls.method, "value", self._choose_method)
@@ -75,12 +78,11 @@ class Gestures:
         news = explorer.news(wanted)
         if set(ASKED) & set(wanted) and not set(ASKED) & set(news):
             self._stop_asking()  # who comes back to what is shown wants nothing else any more
-        wanted = news
-        request = request_for(explorer.shown, wanted, explorer.draw_puzzle)
+        request = request_for(explorer.shown, news, explorer.draw_puzzle)
         if request is None:
-            self._commit(explorer.derived(wanted, None))
+            self._commit(explorer.derived(news, None))
         else:
-            self._ask(request, wanted)
+            self._ask(request, news)
 
     def _commit(self, shown: Shown) -> None:
         """Show a value, and ask beside the page what is still to be asked about it."""
@@ -193,9 +195,11 @@ class Gestures:
         checked = value if trait is None else trait._validate(self._explorer, value)  # noqa: SLF001
         self.change({name: checked})
 
-    def _weigh(self, weights: dict[str, float]) -> None:
-        gesture = self._parts.diagram.gesture_of(weights)
-        self.change({"weights": weights, "gesture": gesture})
+    def _hear_diagram(self) -> None:
+        """Take all that a message has changed as one change; nothing of it is put back first."""
+        diagram = self._parts.diagram
+        wanted = {name: getattr(diagram, name) for name in _OF_DIAGRAM}
+        self.change({**wanted, "gesture": diagram.gesture_of(diagram.weights)})
 
     def _use(self, name: str) -> None:
         explorer, asking = self._explorer, self._parts.asking

@@ -623,3 +623,18 @@ def test_worker_does_what_is_urgent_first_and_lets_it_by():
     assert done.wait(10)
     assert order == ["long begins", "most urgent", "urgent", "long ends", "later"]
     worker.close()
+
+
+def test_one_message_of_the_diagram_is_one_change(explorer, monkeypatch, at_once):
+    diagram, committed, sent = explorer._parts.diagram, [], []
+    explorer.observe(lambda change: committed.append(change["name"]))
+    monkeypatch.setattr(diagram, "send_state", lambda key=None: sent.append(key))
+    weights = {"0": 0.0, "2": 1.0, "4": 1.0}
+    diagram.set_state({"weights": weights, "preview": "2", "opened": "4", "gesture": "click 1"})
+    assert explorer.weights == weights
+    assert (explorer.preview, explorer.shown.opened) == ("2", "4")
+    assert committed.count("weights") == committed.count("preview") == 1
+    assert [(diagram.weights, diagram.preview, diagram.opened)] == [(weights, "2", "4")]
+    # Nothing of what the page has just said is put back, not for a moment.
+    flat = {name for keys in sent for name in ([keys] if isinstance(keys, str) else keys or [])}
+    assert not flat & {"weights", "preview", "opened"}
