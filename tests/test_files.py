@@ -115,6 +115,13 @@ def test_the_own_folder_and_links_are_followed(snapshot, tmp_path, monkeypatch, 
     assert (tmp_path / "real").read_bytes() == content
 
 
+def test_a_link_says_what_is_written_and_not_the_file_it_leads_to(snapshot, tmp_path):
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "real.dat")
+    save_png(snapshot, tmp_path / "link.jpg", 0.5)
+    with Image.open(tmp_path / "real.dat") as picture:
+        assert picture.format == "JPEG"
+
+
 def test_geojson_in_a_file_is_what_is_returned(snapshot, tmp_path):
     returned = to_geojson(snapshot, tmp_path / "x.json")
     assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == returned

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from numbers import Real
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -67,7 +68,8 @@ def save_png(
         raise ValueError(f"scale must lie between {low:g} and {high:g}, got {scale!r}")
     picture = draw_scene(compose(snapshot, include_position=include_position), float(scale))
     content = io.BytesIO()
-    picture.save(content, **_FORMATS[file.suffix.lower() or ".png"])
+    asked = Path(path).suffix.lower()  # a link may lead to a file of another name
+    picture.save(content, **_FORMATS[asked or ".png"])
     files.write(file, content.getvalue())
 
 
