@@ -88,7 +88,7 @@ significant at 5 % after Holm's correction over all candidates (Wilcoxon). Maske
 about in bfloat16, maps were made in float32: on single photos this moves worth by about 0.002
 (atlas) and 0.015 (naturalist), either way.
 
-## Was it good enough?
+{_unfinished(photos)}## Was it good enough?
 """.replace("+-", "\N{PLUS-MINUS SIGN}")
     yield "| fusion by worth minus Combi-CAM | fill | wanted | measured | won |"
     yield "|---|---|---|---|---|"
@@ -104,6 +104,18 @@ about in bfloat16, maps were made in float32: on single photos this moves worth 
             said = "met" if met else "**missed**"
             yield f"| {name} | {fill} | {goal} | {_signed(each)}: {said} | {won} |"
     yield ""
+
+
+def _unfinished(photos: Mapping[str, int]) -> str:
+    """Say what is still to be measured."""
+    planned = {
+        "naturalist": len(ccw.list_samples()) - len(study_photos.CHOSEN_ON),
+        "atlas": study_photos.JUDGED_TILES,
+    }
+    if all(photos[name] >= count for name, count in planned.items()):
+        return ""
+    told = " and ".join(f"{photos[n]} of {count} for {n}" for n, count in planned.items())
+    return f"**Not finished**: {told} are measured; `make study` goes on where it was stopped.\n\n"
 
 
 def _model(docs: Path, values: Path, name: str, parts: Mapping[str, Study]) -> Iterator[str]:
