@@ -263,7 +263,7 @@ def knowing_nothing(model: GeoModel, seed: int = 0) -> GeoModel:
     """
     network = copied(model.network)
     redraw(list(network.modules()), torch.Generator().manual_seed(seed))
-    return GeoModel(
+    ignorant = GeoModel(
         network,
         model.cells,
         transform=model.transform,
@@ -272,6 +272,8 @@ def knowing_nothing(model: GeoModel, seed: int = 0) -> GeoModel:
         description="knows nothing: its weights were drawn again at random",
         outputs="logits" if model.outputs == "probabilities" else model.outputs,
     )
+    ignorant.from_above = model.from_above
+    return ignorant
 
 
 @recordable

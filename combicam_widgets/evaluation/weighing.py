@@ -152,7 +152,10 @@ def by_worth(
     total = layers + each * (_TRIED + len(fills))
     found = worth_of_layers(asks, of, fills, steps, seed, part(progress, 0, total))
     tried = weightings(of.names, found)
-    return best_of(asks, of, tried, fills, steps, seed, part(progress, layers, total))
+    best = best_of(asks, of, tried, fills, steps, seed, part(progress, layers, total))
+    if progress is not None and len(tried) < _TRIED + len(fills):
+        progress(total, total)  # a fill with which no layer is worth anything makes no candidate
+    return best
 
 
 def worth_of_layers(
@@ -285,9 +288,9 @@ def _worth_by_fill(
     progress: Progress | None,
 ) -> Floats:
     """Measure the worth of n heatmaps with each fill: (fills, n)."""
-    each = 2 * len(heatmaps) * (steps - 1)
     if not fills:
         raise ValueError("fills must hold at least one fill.")
+    each = 2 * len(heatmaps) * (steps - 1)
     return np.array(
         [
             reveal(

@@ -286,6 +286,21 @@ def test_tables_say_what_to_install(study, monkeypatch):
         study.table()
 
 
+def test_a_model_that_knows_nothing_is_a_model(model, photos):
+    before = {name: x.clone() for name, x in model.network.state_dict().items()}
+    nothing, again = (evaluation.knowing_nothing(model, seed) for seed in (3, 3))
+    assert (nothing.layers, nothing.cells) == (model.layers, model.cells)
+    assert nothing.name == "bright, weights re-drawn"
+    weights = nothing.network.state_dict()
+    assert all(torch.equal(x, again.network.state_dict()[name]) for name, x in weights.items())
+    assert sorted(weights["blind.weight"].flatten().tolist()) == [0, 0, 1, 1]
+    assert torch.equal(weights["corner"], before["corner"])
+    assert all(torch.equal(x, before[name]) for name, x in model.network.state_dict().items())
+    nothing.explain(photos["a"])
+    tiles = ccw.load_model("atlas")
+    assert evaluation.knowing_nothing(tiles).from_above
+
+
 def test_candidates_by_the_architecture(model):
     assert evaluation.last_layer(model.layers).weights == {"blind": 1.0}
     refined = evaluation.stages(model.architecture)
