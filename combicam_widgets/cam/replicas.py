@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from functools import partial, singledispatch
 from types import CellType, FunctionType, MethodType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 from weakref import ReferenceType, ref
 
 import torch
@@ -29,7 +30,7 @@ _HOOKS = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
-_CONTENTS = ("_parameters", "_buffers", "_modules", *_HOOKS)
+_CONTENTS = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks")
 
 _TORCH_S_OWN = frozenset(vars(nn.Module()))
 """What PyTorch keeps in every module; the rest is its author's."""
@@ -71,20 +72,14 @@ class Replica:
         self._noticed = noticed
         self._twins: dict[int, object] = {}
         self._originals: dict[int, object] = {}
-        modules = list(_tree(network, set()))
-        pairs = [(module, _blank(module)) for module in modules if not _is_wrapper(module)]
+        pairs: list[tuple[nn.Module, nn.Module]] = []
+        self._twin = self._blank_of(network, pairs)
         for module, twin in pairs:
-            self._know(module, twin)
-        for module in modules:
-            self._twins[id(module)] = self._twins[id(unwrapped(module))]
-        for module, twin in pairs:
-            if twin is not module:
-                object.__setattr__(twin, "__dict__", self._state(module))
-        self._twin = cast(nn.Module, self._twins[id(network)])
+            object.__setattr__(twin, "__dict__", self._state(module))
         if prepare is not None:
             prepare(self._twin)
         self._before = [
-            (module, twin, vars(twin).copy(), [vars(twin)[name].copy() for name in _CONTENTS])
+            (module, vars(twin), vars(twin).copy(), [dict(vars(twin)[x]) for x in _CONTENTS])
             for module, twin in pairs
             # PyTorch's own modules assign nothing in evaluation.
             if noticed and not type(module).__module__.startswith("torch.")
@@ -94,15 +89,17 @@ class Replica:
         return self._twin
 
     def __exit__(self, *_: object) -> None:
-        for module, twin, attributes, contents in self._before:
-            self._give_back(vars(module), attributes, vars(twin))
+        for module, now, attributes, contents in self._before:
+            self._give_back(vars(module), attributes, now)
             for name, before in zip(_CONTENTS, contents, strict=True):
-                self._give_back(vars(module)[name], before, vars(twin)[name])
+                self._give_back(vars(module)[name], before, now[name])
 
     def _give_back(
         self, network_s: dict[str, object], before: dict[str, object], now: dict[str, object]
     ) -> None:
         """Change what is the network's as its twin's has changed since."""
+        if len(now) == len(before) and all(map(operator.is_, now.values(), before.values())):
+            return
         for name in before.keys() - now.keys():
             network_s.pop(name, None)
         for name, value in now.items():
@@ -116,81 +113,84 @@ class Replica:
         self._twins[id(original)] = twin
         self._originals[id(twin)] = original
 
+    def _blank_of(self, module: nn.Module, pairs: list[tuple[nn.Module, nn.Module]]) -> nn.Module:
+        """Give a module's twin, without attributes yet; add it and all below to the pairs."""
+        twin = cast(nn.Module | None, self._twins.get(id(module)))
+        if twin is not None:
+            return twin
+        if isinstance(module, torch.jit.ScriptModule):
+            if module.training:
+                raise ValueError(
+                    "The network, or a part of it, is scripted (TorchScript) and in training mode: "
+                    "call its eval() first."
+                )
+            twin = module  # it has no attributes in Python
+        elif (inner := _inner(module)) is not None:
+            twin = self._blank_of(inner, pairs)
+        else:
+            twin = object.__new__(type(module))
+            self._originals[id(twin)] = module
+            pairs.append((module, twin))
+            for child in module._modules.values():  # noqa: SLF001
+                if child is not None:
+                    self._blank_of(child, pairs)
+        self._twins[id(module)] = twin
+        return twin
+
     def _state(self, module: nn.Module) -> dict[str, Any]:
         """Make the attributes of a module's twin."""
         state = vars(module).copy()
         state.pop("_compiled_call_impl", None)  # module.compile() has put it there
         state["training"] = False
         state["_parameters"] = {n: self._frozen(p) for n, p in state["_parameters"].items()}
-        state["_buffers"] = {
-            n: b if b is None else _usable(b) for n, b in state["_buffers"].items()
-        }
+        state["_buffers"] = {n: _usable(b) for n, b in state["_buffers"].items()}
         state["_modules"] = {n: self._twins.get(id(m)) for n, m in state["_modules"].items()}
         for name in _HOOKS:
-            hooks = state[name]
-            state[name] = hooks.copy() if self._noticed else type(hooks)()
-            for key, hook in state[name].items():
-                state[name][key] = _with(hook, self._twins)
+            hooks, state[name] = state[name], OrderedDict()
+            if hooks and self._noticed:
+                state[name].update((key, _with(hook, self._twins)) for key, hook in hooks.items())
         for name in state.keys() - _TORCH_S_OWN:
-            state[name] = _with(state[name], self._twins)
+            if type(state[name]) not in _HOLD_NOTHING:
+                state[name] = _with(state[name], self._twins)
         return state
 
     def _frozen(self, parameter: Tensor | None) -> Tensor | None:
         if parameter is None:
             return None
-        if id(parameter) not in self._twins:
+        twin = cast(Tensor | None, self._twins.get(id(parameter)))
+        if twin is None:
             if is_lazy(parameter):
                 raise ValueError(
                     "The network has parameters that have no shape yet (lazy modules): run it "
                     "once on a photo first."
                 )
-            self._know(parameter, nn.Parameter(_usable(parameter), requires_grad=False))
-        return cast(Tensor, self._twins[id(parameter)])
+            twin = nn.Parameter(_usable(parameter), requires_grad=False)
+            self._twins[id(parameter)] = twin
+            self._originals[id(twin)] = parameter
+        return twin
 
 
-def unwrapped(module: nn.Module) -> nn.Module:
+def unwrapped(network: nn.Module) -> nn.Module:
     """Return what a compiled or data-parallel module runs; other modules as they are."""
-    while _is_wrapper(module):
-        (module,) = cast(Mapping[str, nn.Module], module._modules).values()  # noqa: SLF001
-    return module
+    inner = _inner(network)
+    return network if inner is None else unwrapped(inner)
 
 
-def _is_wrapper(module: nn.Module) -> bool:
+def _inner(module: nn.Module) -> nn.Module | None:
     if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        return True
-    return not _is_scripted(module) and list(module._modules) == ["_orig_mod"]  # noqa: SLF001
+        return cast(nn.Module, module.module)
+    return module._modules.get("_orig_mod")  # noqa: SLF001
 
 
-def _is_scripted(module: nn.Module) -> bool:
-    return isinstance(module, torch.jit.ScriptModule)
+_AnyTensor = TypeVar("_AnyTensor", Tensor, Tensor | None)
 
 
-def _tree(module: nn.Module, seen: set[nn.Module]) -> Iterator[nn.Module]:
-    """Walk through a module and all in it; its ``modules()`` may show something else."""
-    if module not in seen:
-        seen.add(module)
-        yield module
-        if not _is_scripted(module):
-            for child in module._modules.values():  # noqa: SLF001
-                if child is not None:
-                    yield from _tree(child, seen)
-
-
-def _blank(module: nn.Module) -> nn.Module:
-    """Make a module without attributes; what is scripted has none in Python and is its own twin."""
-    if not _is_scripted(module):
-        return object.__new__(type(module))
-    if module.training:
-        raise ValueError(
-            "The network, or a part of it, is scripted (TorchScript) and in training mode: call "
-            "its eval() first."
-        )
-    return module
-
-
-def _usable(tensor: Tensor) -> Tensor:
+def _usable(tensor: _AnyTensor) -> _AnyTensor:
     """Return a tensor that a graph may keep: one that was made under inference mode may not be."""
-    return tensor.clone() if tensor.is_inference() else tensor
+    return tensor if tensor is None or not tensor.is_inference() else tensor.clone()
+
+
+_HOLD_NOTHING = frozenset((bool, int, float, str, type(None), Tensor))
 
 
 _Whole: TypeAlias = Callable[[list[Any]], Any]
@@ -203,6 +203,8 @@ def _with(value: Any, others: Mapping[int, object], inside: tuple[int, ...] = ()
     """
     if id(value) in others:
         return others[id(value)]
+    if type(value) in {list, tuple} and _HOLD_NOTHING.issuperset(map(type, value)):
+        return value  # the most frequent case, and a list of numbers may be long
     if not isinstance(value, _HOLDERS) or id(value) in inside:
         return value
     if isinstance(value, FunctionType):  # what torch.compile has made of a function
