@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from torch import Tensor, nn
 
-from combicam_widgets.cam.passes import checked_batch, on_device_of, recordable
-from combicam_widgets.cam.replicas import Replica
-from combicam_widgets.cam.strides import Strides
+from combicam_widgets.cam.axes import (
+    CHANNELS_FIRST,
+    Shape,
+    Size,
+    axes_of,
+    memory_of,
+    warn_of_assumed,
+)
+from combicam_widgets.cam.passes import checked_batch, names_of, on_device_of
+from combicam_widgets.cam.replicas import (
+    Replica,
+    modules_of,
+    open_modules,
+    recordable,
+    unwrapped,
+    why_closed,
+)
+from combicam_widgets.cam.strides import Strides, own_stride
+
+_CHAINS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+"""Modules without a forward of their own."""
+
+_REMEMBERED = 64
+"""Traces and plans, of photos of different sizes, that are remembered for a network."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A module with a 4-D output that takes part in the explanation.
+    """A module whose output is a map, and which takes part in the explanation.
 
     Attributes
     ----------
@@ -24,7 +46,7 @@ class Layer:
     kind : str
         Class of the module, for example ``MBConv``.
     shape : (K, h, w)
-        Channels, height and width of its output for the example.
+        Channels, height and width of its output for the example, whatever their order in it.
     parameters : int
         Number of parameters in the module.
     stride : int
@@ -74,24 +96,30 @@ GRANULARITIES = ("stage", "block", "convolution")
 
 
 def architecture(
-    network: nn.Module, example: Tensor, granularity: str | Sequence[str] = "block"
+    network: nn.Module,
+    example: Tensor,
+    granularity: str | Sequence[str | nn.Module] = "block",
 ) -> Architecture:
-    """Find the layers worth explaining, by one forward pass.
+    """Find the layers worth explaining, by forward passes of photos of this and of other sizes.
+
+    What was found is remembered, size by size, for as long as the network lives and its modules
+    are the same.
 
     Parameters
     ----------
     network : nn.Module
         Left as it was.
     example : Tensor, shape (N, 3, h, w) or (3, h, w)
-    granularity : {"stage", "block", "convolution"} or sequence of str
+    granularity : {"stage", "block", "convolution"} or sequence of str or nn.Module
         - ``block`` (default): modules with a forward of their own around at least two convolutions
           (MBConv, Bottleneck, Inception, ...). A network without blocks, such as VGG, gives the
           last convolution of each resolution: the one before each pooling.
         - ``stage``: the last block of each run of blocks with the same resolution.
         - ``convolution``: every convolution whose output is larger than one pixel.
-        - a list of module names: these.
+        - a list of modules or their names: these.
 
-        Modules that run more than once in a pass are left out: they have no one map.
+        Modules that run more than once in a pass are left out: they have no one map. So are those
+        whose outputs are no maps; maps with their channels last, (N, h, w, K), count.
 
     Returns
     -------
@@ -101,125 +129,218 @@ def architecture(
     ------
     ValueError
         There is no layer with a 4-D output, a name is unknown, or a layer runs more than once;
-        the blocks give their channels last, (N, h, w, K), as those of window transformers do.
+        the blocks of a transformer give tokens, so that only the layers before them were found.
     """
-    runs = _trace(network, on_device_of(network, checked_batch(example)))
-    if not isinstance(granularity, str):
-        unknown = [name for name in granularity if name not in runs]
-        if unknown:
-            raise ValueError(
-                f"The network has no layer {unknown[0]!r} with a 4-D output that runs exactly once."
-            )
-        names = list(granularity)
-        if not names:
-            raise ValueError("granularity must hold at least one layer name.")
-    elif granularity == "convolution":
-        names = _spatial_convolutions(network, runs)
-    elif granularity in GRANULARITIES:
-        names = _blocks(network, runs) or _last_of_each_resolution(
-            runs, _spatial_convolutions(network, runs)
-        )
-    else:
-        raise ValueError(
-            f"granularity must be one of {', '.join(GRANULARITIES)}, or a list of layer names, "
-            f"not {granularity!r}."
-        )
-    _refuse_channels_last(network, runs, names)
-    ordered = [name for name in runs if name in set(names)]
-    if granularity == "stage":
-        ordered = _last_of_each_resolution(runs, ordered)
-    chosen = [runs[name] for name in ordered]
-    if not chosen:
-        raise ValueError(
-            "The network has no layer with a 4-D output (N, K, h, w) and some extent: there is "
-            "nothing to map. Class activation maps need a convolutional network."
-        )
-    stages = groupby(chosen, key=lambda layer: layer.shape[1:])
-    return Architecture(tuple(Stage(resolution, tuple(run)) for resolution, run in stages))
+    batch = on_device_of(network, checked_batch(example))
+    size = (batch.shape[2], batch.shape[3])
+    what = granularity if isinstance(granularity, str) else tuple(names_of(network, granularity))
+    remembered = memory_of(network).found
+    plan: Architecture | None = remembered.get((size, what))
+    if plan is None:
+        runs: list[_Run] = remembered.get(size) or _runs(network, batch)
+        plan = _planned(network, batch, runs, what)
+        for old in list(remembered)[:-_REMEMBERED]:
+            remembered.pop(old, None)
+        remembered |= {size: runs, (size, what): plan}
+    warn_of_assumed(network, plan.names)
+    return plan
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of a module in a pass: what it was given, if that was 4-D, and what it gave.
+
+    ``has_weights`` is true of convolutions, linear layers and what is made of them.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    has_weights: bool
+    stride: tuple[float, float] | None
+    before: Size | None
+    shape: Shape
 
 
 @recordable
-def _trace(network: nn.Module, example: Tensor) -> dict[str, Layer]:
-    """Modules that run exactly once and give a 4-D tensor, in the order in which they finish."""
-    runs: dict[str, Layer] = {}
-    counts: dict[str, int] = {}
-    strides = Strides(example)
+def _runs(network: nn.Module, batch: Tensor) -> list[_Run]:
+    """Run the network once; list the runs of its modules in the order in which they end."""
+    runs: list[_Run] = []
 
     def note(name: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-        counts[name] = counts.get(name, 0) + 1
-        if isinstance(output, Tensor) and output.ndim == 4 and len(output) == 1:
-            _, channels, height, width = output.shape
-            runs[name] = Layer(
+        first = inputs[0] if inputs else None
+        before = None
+        if isinstance(first, Tensor) and first.ndim == 4:
+            before = first.shape[2], first.shape[3]
+        runs.append(
+            _Run(
                 name=name,
                 kind=type(module).__name__,
-                shape=(channels, height, width),
                 parameters=sum(p.numel() for p in module.parameters()),
-                stride=strides.after(module, inputs, output),
+                has_weights=not isinstance(module, _CHAINS)
+                and any(isinstance(inner, (nn.Conv2d, nn.Linear)) for inner in module.modules()),
+                stride=own_stride(module),
+                before=before,
+                shape=tuple(output.shape) if isinstance(output, Tensor) else (),
             )
+        )
 
     def prepare(twin: nn.Module) -> None:
-        for name, module in twin.named_modules():
+        for name, module in open_modules(twin).items():
             if name:
                 module.register_forward_hook(
                     lambda module, args, output, name=name: note(name, module, args, output)
                 )
 
     with Replica(network, prepare) as twin:
-        twin(example[:1].clone())
-    return {name: layer for name, layer in runs.items() if counts[name] == 1}
+        twin(batch[:1].clone())
+    return runs
 
 
-def _blocks(network: nn.Module, runs: dict[str, Layer]) -> list[str]:
+@dataclass(frozen=True)
+class _Trace:
+    """What one pass showed of the modules that run exactly once, in the order in which they end.
+
+    Attributes
+    ----------
+    maps : mapping from str to Layer
+        Those whose outputs are maps.
+    tokens : mapping from str to _Run
+        Those that give several tokens, (1, T, K).
+    """
+
+    maps: Mapping[str, Layer]
+    tokens: Mapping[str, _Run]
+
+
+def _trace(network: nn.Module, batch: Tensor, runs: Sequence[_Run], named: Sequence[str]) -> _Trace:
+    """Tell maps from other outputs, for modules that have weights and for those that are named."""
+    counts = Counter(run.name for run in runs)
+    once = [run for run in runs if counts[run.name] == 1 and run.shape[:1] == (1,)]
+    candidates = {
+        run.name: run.shape
+        for run in once
+        if len(run.shape) == 4 and (run.has_weights or run.name in named)
+    }
+    axes = axes_of(network, batch[:1], candidates)
+    strides = Strides((batch.shape[2], batch.shape[3]))
+    maps = {}
+    for run in runs:
+        order = axes.get(run.name, CHANNELS_FIRST if len(run.shape) == 4 else None)
+        if order is None:
+            continue
+        channels, height, width = (run.shape[axis] for axis in order)
+        before = run.before if order == CHANNELS_FIRST else None
+        stride = strides.after(before, run.stride, (height, width))
+        if run.name in candidates:
+            shape = (channels, height, width)
+            maps[run.name] = Layer(run.name, run.kind, shape, run.parameters, stride)
+    tokens = {run.name: run for run in once if len(run.shape) == 3 and run.shape[1] > 1}
+    return _Trace(maps, tokens)
+
+
+def _planned(
+    network: nn.Module, batch: Tensor, runs: Sequence[_Run], what: str | tuple[str, ...]
+) -> Architecture:
+    """Choose layers among those that ran: at a granularity, or by their names."""
+    trace = _trace(network, batch, runs, () if isinstance(what, str) else what)
+    maps = trace.maps
+    if not isinstance(what, str):
+        unknown = [name for name in what if name not in maps]
+        if unknown:
+            raise ValueError(
+                f"The network has no layer {unknown[0]!r} with a 4-D output that runs exactly once "
+                "and gives maps, (N, K, h, w) or (N, h, w, K)."
+            )
+        names: Sequence[str] = what
+        if not names:
+            raise ValueError("granularity must hold at least one layer name.")
+    elif what == "convolution":
+        names = _spatial_convolutions(network, trace)
+    elif what in GRANULARITIES:
+        names = _blocks(network, trace)
+        if len(names) < 2:
+            names = names or _last_of_each_resolution(maps, _spatial_convolutions(network, trace))
+            _check_that_more_than_a_stem_was_found(trace, names)
+    else:
+        raise ValueError(
+            f"granularity must be one of {', '.join(GRANULARITIES)}, or a list of layer names, "
+            f"not {what!r}."
+        )
+    ordered = [name for name in maps if name in set(names)]
+    if what == "stage":
+        ordered = _last_of_each_resolution(maps, ordered)
+    if not ordered:
+        raise ValueError(
+            why_closed(network)
+            or "The network has no layer with a 4-D output (N, K, h, w) and some extent: there is "
+            "nothing to map. Class activation maps need a convolutional network."
+        )
+    stages = groupby((maps[name] for name in ordered), key=lambda layer: layer.shape[1:])
+    return Architecture(tuple(Stage(resolution, tuple(run)) for resolution, run in stages))
+
+
+def _blocks(network: nn.Module, trace: _Trace) -> list[str]:
     """Outermost modules that hold at least two convolutions but no two blocks of their own."""
 
     def search(name: str, module: nn.Module) -> list[str]:
         inner = [
             block
             for child_name, child in module.named_children()
-            for block in search(f"{name}.{child_name}".lstrip("."), child)
+            for block in search(f"{name}.{child_name}".lstrip("."), unwrapped(child))
         ]
-        chain = isinstance(module, (nn.Sequential, nn.ModuleList, nn.ModuleDict))
-        own = name in runs and not chain and _convolutions(name, module, runs) >= 2
+        chain = isinstance(module, _CHAINS)
+        own = name in trace.maps and not chain and _convolutions(name, module, trace) >= 2
         return [name] if own and len(inner) < 2 else inner
 
-    return search("", network)
+    return search("", unwrapped(network))
 
 
-def _convolutions(name: str, module: nn.Module, runs: dict[str, Layer]) -> int:
-    """Count the weighted layers inside a module that keep some spatial extent."""
+def _convolutions(name: str, module: nn.Module, trace: _Trace) -> int:
+    """Count the weighted layers inside a module that keep some spatial extent; tokens do."""
+
+    def has_extent(inner: str) -> bool:
+        return inner in trace.tokens or (
+            inner in trace.maps and max(trace.maps[inner].shape[1:]) > 1
+        )
+
     return sum(
-        f"{name}.{inner}" in runs and max(runs[f"{name}.{inner}"].shape[1:]) > 1
-        for inner, leaf in module.named_modules()
+        has_extent(f"{name}.{inner}")
+        for inner, leaf in modules_of(module).items()
         if isinstance(leaf, (nn.Conv2d, nn.Linear))
     )
 
 
-def _refuse_channels_last(network: nn.Module, runs: dict[str, Layer], names: Sequence[str]) -> None:
-    """Refuse blocks without convolutions that normalize the last axis of outputs like their own."""
-    modules = dict(network.named_modules())
-    for name in names:
-        inside = {f"{name}.{inner}": m for inner, m in modules[name].named_modules()}
-        if any(isinstance(module, nn.Conv2d) for module in inside.values()):
-            continue
-        for inner, module in inside.items():
-            alike = inner in runs and runs[inner].shape == runs[name].shape
-            if alike and isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
-                raise ValueError(
-                    f"Layer {name!r} gives its channels last, (N, h, w, K): its maps would be read "
-                    "along the wrong axes. Name modules that give (N, K, h, w), for example a "
-                    "permutation after it: layers=[...]."
-                )
+def _check_that_more_than_a_stem_was_found(trace: _Trace, names: Sequence[str]) -> None:
+    """Refuse a network of tokens, of which only what comes before its blocks gives maps."""
+    weights: Counter[str] = Counter()
+    for run in trace.tokens.values():
+        if run.has_weights and run.kind != "Linear":
+            weights[run.kind] += run.parameters
+    if not weights:
+        return
+    kind, weight = weights.most_common(1)[0]
+    blocks = [run for run in trace.tokens.values() if run.kind == kind]
+    if len(blocks) > 1 and weight > sum(trace.maps[name].parameters for name in names):
+        tokens = f"The {len(blocks)} blocks of this network ({kind}) give tokens of shape "
+        tokens += f"{blocks[0].shape}, which are not read as maps yet"
+        if not names:
+            raise ValueError(f"{tokens}.")
+        raise ValueError(
+            f"{tokens}; only {names[-1]!r} and the like give maps. To see these all the same, name "
+            f'them: layers=["{names[-1]}"].'
+        )
 
 
-def _spatial_convolutions(network: nn.Module, runs: dict[str, Layer]) -> list[str]:
-    modules = dict(network.named_modules())
+def _spatial_convolutions(network: nn.Module, trace: _Trace) -> list[str]:
+    modules = modules_of(network)
     return [
         name
-        for name, layer in runs.items()
+        for name, layer in trace.maps.items()
         if isinstance(modules[name], nn.Conv2d) and max(layer.shape[1:]) > 1
     ]
 
 
-def _last_of_each_resolution(runs: dict[str, Layer], names: Sequence[str]) -> list[str]:
-    by_resolution = groupby(names, key=lambda name: runs[name].shape[1:])
+def _last_of_each_resolution(maps: Mapping[str, Layer], names: Sequence[str]) -> list[str]:
+    by_resolution = groupby(names, key=lambda name: maps[name].shape[1:])
     return [list(run)[-1] for _, run in by_resolution]

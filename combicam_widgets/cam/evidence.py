@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from combicam_widgets.cam.precision import unlowered
+
 _SOFT_EDGE = 0.012
 """Softening of the mask's edges: standard deviation as a fraction of the shorter side."""
 
@@ -73,7 +75,8 @@ def keep_evidence(
     Tensor, shape (1, 3, h, w)
     """
     heat = _resized(heatmap, batch)
-    mask = torch.from_numpy(hottest(heat[0, 0].numpy(), keep)).to(batch)[None, None]
+    mask = torch.from_numpy(hottest(heat[0, 0].numpy(), keep))[None, None]
+    mask = mask.to(batch.dtype).to(batch.device)  # some devices know no float64
     deviation = max(0.5, _SOFT_EDGE * min(batch.shape[2:]))
     mask = _gaussian(mask, 2 * round(3 * deviation) + 1, deviation)
     return torch.lerp(blurred, batch, mask)
@@ -84,7 +87,8 @@ def soft_evidence(batch: Tensor, blurred: Tensor, heatmap: npt.NDArray[np.floati
 
     Same parameters as `keep_evidence`.
     """
-    return torch.lerp(blurred, batch, _resized(heatmap, batch).to(batch))
+    mask = _resized(heatmap, batch).to(batch.dtype).to(batch.device)
+    return torch.lerp(blurred, batch, mask)
 
 
 def _resized(heatmap: npt.NDArray[np.floating], batch: Tensor) -> Tensor:
@@ -102,10 +106,12 @@ def _checked_heatmap(heatmap: npt.NDArray[np.floating]) -> npt.NDArray[np.floati
     return heat
 
 
+@unlowered
 def _gaussian(x: Tensor, width: int, deviation: float) -> Tensor:
     """Blur the last two axes, as one matrix product each."""
-    rows, columns = (_gaussian_matrix(side, width, deviation) for side in x.shape[2:])
-    return rows.to(x) @ x @ columns.to(x).T
+    matrices = (_gaussian_matrix(side, width, deviation) for side in x.shape[2:])
+    rows, columns = (matrix.to(x.dtype).to(x.device) for matrix in matrices)
+    return rows @ x @ columns.T
 
 
 @lru_cache(maxsize=32)

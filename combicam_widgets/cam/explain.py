@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias, overload
@@ -13,19 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from combicam_widgets.cam.architecture import architecture
+from combicam_widgets.cam.axes import Axes, Shape, checked_axes
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.cam.methods import METHODS, SLOW_METHODS, method_maps
 from combicam_widgets.cam.passes import (
-    Shape,
     checked_batch,
     checked_scores,
     forward_backward,
+    names_of,
     on_device_of,
 )
+from combicam_widgets.cam.replicas import why_closed
 from combicam_widgets.cam.scores import check_score, class_score
 
 Targets: TypeAlias = Sequence[int] | Tensor | np.ndarray
 """One class index per photo."""
+
+Layers: TypeAlias = str | Sequence[str | nn.Module] | nn.Module
+"""A granularity, or modules or their names."""
 
 
 _FLOAT16_NORMAL = 2**-14
@@ -43,7 +48,7 @@ def explain(
     network: nn.Module,
     batch: Tensor,
     target: int | None = None,
-    layers: str | Sequence[str] | None = None,
+    layers: Layers | None = None,
     method: str = "gradcam",
     score: str = "log_probability",
     size: tuple[int, int] | None = None,
@@ -54,7 +59,7 @@ def explain(
     network: nn.Module,
     batch: Tensor,
     target: Targets,
-    layers: str | Sequence[str] | None = None,
+    layers: Layers | None = None,
     method: str = "gradcam",
     score: str = "log_probability",
     size: tuple[int, int] | None = None,
@@ -64,7 +69,7 @@ def explain(
     network: nn.Module,
     batch: Tensor,
     target: int | Targets | None = None,
-    layers: str | Sequence[str] | None = None,
+    layers: Layers | None = None,
     method: str = "gradcam",
     score: str = "log_probability",
     size: tuple[int, int] | None = None,
@@ -82,9 +87,11 @@ def explain(
     target : int or (N,) ints, optional
         Index of the class to explain, for all photos or one for each; default: each photo's most
         probable one.
-    layers : sequence of str, or str, optional
-        Names of modules with 4-D outputs, or a granularity ("stage", "block", "convolution");
-        default: the blocks that `architecture` finds. Finding them takes one forward pass more.
+    layers : sequence of str or nn.Module, or str, optional
+        Modules whose outputs are maps, (N, K, h, w) or (N, h, w, K), or their names; or a
+        granularity ("stage", "block", "convolution"). Default: the blocks that `architecture`
+        finds. Finding them, or which axes of named ones are the photo's, takes other forward
+        passes once, and is remembered.
     method : str
         The CAM method in view, one of `METHODS`. All of them come from the same pass:
         `LayerMaps.with_method` switches without another one.
@@ -128,7 +135,8 @@ def explain(
         # A detached copy: a tensor made under inference mode cannot take part in a graph, one that
         # requires grad would undo the cut, and the network may work in place on its input.
         logits = checked_scores(twin(_fresh(batch, twin)), len(batch))
-        _check_layers(names, shapes, len(batch))
+        _check_layers(network, names, shapes, len(batch))
+        axes.update(checked_axes(network, batch, shapes))
         targets = checked_targets(target, logits)
         value = class_score(score, logits, targets)
         rivals = None if contrast is None else checked_targets(contrast, logits, "contrast")
@@ -136,10 +144,12 @@ def explain(
             value = value - class_score(score, logits, rivals)
         return value.sum(), _Asked(shapes, logits.detach(), targets, rivals)
 
+    axes: dict[str, Axes] = {}
     pending: list[tuple[str, Tensor, Tensor]] = []
 
     def look(name: str, activations: Tensor, gradients: Tensor) -> None:
-        pending.append((name, activations, gradients))
+        order = (0, *axes[name])
+        pending.append((name, activations.permute(order), gradients.permute(order)))
         if sum(gradients.nbytes for _, _, gradients in pending) > _PENDING:
             flush()
 
@@ -158,9 +168,10 @@ def explain(
 
     asked = forward_backward(network, names, run, look)
     flush()
-    for name, (photos, _, *size_of_map) in asked.shapes.items():
-        silent = np.zeros((len(METHODS), photos, *size_of_map), np.float32)
-        looked.setdefault(name, (silent, np.zeros(photos, np.float32)))
+    for name, shape in asked.shapes.items():
+        _, rows, columns = axes[name]
+        silent = np.zeros((len(METHODS), shape[0], shape[rows], shape[columns]), np.float32)
+        looked.setdefault(name, (silent, np.zeros(shape[0], np.float32)))
     maps = [looked[name] for name in asked.shapes]
     probabilities = asked.logits.float().softmax(1).cpu().numpy()
     results = [
@@ -209,10 +220,20 @@ def _joined(layers: Sequence[Tensor]) -> Tensor:
     return layers[0] if len(layers) == 1 else torch.cat(list(layers))
 
 
-def _check_layers(names: Sequence[str], shapes: Mapping[str, Shape], photos: int) -> None:
+def check_that_all_ran(network: nn.Module, names: Sequence[str], ran: Container[str]) -> None:
+    """Refuse layers that did not run in a pass of the network."""
+    if idle := [name for name in names if name not in ran]:
+        raise ValueError(
+            why_closed(network)
+            or f"Layer {idle[0]!r} does not run in a pass of the network; leave it out."
+        )
+
+
+def _check_layers(
+    network: nn.Module, names: Sequence[str], shapes: Mapping[str, Shape], photos: int
+) -> None:
     """Refuse layers that did not run, or that do not give maps for each photo."""
-    if idle := [name for name in names if name not in shapes]:
-        raise ValueError(f"Layer {idle[0]!r} does not run in a pass of the network; leave it out.")
+    check_that_all_ran(network, names, shapes)
     for name, (count, *_) in shapes.items():
         if count != photos:
             raise ValueError(
@@ -226,7 +247,7 @@ def _check_precision(name: str, gradients: Tensor) -> None:
     if gradients.dtype == torch.float16 and gradients.abs().max() < _FLOAT16_NORMAL:
         raise ValueError(
             f"The gradients of layer {name!r} are too small for float16, in which the network "
-            "computes: explain network.float() or network.bfloat16() instead."
+            "computes: explain network.float() or network.bfloat16() instead, without autocast."
         )
 
 
@@ -242,15 +263,14 @@ def _fresh(batch: Tensor, network: nn.Module) -> Tensor:
     )
 
 
-def layer_names(
-    network: nn.Module, batch: Tensor, layers: str | Sequence[str] | None
-) -> Sequence[str]:
+def layer_names(network: nn.Module, batch: Tensor, layers: Layers | None) -> Sequence[str]:
     """Names of the layers to explain: those given, or those found at a granularity."""
     if layers is None or isinstance(layers, str):
         return architecture(network, batch, "block" if layers is None else layers).names
-    if not layers:
+    names = names_of(network, layers)
+    if not names:
         raise ValueError(f"layers must hold at least one layer name, not {layers!r}.")
-    return layers
+    return names
 
 
 def checked_targets(

@@ -7,6 +7,7 @@ What costs time is fresh memory and small operations. So while a pass runs
 - convolutions do not keep their large inputs, which only the gradients of weights would need, and
   depthwise ones go back by a forward convolution, which is faster;
 - the gradient of a mean over all pixels is one number per channel, not one per pixel;
+- nothing is computed twice to save memory (gradient checkpointing), since little is kept;
 - activations work on a new tensor where in place they would have to copy their input for the
   graph anyway, that is all but ReLU.
 """
@@ -22,6 +23,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from combicam_widgets.cam.replicas import open_modules
+
+_RECOMPUTE = ("memory_efficient", "with_cp")
+"""Attributes, beside those named after it, that switch gradient checkpointing on."""
+
 _LARGE = 2**18
 """Numbers in a convolution's input that are worth not keeping: 1 MB."""
 
@@ -34,10 +40,13 @@ def lighten(network: nn.Module) -> None:
     Methods are replaced on its modules; those whose class or instance has one of its own are left
     alone.
     """
-    modules = list(network.modules())
+    modules = list(open_modules(network).values())
     norms = _scales_and_shifts([m for m in modules if type(m) is nn.BatchNorm2d])
     replacements = [(module, _better(module, norms)) for module in modules]
     for module, better in replacements:
+        for name, value in vars(module).items():
+            if value is True and ("checkpoint" in name or name in _RECOMPUTE):
+                vars(module)[name] = False
         if type(module) is not nn.ReLU and vars(module).get("inplace", False) is True:
             vars(module)["inplace"] = False
         if better and better[0] not in vars(module):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from combicam_widgets.cam.precision import unlowered
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -23,6 +25,7 @@ SLOW_METHODS = ("scorecam",)
 _EPSILON = 1e-7
 
 
+@unlowered
 def method_maps(activations: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
     """Compute the maps of all `METHODS` from one layer's activations and gradients.
 

@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial, wraps
-from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 
+from combicam_widgets.cam.axes import Shape
 from combicam_widgets.cam.lighter import lighten
-from combicam_widgets.cam.replicas import Replica
+from combicam_widgets.cam.replicas import (
+    Replica,
+    is_quantised,
+    modules_of,
+    open_modules,
+    recordable,
+    unwrapped,
+    why_closed,
+)
 
 _overwriting: WeakSet[nn.Module] = WeakSet()
 """Networks that overwrite the output of a layer in place; see `forward_backward`."""
 
-Shape: TypeAlias = tuple[int, ...]
 Answer = TypeVar("Answer")
-Arguments = ParamSpec("Arguments")
-
-
-def recordable(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
-    """Run a function in autograd's default mode: in no_grad no gradient could be computed.
-
-    And what a network keeps of a pass under inference mode could never be trained on. That nothing
-    is recorded in vain is the replicas' doing: their parameters are frozen.
-    """
-
-    @wraps(function)
-    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
-            return function(*args, **kwargs)
-        # Whatever is entered and left by Python can be interrupted between its lines; this cannot.
-        guard: Any = torch._C._InferenceMode(False)  # noqa: FBT003, SLF001  (positional only)
-        try:
-            guard.__enter__()
-            return function(*args, **kwargs)
-        finally:
-            guard.__exit__(None, None, None)
-
-    return run
 
 
 @recordable
@@ -165,29 +150,111 @@ def _forward_backward(
     *,
     copies: bool,
 ) -> Answer:
-    shapes: dict[str, Shape] = {}
-    tokens: list[Tensor] = []
-
-    def tap(name: str, output: Tensor) -> Tensor:
-        shapes[name] = tuple(output.shape)
-        if not tokens:
-            tokens.append(torch.zeros((), device=output.device, requires_grad=True))
-            output = output.detach()
-        return cast(Tensor, _Tap.apply(output, tokens[0], copies, partial(on_layer, name)))
+    taps = _Taps(on_layer, copies=copies)
 
     def prepare(twin: nn.Module) -> None:
-        lighten(twin)
-        _watch(twin, layers, tap)
+        if is_quantised(twin):
+            raise ValueError(why_closed(twin))
+        if not _is_under_autocast(twin):  # convolutions without their input mix precisions there
+            lighten(twin)
+        _watch(twin, layers, taps.tap, lambda: taps.going_back)
 
     with Replica(network, prepare) as twin:
-        value, answer = run(twin, shapes)
-        if not value.requires_grad:
-            raise RuntimeError(
-                "The gradient of the score does not reach any of the layers: the network "
-                "detaches it or runs under torch.no_grad() on the way."
-            )
-        torch.autograd.grad(value, tokens, allow_unused=True)
+        value, answer = run(twin, taps.shapes)
+        taps.going_back = True
+        if value.requires_grad:
+            if all(shape[0] == 1 for shape in taps.shapes.values()):
+                _straighten(value)
+            _go_back(value, taps.tokens)
+    if taps.unrecorded - taps.shown or not taps.shown:
+        raise RuntimeError(
+            "The gradient of the score does not reach any of the layers, or not those that run "
+            "first: the network detaches it or runs under torch.no_grad() on the way. If that is "
+            "gradient checkpointing, switch it off, or give checkpoint(..., use_reentrant=False)."
+        )
     return answer
+
+
+def _go_back(value: Tensor, tokens: Sequence[Tensor]) -> None:
+    try:
+        torch.autograd.grad(value, tokens, allow_unused=True)
+    except RuntimeError as error:
+        if "use_reentrant" not in str(error):
+            raise
+        raise RuntimeError(
+            "The network uses reentrant gradient checkpointing: give checkpoint(..., "
+            "use_reentrant=False), or switch it off."
+        ) from error
+
+
+class _Taps:
+    """The taps of one pass.
+
+    Attributes
+    ----------
+    shapes : dict
+        Shapes of the layers' outputs, in forward order.
+    unrecorded, shown : set of str
+        Names of the layers that ran without a graph, and of those whose gradient came by.
+    going_back : bool
+        Whether the forward pass is over: what gradient checkpointing runs then is no second run.
+    """
+
+    def __init__(self, on_layer: Callable[[str, Tensor, Tensor], None], *, copies: bool) -> None:
+        self.shapes: dict[str, Shape] = {}
+        self.tokens: list[Tensor] = []
+        self.unrecorded: set[str] = set()
+        self.shown: set[str] = set()
+        self.going_back = False
+        self._on_layer = on_layer
+        self._copies = copies
+
+    def tap(self, name: str, output: Tensor) -> Tensor:
+        """Put a tap on the output of a layer; the graph begins at the first."""
+        self.shapes.setdefault(name, tuple(output.shape))
+        if not torch.is_grad_enabled():
+            self.unrecorded.add(name)
+        if not self.tokens:
+            self.tokens.append(torch.zeros((), device=output.device, requires_grad=True))
+        if name == next(iter(self.shapes)):
+            output = output.detach()
+        show = partial(self._show, name)
+        return cast(Tensor, _Tap.apply(output, self.tokens[0], self._copies, show))
+
+    def _show(self, name: str, activations: Tensor, gradients: Tensor) -> None:
+        self.shown.add(name)
+        self._on_layer(name, activations, gradients)
+
+
+def _is_under_autocast(network: nn.Module) -> bool:
+    parameter = next(network.parameters(), None)
+    return parameter is not None and torch.is_autocast_enabled(parameter.device.type)
+
+
+def _straighten(value: Tensor) -> None:
+    """Give each batch norm its gradient in the strides that its input had.
+
+    For one photo, the strides of tokens and those of a map can both be taken for channels last.
+    Where gradient and input differ in this, PyTorch (2.14.1 on a CPU) mixes up the places, in
+    instance norms too. https://github.com/pytorch/pytorch/issues/175189 is of that kind.
+    """
+    nodes, seen = [value.grad_fn], {value.grad_fn}
+    for node in nodes:
+        if node is not None:
+            if "BatchNorm" in node.name():
+                strides = cast(Any, node)._saved_input.stride()  # noqa: SLF001
+                node.register_prehook(partial(_laid_out, strides))
+            new = {before for before, _ in node.next_functions} - seen
+            seen |= new
+            nodes += new
+
+
+def _laid_out(strides: tuple[int, ...], gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    first, *rest = gradients
+    if first.shape[0] == 1 and first.stride() != strides:
+        like = torch.empty_strided(first.shape, strides, dtype=first.dtype, device=first.device)
+        first = like.copy_(first)
+    return first, *rest
 
 
 class _Tap(torch.autograd.Function):
@@ -216,22 +283,29 @@ class _Tap(torch.autograd.Function):
 
 
 def _watch(
-    twin: nn.Module, layers: Sequence[str], replace: Callable[[str, Tensor], Tensor]
+    twin: nn.Module,
+    layers: Sequence[str],
+    replace: Callable[[str, Tensor], Tensor],
+    again: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Replace the outputs of the named modules of a replica."""
-    modules = dict(twin.named_modules())
+    """Replace the outputs of the named modules of a replica.
+
+    Each must run once in a pass, unless ``again`` says that the pass is run again.
+    """
+    modules = open_modules(twin)
     unknown = [name for name in layers if name not in modules]
     if unknown:
         raise ValueError(
-            f"The network has no layer {unknown[0]!r}; see combicam_widgets.cam.architecture(...) "
-            "for the layers it has."
+            why_closed(twin)
+            or f"The network has no layer {unknown[0]!r}; see combicam_widgets.cam.architecture("
+            "...) for the layers it has."
         )
     seen: set[str] = set()
 
     def hook(name: str, output: object) -> Tensor:
         if not isinstance(output, Tensor) or output.ndim != 4:
             raise TypeError(f"Layer {name!r} gives {_kind(output)}; a 4-D tensor is needed.")
-        if name in seen:
+        if name in seen and not again():
             raise ValueError(
                 f"Layer {name!r} runs more than once in one pass; choose the module around it."
             )
@@ -243,6 +317,39 @@ def _watch(
         modules[name].register_forward_hook(
             lambda _module, _args, output, name=name: hook(name, output), prepend=True
         )
+
+
+def names_of(network: nn.Module, layers: Sequence[str | nn.Module] | nn.Module) -> list[str]:
+    """Return the names of layers that are given by name or as the modules themselves.
+
+    Raises
+    ------
+    ValueError
+        A module that is none of the network's.
+    TypeError
+        Something else than names and modules.
+    """
+    modules = modules_of(network)
+    names = []
+    for layer in [layers] if isinstance(layers, nn.Module) else layers:
+        if isinstance(layer, str):
+            names.append(layer if layer in modules else _without_wrappers(layer))
+        elif isinstance(layer, nn.Module):
+            inner = unwrapped(layer)
+            found = [name for name, module in modules.items() if module is inner]
+            if not found:
+                raise ValueError(
+                    f"layers holds a {type(layer).__name__} that is no module of the network."
+                )
+            names.append(found[0])
+        else:
+            raise TypeError(f"layers must hold names of modules, or modules, not {_kind(layer)}.")
+    return names
+
+
+def _without_wrappers(name: str) -> str:
+    """Take out of a name what compiled and data-parallel modules call what they run."""
+    return ".".join(part for part in name.split(".") if part not in {"_orig_mod", "module"})
 
 
 def checked_batch(batch: object) -> Tensor:
@@ -261,11 +368,18 @@ def checked_batch(batch: object) -> Tensor:
 
 
 def checked_scores(output: object, n: int) -> Tensor:
-    """Return the network's output if it is class scores (N, C), finite; else raise."""
+    """Return the class scores (N, C) in a network's output if they are finite; else raise.
+
+    Of objects and dicts with ``logits``, as the networks of Hugging Face give, these are taken.
+    """
+    if isinstance(output, Mapping):
+        output = output.get("logits", output)
+    elif not isinstance(output, Tensor):
+        output = getattr(output, "logits", output)
     if not isinstance(output, Tensor):
         raise TypeError(
-            f"The network returned {_kind(output)} instead of a tensor of class scores (N, C); "
-            "wrap it in a module whose forward() returns only the scores."
+            f"The network returned {_kind(output)} instead of a tensor of class scores (N, C), or "
+            "an object with such logits; wrap it in a module whose forward() returns the scores."
         )
     if output.ndim != 2 or len(output) != n or output.shape[1] < 2:
         raise ValueError(
@@ -283,7 +397,11 @@ def checked_scores(output: object, n: int) -> Tensor:
 def on_device_of(network: object, batch: Tensor) -> Tensor:
     """Move a batch to the device and floating type of the network's first parameter."""
     if not isinstance(network, nn.Module):
-        raise TypeError(f"The network must be a torch.nn.Module, not {_kind(network)}.")
+        exported = type(network).__name__ == "ExportedProgram"
+        raise TypeError(
+            f"The network must be a torch.nn.Module, not {_kind(network)}."
+            + (" Explain the network that was exported." if exported else "")
+        )
     parameter = next(network.parameters(), None)
     return batch if parameter is None else batch.to(parameter.device, parameter.dtype)
 

@@ -12,9 +12,9 @@ import copy
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import partial, singledispatch
+from functools import partial, singledispatch, wraps
 from types import CellType, FunctionType, MethodType
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 from weakref import ReferenceType, ref
 
 import torch
@@ -36,6 +36,31 @@ _TORCH_S_OWN = frozenset(vars(nn.Module()))
 """What PyTorch keeps in every module; the rest is its author's."""
 
 _NOTHING = object()
+
+Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
+
+
+def recordable(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """Run a function in autograd's default mode: in no_grad no gradient could be computed.
+
+    And what a network keeps of a pass under inference mode could never be trained on. That nothing
+    is recorded in vain is the replicas' doing: their parameters are frozen.
+    """
+
+    @wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
+            return function(*args, **kwargs)
+        # Whatever is entered and left by Python can be interrupted between its lines; this cannot.
+        guard: Any = torch._C._InferenceMode(False)  # noqa: FBT003, SLF001  (positional only)
+        try:
+            guard.__enter__()
+            return function(*args, **kwargs)
+        finally:
+            guard.__exit__(None, None, None)
+
+    return run
 
 
 class Replica:
@@ -118,8 +143,8 @@ class Replica:
         twin = cast(nn.Module | None, self._twins.get(id(module)))
         if twin is not None:
             return twin
-        if isinstance(module, torch.jit.ScriptModule):
-            if module.training:
+        if _is_scripted(module):
+            if getattr(module, "training", False):  # frozen ones do not know
                 raise ValueError(
                     "The network, or a part of it, is scripted (TorchScript) and in training mode: "
                     "call its eval() first."
@@ -176,10 +201,64 @@ def unwrapped(network: nn.Module) -> nn.Module:
     return network if inner is None else unwrapped(inner)
 
 
+def modules_of(network: nn.Module) -> dict[str, nn.Module]:
+    """Return the modules of a network by the names that they have in its replicas."""
+    found: dict[str, nn.Module] = {}
+    known: set[nn.Module] = set()
+
+    def walk(name: str, module: nn.Module) -> None:
+        module = unwrapped(module)
+        if module not in known:
+            known.add(module)
+            found[name] = module
+            for child_name, child in module.named_children():
+                walk(f"{name}.{child_name}".lstrip("."), child)
+
+    walk("", network)
+    return found
+
+
+def open_modules(twin: nn.Module) -> dict[str, nn.Module]:
+    """Return the modules of a replica that may be hooked, by name: all but what is scripted."""
+    return {name: module for name, module in twin.named_modules() if not _is_scripted(module)}
+
+
 def _inner(module: nn.Module) -> nn.Module | None:
     if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return cast(nn.Module, module.module)
-    return module._modules.get("_orig_mod")  # noqa: SLF001
+    return None if _is_scripted(module) else module._modules.get("_orig_mod")  # noqa: SLF001
+
+
+def why_closed(network: nn.Module) -> str | None:
+    """Say why nothing can look at the layers of a network, or no gradient comes to them, if so."""
+    network = unwrapped(network)
+    if _is_scripted(network):
+        return (
+            "The network is scripted or traced (TorchScript): its layers run outside Python, where "
+            "nothing can look at them. Explain the network that it was made of."
+        )
+    if is_quantised(network):
+        return (
+            "The network is quantised: it has no gradients. Explain the network that it was made "
+            "of, in floating point."
+        )
+    nodes = getattr(getattr(network, "graph", None), "nodes", ())
+    is_written_out = any(str(getattr(node, "target", "")).startswith("aten.") for node in nodes)
+    if is_written_out or type(network).__module__.startswith("torch.export"):
+        return (
+            "The network was exported: its layers are written out as single operations. Explain "
+            "the network that it was made of."
+        )
+    return None
+
+
+def is_quantised(network: nn.Module) -> bool:
+    """Tell whether some modules compute in integers, through which no gradients come."""
+    return any(".quantized" in type(module).__module__ for module in network.modules())
+
+
+def _is_scripted(module: nn.Module) -> bool:
+    return isinstance(module, torch.jit.ScriptModule)
 
 
 _AnyTensor = TypeVar("_AnyTensor", Tensor, Tensor | None)

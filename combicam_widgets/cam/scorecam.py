@@ -6,23 +6,29 @@ No gradients, but one forward pass per channel: slow work, in batches, with prog
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from combicam_widgets.cam.explain import checked_targets, layer_names
+from combicam_widgets.cam.axes import checked_axes
+from combicam_widgets.cam.explain import (
+    Layers,
+    check_that_all_ran,
+    checked_targets,
+    layer_names,
+)
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.cam.passes import (
     captured,
     checked_batch,
     checked_scores,
     on_device_of,
-    recordable,
 )
-from combicam_widgets.cam.replicas import Replica
+from combicam_widgets.cam.precision import unlowered
+from combicam_widgets.cam.replicas import Replica, recordable
 from combicam_widgets.cam.scores import class_score
 from combicam_widgets.cam.upsampling import FLAT
 
@@ -37,7 +43,7 @@ def score_cam(
     network: nn.Module,
     batch: Tensor,
     target: int | None = None,
-    layers: str | Sequence[str] | None = None,
+    layers: Layers | None = None,
     *,
     at_once: int = 16,
     progress: Callable[[int, int], object] | None = None,
@@ -62,8 +68,8 @@ def score_cam(
         One photo, transformed as the network wants it.
     target : int, optional
         Index of the class to explain; default: the most probable one.
-    layers : sequence of str, or str, optional
-        Names of modules with 4-D outputs, or a granularity, as for `explain`.
+    layers : sequence of str or nn.Module, or str, optional
+        Modules whose outputs are maps, their names, or a granularity, as for `explain`.
     at_once : int
         Masked photos per forward pass, >= 1. The maps do not depend on it, memory and the wait of
         other threads do. On a CPU fewer can be faster: try 4.
@@ -110,8 +116,7 @@ def score_cam(
     names = layer_names(network, batch, layers)
     scores, outputs = captured(network, names, batch)
     logits = checked_scores(scores, 1)
-    if idle := [name for name in names if name not in outputs]:
-        raise ValueError(f"Layer {idle[0]!r} does not run in a pass of the network; leave it out.")
+    check_that_all_ran(network, names, outputs)
     index = int(checked_targets(target, logits)[0])
     probabilities = logits.detach().float().softmax(1)[0].cpu().numpy()
     for name, output in outputs.items():
@@ -119,7 +124,10 @@ def score_cam(
             raise ValueError(
                 f"Layer {name!r} gives {len(output)} maps for one photo; choose another layer."
             )
-    layer_activations = {name: output[0].float() for name, output in outputs.items()}
+    axes = checked_axes(network, batch, {name: tuple(x.shape) for name, x in outputs.items()})
+    layer_activations = {
+        name: output.permute(0, *axes[name])[0].float() for name, output in outputs.items()
+    }
     outputs.clear()
     for name, activations in layer_activations.items():
         if not activations.isfinite().all():
@@ -140,7 +148,7 @@ def score_cam(
             if progress is not None:
                 progress(done, total)
         weights = torch.cat(channel_scores).softmax(0)
-        maps.append(torch.einsum("k,khw->hw", weights, activations).relu().cpu().numpy())
+        maps.append(_weighted(activations, weights).relu().cpu().numpy())
     return LayerMaps(
         names=names,
         methods={"scorecam": tuple(maps)},
@@ -151,6 +159,11 @@ def score_cam(
         probabilities=probabilities,
         importances=np.zeros(len(names), np.float32),
     )
+
+
+@unlowered
+def _weighted(activations: Tensor, weights: Tensor) -> Tensor:
+    return torch.einsum("k,khw->hw", weights, activations)
 
 
 @recordable

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from torch import nn
 
-from torch import Tensor, nn
+from combicam_widgets.cam.axes import Size
 
 _Pair = tuple[float, float]
 
@@ -18,32 +18,30 @@ class Strides:
 
     Parameters
     ----------
-    photo : Tensor, shape (N, 3, h, w)
-        What the network sees; its stride is 1.
+    photo : (h, w)
+        Size of what the network sees; its stride is 1.
     """
 
-    def __init__(self, photo: Tensor) -> None:
-        self._known: dict[tuple[int, int], _Pair] = {_size(photo): (1.0, 1.0)}
+    def __init__(self, photo: Size) -> None:
+        self._known: dict[Size, _Pair] = {photo: (1.0, 1.0)}
 
-    def after(self, module: nn.Module, inputs: Sequence[object], output: Tensor) -> int:
+    def after(self, before: Size | None, own: _Pair | None, size: Size) -> int:
         """Return the stride of what a module gave, at least 1; call it in the order of the pass.
 
         Parameters
         ----------
-        module : nn.Module
-        inputs : sequence
-            The positional arguments of its forward.
-        output : Tensor, shape (N, K, h, w)
+        before : (h, w), optional
+            Size of the map that the module was given, if it was a map.
+        own : (vertical, horizontal), optional
+            The stride of the module, see `own_stride`.
+        size : (h, w)
+            Size of the map that it gave.
         """
-        size = _size(output)
-        first = inputs[0] if inputs else None
-        if size not in self._known and isinstance(first, Tensor) and first.ndim == 4:
-            before = _size(first)
-            own = _own_stride(module)
+        if size not in self._known and before is not None:
             self._known[size] = self._smaller(before, own or _ratio(before, size))
         return max(1, round(max(self._of(size))))
 
-    def _of(self, size: tuple[int, int]) -> _Pair:
+    def _of(self, size: Size) -> _Pair:
         """Stride of a resolution; a new one is compared with the nearest that is not smaller."""
         if size not in self._known:
             larger = [s for s in self._known if s[0] >= size[0] and s[1] >= size[1]]
@@ -51,16 +49,12 @@ class Strides:
             self._known[size] = self._smaller(before, _ratio(before, size))
         return self._known[size]
 
-    def _smaller(self, before: tuple[int, int], by: _Pair) -> _Pair:
+    def _smaller(self, before: Size, by: _Pair) -> _Pair:
         there = self._of(before)
         return there[0] * by[0], there[1] * by[1]
 
 
-def _size(x: Tensor) -> tuple[int, int]:
-    return x.shape[-2], x.shape[-1]
-
-
-def _own_stride(module: nn.Module) -> _Pair | None:
+def own_stride(module: nn.Module) -> _Pair | None:
     """Return the stride that a convolution or pooling says it has; None for other modules."""
     if not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
         return None
@@ -68,7 +62,7 @@ def _own_stride(module: nn.Module) -> _Pair | None:
     return (stride, stride) if isinstance(stride, int) else (stride[0], stride[1])
 
 
-def _ratio(before: tuple[int, int], after: tuple[int, int]) -> _Pair:
+def _ratio(before: Size, after: Size) -> _Pair:
     """Return how many places become one, or one how many, to whole numbers."""
     down, right = (a / b for a, b in zip(before, after, strict=True))
     return _whole(down), _whole(right)

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from combicam_widgets import cam
-from combicam_widgets.cam.passes import recordable
-from combicam_widgets.cam.replicas import Replica
+from combicam_widgets.cam.replicas import Replica, open_modules, recordable
 from combicam_widgets.evaluation.asking import (
     Ask,
     Floats,
@@ -300,7 +299,7 @@ def _from_the_top(
     order: list[str] = []
 
     def prepare(twin: nn.Module) -> None:
-        for name, module in twin.named_modules():
+        for name, module in open_modules(twin).items():
             module.register_forward_pre_hook(lambda *_, name=name: order.append(name))
 
     with Replica(network, prepare) as twin:

@@ -571,15 +571,27 @@ def test_layers_that_give_tuples_or_dicts_are_passed_over():
         cam.explain(Net(), photo(), layers=["pair"])
 
 
-def test_blocks_with_their_channels_last_are_refused_by_name():
+def test_blocks_with_their_channels_last_are_read_as_they_lie():
+    torch.manual_seed(0)
     network = torchvision.models.swin_t().eval()
-    example = photo(1, 3, 64, 64)
-    for granularity in ("block", "stage", ["features.3.1"]):
-        with pytest.raises(
-            ValueError, match=r"'features\.\S+' gives its channels last.*\(N, K, h, w\)"
-        ):
-            cam.architecture(network, example, granularity)
-    assert cam.architecture(network, example, ["permute"]).layers[0].shape == (768, 2, 2)
+    example = photo(1, 3, 64, 96)
+    plan = cam.architecture(network, example)
+    assert [layer.shape for layer in plan.layers] == [
+        *[(96, 16, 24)] * 2,
+        *[(192, 8, 12)] * 2,
+        *[(384, 4, 6)] * 6,
+        *[(768, 2, 3)] * 2,
+    ]
+    assert [stage.layers[0].stride for stage in plan.stages] == [4, 8, 16, 32]
+    assert cam.architecture(network, example, ["permute"]).layers[0].shape == (768, 2, 3)
+    # The last block and the permutation after its norm: one map, but for the norm.
+    network.norm = nn.Identity()
+    maps = cam.explain(network, example, 3, ["features.7.1", "permute"])
+    for method in cam.METHODS:
+        block, permuted = maps.with_method(method).maps
+        assert block.shape == (2, 3)
+        np.testing.assert_allclose(block, permuted, rtol=1e-5, atol=1e-9)
+    assert maps["permute"].any()
 
 
 def test_channels_that_go_last_within_a_block_are_no_reason_to_refuse_it():
