@@ -259,12 +259,12 @@ def warn_of_assumed(network: nn.Module, names: Iterable[str]) -> None:
     if not assumed:
         return
     order = "(N, K, h, w)" if memory.axes[assumed[0]] == CHANNELS_FIRST else "(N, h, w, K)"
+    others = f" and {len(assumed) - 1} more layers" if assumed[1:] else ""
     warnings.warn(
-        f"The network takes photos of no other size, so that it could not be tested which axes of "
-        f"{assumed[0]!r}"
-        + (f" and {len(assumed) - 1} more layers" if assumed[1:] else "")
-        + f" are height and width; by their proportions they are taken to be {order}. If that is "
-        "wrong, name other layers: layers=[...].",
+        f"It could not be tested which axes of {assumed[0]!r}{others} are the photo's height and "
+        "width: the network takes no photos of other sizes, or gives the same sizes for them. By "
+        f"their proportions the axes are taken to be {order}; if that is wrong, name other layers: "
+        "layers=[...].",
         stacklevel=_outside(),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 from weakref import WeakSet
@@ -319,7 +319,7 @@ def _watch(
         )
 
 
-def names_of(network: nn.Module, layers: Sequence[str | nn.Module] | nn.Module) -> list[str]:
+def names_of(network: nn.Module, layers: Iterable[str | nn.Module] | nn.Module) -> list[str]:
     """Return the names of layers that are given by name or as the modules themselves.
 
     Raises
@@ -329,6 +329,8 @@ def names_of(network: nn.Module, layers: Sequence[str | nn.Module] | nn.Module) 
     TypeError
         Something else than names and modules.
     """
+    if not isinstance(layers, (nn.Module, Iterable)):
+        raise TypeError(f"layers must be names or modules of the network, not {layers!r}.")
     modules = modules_of(network)
     names = []
     for layer in [layers] if isinstance(layers, nn.Module) else layers:
@@ -343,7 +345,7 @@ def names_of(network: nn.Module, layers: Sequence[str | nn.Module] | nn.Module) 
                 )
             names.append(found[0])
         else:
-            raise TypeError(f"layers must hold names of modules, or modules, not {_kind(layer)}.")
+            raise TypeError(f"layers must hold names or modules of the network, not {layer!r:.60}.")
     return names
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from combicam_widgets import cam
+from combicam_widgets.cam.passes import names_of
 from combicam_widgets.geo import CellGrid, GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.models.fixed_size import (
@@ -129,7 +130,7 @@ class GeoModel:
         self.transform = self._assumed if transform is None else transform
         self.name = name
         self.description = description
-        self._layers = _layer_names(layers, network)
+        self._layers = layers if isinstance(layers, str) else tuple(names_of(network, layers))
         self._last_view: _View | None = None
         self._shapes_taken: set[tuple[int, ...]] = set()
         self._sizes_tried: set[tuple[int, int]] = set()
@@ -485,24 +486,3 @@ class _View:
     @cached_property
     def blurred(self) -> Tensor:
         return cam.blur(self.batch)
-
-
-def _layer_names(
-    layers: str | nn.Module | Iterable[str | nn.Module], network: nn.Module
-) -> str | tuple[str, ...]:
-    """Names of the layers that are given by name or as modules of the network."""
-    if isinstance(layers, str):
-        return layers
-    if not isinstance(layers, (nn.Module, Iterable)):
-        raise TypeError(f"layers must be names or modules of the network, not {layers!r}.")
-    names = {module: name for name, module in network.named_modules()}
-    chosen = []
-    for layer in [layers] if isinstance(layers, nn.Module) else layers:
-        if not isinstance(layer, (str, nn.Module)):
-            raise TypeError(f"layers must hold names or modules of the network, not {layer!r}.")
-        if isinstance(layer, nn.Module) and layer not in names:
-            raise ValueError(
-                f"layers holds a {type(layer).__name__} that is no module of the network."
-            )
-        chosen.append(layer if isinstance(layer, str) else names[layer])
-    return tuple(chosen)

@@ -184,7 +184,9 @@ def fixed(middle, side=SIDE):
 def test_what_cannot_be_tested_is_said_once(order, said):
     torch.manual_seed(0)
     network, x = fixed(Turned(ORDERS[order], nn.Softmax(2))), photo(1, 3, SIDE, SIDE)
-    with pytest.warns(UserWarning, match=rf"no other size.*'middle'.*\({said}\)") as told:
+    with pytest.warns(
+        UserWarning, match=rf"'middle'.* no photos of other sizes.*\({said}\)"
+    ) as told:
         maps = cam.explain(network, x, 1, ["stem", "middle"])
     assert [warning.filename for warning in told] == [__file__]
     assert maps["middle"].shape == (16, 16)

@@ -112,9 +112,10 @@ def test_modules_are_taken_as_their_names_are(wrap):
     [
         ([nn.Conv2d(3, 3, 1)], ValueError, "a Conv2d that is no module of the network"),
         ([RandomNet(0).blocks], ValueError, "a Sequential that is no module of the network"),
-        (["stem", 3], TypeError, "names of modules, or modules, not a int"),
-        ([None], TypeError, "not a NoneType"),
-        ([["stem"]], TypeError, "not a list of 1"),
+        (["stem", 3], TypeError, "names or modules of the network, not 3"),
+        ([None], TypeError, "not None"),
+        (7, TypeError, "names or modules of the network, not 7"),
+        ([["stem"]], TypeError, r"not \['stem'\]"),
     ],
 )
 def test_other_layers_are_refused_in_few_words(layers, error, message):
