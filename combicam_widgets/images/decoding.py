@@ -120,7 +120,7 @@ def opened(file: PictureFile) -> ImageFile.ImageFile:
     check_size(image, file.what)
     if isinstance(image, Jpeg2KImageFile):
         halvings = max(1, max(image.size) // MAX_SIDE_KEPT).bit_length() - 1
-        image.reduce = min(headers.jpeg2000(_contents(image)).levels, halvings)
+        image.reduce = min(headers.jpeg2000(_file_bytes(image)).levels, halvings)
     check_cost(image, file.what)
     if _is_decoded_in_python(image):
         file.reads_left += 4 * image.width * image.height
@@ -181,7 +181,7 @@ def _check_memory(memory: float, image: Image.Image, what: str) -> None:
         raise ImageError(f"{_has(image, what)}, and as {image.format} {takes}, {limit}")
 
 
-def _contents(image: ImageFile.ImageFile) -> bytes:
+def _file_bytes(image: ImageFile.ImageFile) -> bytes:
     """Return the file of an image that is not decoded yet."""
     assert image.fp is not None  # noqa: S101 - for mypy
     here = image.fp.tell()
@@ -263,12 +263,12 @@ def _libtiff_memory(image: TiffImageFile) -> float:
     bits = float(sum(tags.get(tag.BitsPerSample, (1,))))
     # A progressive JPEG keeps its coefficients, too.
     copies = 3 if "jpeg" in str(image.info.get("compression")) else 1
-    return len(_contents(image)) + copies * pixels * bits / 8
+    return len(_file_bytes(image)) + copies * pixels * bits / 8
 
 
 def _jpeg2000_memory(image: Jpeg2KImageFile, what: str) -> float:
     """Bytes that a JPEG 2000 takes, reduced as it is set to be; too large a file is refused."""
-    data = _contents(image)
+    data = _file_bytes(image)
     header = headers.jpeg2000(data)
     halvings = image.reduce if isinstance(image.reduce, int) else 0  # else it is Pillow's method
     if not halvings and len(data) > _MAX_JPEG2000_BYTES:

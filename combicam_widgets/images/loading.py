@@ -140,16 +140,17 @@ def _from_image(image: Image.Image, what: str) -> _Contents:
         with reading(what):
             check_size(image, what)
             return _contents(image)
-    if image.fp is None or image.fp.closed:
-        advice = "give its path, or call its load() first"
-        raise ImageError(f"{what} was closed before its pixels were read: {advice}")
-    if isinstance(image, JpegImageFile) and image.tell() == 0 and not image.decoderconfig:
-        # Decoded apart, at the fraction needed; the user's image stays as it is.
-        here = image.fp.tell()
-        pixels, _, _ = _from_file(image.fp, what)
-        image.fp.seek(here)
-        return pixels, *orientation_and_position(image)
+    if image.fp is None or getattr(image.fp, "closed", False):
+        instead = "give its path, or call its load() first"
+        raise ImageError(f"{what} was closed before its pixels were read: {instead}")
     with reading(what):
+        if isinstance(image, JpegImageFile) and image.tell() == 0 and not image.decoderconfig:
+            # Decoded apart, at the fraction needed; the user's image stays as it is.
+            here = image.fp.tell()
+            image.fp.seek(0)
+            pixels, _, _ = _from_file(image.fp, what)
+            image.fp.seek(here)
+            return pixels, *orientation_and_position(image)
         check_size(image, what)
         check_cost(image, what)
         return _contents(image)

@@ -63,6 +63,8 @@ def reduced(
             narrow = np.empty((-(-height // factor), new_width, len(band.mode)), np.uint8)
         narrow[start // factor : -(-stop // factor)] = np.asarray(band)
     assert narrow is not None  # noqa: S101 - for mypy
+    if new_height == len(narrow):
+        return narrow
     # First along the rows, then along the columns, is how Pillow does it, too.
     small = np.empty((new_height, *narrow.shape[1:]), np.uint8)
     for start, stop in _spans(new_width, len(narrow)):

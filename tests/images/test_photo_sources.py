@@ -336,3 +336,28 @@ def test_a_jpeg_that_was_opened_but_not_decoded_stays_so():
     image.getexif()[ExifTags.Base.Orientation] = 1
     assert load_image(image).size == (2048, 390)
     assert np.asarray(image).shape == (800, 4200, 3)
+
+
+class Seekable(OnlyRead):
+    """The least that Pillow asks of a file."""
+
+    at = 0
+
+    def read(self, size=-1):
+        part = self.data[self.at :] if size < 0 else self.data[self.at : self.at + size]
+        self.at += len(part)
+        return part
+
+    def seek(self, place, whence=0):
+        self.at = place + (0, self.at, len(self.data))[whence]
+        return self.at
+
+    def tell(self):
+        return self.at
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "PPM", "TIFF"])
+def test_an_image_may_stand_over_any_file_that_pillow_accepts(file_format):
+    data = encoded(Image.fromarray(NOISE), file_format)
+    photo = load_image(Image.open(Seekable(data)))
+    np.testing.assert_array_equal(photo.pixels, load_image(data).pixels)
