@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import load
-
 from combicam_widgets.geo import CellGrid
 from combicam_widgets.models.atlas.network import AtlasNetwork
+from combicam_widgets.models.checkpoint import REINSTALL, check_tensors, named, read_safetensors
 from combicam_widgets.models.geo_model import GeoModel
 from combicam_widgets.models.info import ModelInfo
 from combicam_widgets.models.transforms import WholePhoto
@@ -39,9 +38,18 @@ class Atlas(GeoModel):
     from_above = True
 
     def __init__(self) -> None:
-        cells = CellGrid.load(_HOME / "cells.npz")
+        with named(_HOME / "cells.npz", REINSTALL) as path:
+            cells = CellGrid.load(path)
         network = AtlasNetwork(len(cells))
-        network.load_state_dict(load((_HOME / "weights.safetensors").read_bytes()))
+        weights = _HOME / "weights.safetensors"
+        tensors = read_safetensors(weights, REINSTALL)
+        expected = {  # the counts of batches are left out: only training needs them
+            name: tensor.half()
+            for name, tensor in network.state_dict().items()
+            if tensor.is_floating_point()
+        }
+        check_tensors(weights, tensors, expected, REINSTALL)
+        network.load_state_dict(tensors)
         super().__init__(
             network=network.eval(),
             cells=cells,

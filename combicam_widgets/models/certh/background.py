@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,10 +23,14 @@ from combicam_widgets.geo import (
 )
 from combicam_widgets.models.certh.checkpoint import advice
 from combicam_widgets.models.certh.network import FEATURES
+from combicam_widgets.models.checkpoint import check_is_file
 
 _CANDIDATES = 10
 _SAME_PLACE_KM = 1.0 * EARTH_RADIUS_KM / 6371.0
 """1 km on the authors' Earth, which has a radius of 6371 km."""
+
+_TIGHTEST = 100
+"""Compression makes no numbers smaller than this; a file that says so claims what it has not."""
 
 _ROWS = 1024
 """Feature vectors read at once, 7 MB."""
@@ -105,31 +110,71 @@ class Background:
     @contextmanager
     def _datasets(self) -> Iterator[tuple[Any, Any]]:
         h5py = _h5py()
-        with self.path.open("rb"):  # says itself when the file is gone or may not be read
-            pass
+        check_is_file(self.path, advice(self.path.name))
         try:
             with h5py.File(self.path, "r") as file:
-                features, labels = file.get("features"), file.get("labels")
-                for name, data, width in (("features", features, FEATURES), ("labels", labels, 2)):
-                    if not isinstance(data, h5py.Dataset):
-                        raise self._wrong(f"it has no dataset {name!r}")
-                    if data.dtype.kind != "f" or data.ndim != 2 or data.shape[1] != width:
-                        raise self._wrong(
-                            f"{name!r} must hold floating numbers of shape (K, {width}), not "
-                            f"{data.dtype} of shape {data.shape}"
-                        )
-                if len(features) != len(labels):
-                    raise self._wrong(
-                        f"it has {len(features)} rows of 'features' for {len(labels)} of 'labels'"
-                    )
+                features = self._dataset(file, "features", FEATURES)
+                labels = self._dataset(file, "labels", 2)
+                self._check_rows(len(features), len(labels))
                 yield features, labels
-        except (OSError, RuntimeError) as error:
+        except _OtherFileError:
+            raise
+        except Exception as error:
             raise self._wrong("it is damaged, cut off or no HDF5 file") from error
 
+    def _check_rows(self, features: int, labels: int) -> None:
+        if features != labels:
+            raise self._wrong(f"it has {features} rows of 'features' for {labels} of 'labels'")
+
+    def _dataset(self, file: Any, name: str, width: int) -> Any:  # noqa: ANN401  (h5py has no types)
+        """Open a dataset that holds its numbers itself; nothing that it points to is opened."""
+        h5py = _h5py()
+        link = file.get(name, getlink=True)
+        if link is not None and not isinstance(link, h5py.HardLink):
+            raise self._wrong(f"{name!r} is a link to another place, which is not followed")
+        if link is None or file.get(name, getclass=True) is not h5py.Dataset:
+            raise self._wrong(f"it has no dataset {name!r}")
+        opened = h5py.h5d.open(file.id, name.encode())
+        storage = opened.get_create_plist()
+        if storage.get_layout() == h5py.h5d.VIRTUAL or storage.get_external_count():
+            raise self._wrong(f"{name!r} is stored in other files, which are not opened")
+        filters = [storage.get_filter(i) for i in range(storage.get_nfilters())]
+        for code, *_, label in filters:
+            if not h5py.h5z.filter_avail(code):
+                raise self._wrong(
+                    f"{name!r} is compressed by {label.decode(errors='replace') or 'a filter'} "
+                    f"(HDF5 filter {code}), which is not installed"
+                )
+        data = h5py.Dataset(opened)
+        try:
+            dtype = data.dtype
+        except (TypeError, ValueError):
+            dtype = "numbers of an unknown kind"
+        shape = data.shape
+        if getattr(dtype, "kind", "") != "f" or not shape or shape[1:] != (width,):
+            raise self._wrong(
+                f"{name!r} must hold floating numbers of shape (K, {width}), not {dtype} of shape "
+                f"{shape}"
+            )
+        claimed, there = data.nbytes, opened.get_storage_size()
+        holds_all = there >= claimed
+        if {code for code, *_ in filters} - {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}:
+            pieces = math.prod(
+                -(-side // part) for side, part in zip(shape, data.chunks, strict=True)
+            )
+            holds_all = opened.get_num_chunks() == pieces and there * _TIGHTEST >= claimed
+        if not holds_all:
+            raise self._wrong(f"{name!r} claims {claimed:,} bytes, but holds {there:,}")
+        return data
+
     def _wrong(self, what: str) -> ValueError:
-        return ValueError(
+        return _OtherFileError(
             f"{self.path} is not the background collection: {what}. {advice(self.path.name)}"
         )
+
+
+class _OtherFileError(ValueError):
+    """The file is not the background collection."""
 
 
 def most_common_place(positions: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -15,8 +15,13 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from combicam_widgets.geo import CellGrid, unit_vectors, vector_coordinates
-from combicam_widgets.models.certh.checkpoint import advice, check_tensors, read_tensors
+from combicam_widgets.models.certh.checkpoint import advice
 from combicam_widgets.models.certh.network import FEATURES
+from combicam_widgets.models.checkpoint import (
+    check_tensors,
+    holds_its_numbers,
+    read_tensors,
+)
 
 _FLOOR = 1e-9
 """Added to every density, so that its logarithm exists everywhere."""
@@ -133,9 +138,9 @@ def read_mixture(path: Path) -> tuple[nn.Linear, Mixture]:
     ValueError
         It does not hold such a mixture; the message says what is wrong.
     """
-    tensors = read_tensors(path)
+    tensors = read_tensors(path, advice(path.name))
     kappas = tensors.get("mvmf.kappas")
-    components = kappas.numel() if isinstance(kappas, torch.Tensor) else 0
+    components = kappas.numel() if kappas is not None and holds_its_numbers(kappas) else 0
     with torch.device("meta"):
         expected = {
             "mvmf.mus": torch.empty(2, components, dtype=torch.float64),
@@ -143,7 +148,7 @@ def read_mixture(path: Path) -> tuple[nn.Linear, Mixture]:
             _WEIGHT: torch.empty(components, FEATURES),
             _BIAS: torch.empty(components),
         }
-    check_tensors(path, tensors, expected)
+    check_tensors(path, tensors, expected, advice(path.name))
     mixture = _components(path, tensors)
     layer = nn.Linear(FEATURES, components, device="meta")
     layer.load_state_dict({"weight": tensors[_WEIGHT], "bias": tensors[_BIAS]}, assign=True)

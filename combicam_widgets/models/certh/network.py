@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from combicam_widgets.models.certh.checkpoint import check_tensors, read_tensors
+from combicam_widgets.models.certh.checkpoint import advice
+from combicam_widgets.models.checkpoint import check_tensors, read_tensors
 
 FEATURES = 1792
 """Length of the feature vector of a photo."""
@@ -143,13 +144,14 @@ def read_backbone(path: Path) -> EfficientNetB4:
     """
     theirs = {
         name: tensor
-        for name, tensor in read_tensors(path).items()
+        for name, tensor in read_tensors(path, advice(path.name)).items()
         if not str(name).startswith("_fc.")
     }
     with torch.device("meta"):  # no memory and no time for weights that are replaced at once
         network = EfficientNetB4()
     ours = network.state_dict()
-    check_tensors(path, theirs, {_their_name(name): tensor for name, tensor in ours.items()})
+    expected = {_their_name(name): tensor for name, tensor in ours.items()}
+    check_tensors(path, theirs, expected, advice(path.name))
     network.load_state_dict({name: theirs[_their_name(name)] for name in ours}, assign=True)
     return network.eval()
 

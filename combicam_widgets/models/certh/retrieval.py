@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from combicam_widgets.models.certh.checkpoint import check_tensors, read_tensors
+from combicam_widgets.models.certh.checkpoint import advice
 from combicam_widgets.models.certh.network import FEATURES
+from combicam_widgets.models.checkpoint import check_tensors, read_tensors
 
 _HIDDEN = 4096
 
@@ -56,9 +57,9 @@ def read_retrieval_head(path: Path) -> RetrievalHead:
     ValueError
         It does not hold the weights of this head; the message says what is wrong.
     """
-    tensors = read_tensors(path)
+    tensors = read_tensors(path, advice(path.name))
     with torch.device("meta"):
         head = RetrievalHead()
-    check_tensors(path, tensors, head.state_dict())
+    check_tensors(path, tensors, head.state_dict(), advice(path.name))
     head.load_state_dict(tensors, assign=True)
     return head.eval()

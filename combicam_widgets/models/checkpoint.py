@@ -1,0 +1,232 @@
+"""Files with the weights of a network, read without running anything in them.
+
+Whatever a file claims is compared with what is in it before memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+import reprlib
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import safetensors
+import torch
+from safetensors.torch import load
+from torch import Tensor
+
+REINSTALL = "Install combicam_widgets again: pip install --force-reinstall combicam_widgets."
+"""What to do about a damaged file that comes with the package."""
+
+_ZIP = b"PK\x03\x04"
+
+_LEGACY_PICKLES = 5
+"""A magic number, the version, the system, the content, the order of the numbers."""
+
+_TENSOR_PARTS = {
+    "collections",
+    "torch",
+    "torch._tensor",
+    "torch._utils",
+    "torch.nn.parameter",
+    "torch.serialization",
+}
+"""Modules whose names a pickled state dict refers to; of ``collections`` only OrderedDict."""
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 200
+
+
+def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
+    """Read a state dict. `torch.load` runs with ``weights_only=True``: no code is executed.
+
+    Parameters
+    ----------
+    path : Path
+    remedy : str
+        A sentence for the messages: where a good copy of the file comes from.
+
+    Returns
+    -------
+    dict
+        What the file holds, by name: see `check_tensors`.
+
+    Raises
+    ------
+    OSError
+        The file is not there or may not be read.
+    ValueError
+        It is damaged, or it holds something else than named tensors.
+    """
+    size = check_is_file(path, remedy)
+    try:
+        _check_pickles(path, size)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} is no PyTorch file, or holds more than tensors, such as code; nothing in it "
+            f"was run. Delete it. {remedy}"
+        ) from error
+    except Exception as error:
+        raise ValueError(f"{path} is damaged or cut off: copy it again. {remedy}") from error
+    if not isinstance(content, Mapping):
+        raise ValueError(  # noqa: TRY004  (it is a file that is wrong, not the kind of an argument)
+            f"{path} must hold a state dict, tensors by name, but holds a "
+            f"{type(content).__name__}. {remedy}"
+        )
+    return dict(content)
+
+
+def read_safetensors(path: Path, remedy: str) -> dict[str, Tensor]:
+    """Read a file of the format safetensors.
+
+    Parameters, returns and errors as for `read_tensors`.
+    """
+    check_is_file(path, remedy)
+    content = path.read_bytes()
+    try:
+        return load(content)
+    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged, cut off or no safetensors file. {remedy}") from error
+
+
+def check_is_file(path: Path, remedy: str) -> int:
+    """Return the size of a file in bytes.
+
+    Raises
+    ------
+    OSError
+        It is not there or may not be read.
+    ValueError
+        It is something else, such as a pipe, which would be waited for without end.
+    """
+    status = path.stat()
+    if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
+        raise ValueError(f"{path} is no file but a pipe or a device. {remedy}")
+    with path.open("rb"):  # says itself if it is a folder or may not be read
+        return status.st_size
+
+
+def check_tensors(
+    path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], remedy: str
+) -> None:
+    """Refuse a state dict that does not hold what is expected, and nothing but that.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the messages.
+    tensors : mapping of str to Tensor
+        What it holds.
+    expected : mapping of str to Tensor
+        Tensors of the expected shapes and types; their values do not matter ("meta" will do).
+    remedy : str
+        A sentence for the messages: where a good copy of the file comes from.
+
+    Raises
+    ------
+    ValueError
+        A key is missing or one too many, or a tensor has the wrong kind, shape or type, claims
+        more numbers than the file holds, or holds NaN or infinite values; the message names the
+        file and the key.
+    """
+    for problem, keys in {
+        "lacks": expected.keys() - tensors.keys(),
+        "must not hold": tensors.keys() - expected.keys(),
+    }.items():
+        if keys:
+            first, *others = sorted(map(_short.repr, keys))
+            more = f" and {len(others)} more keys" if others else ""
+            raise ValueError(
+                f"{path} {problem} {first}{more}: it belongs to another model or another part "
+                f"of this one. {remedy}"
+            )
+    for key, model in expected.items():
+        found = _difference(tensors[key], model)
+        if found:
+            raise ValueError(f"{key!r} in {path} must be a {_kind(model)}, but {found}. {remedy}")
+
+
+def holds_its_numbers(tensor: object) -> bool:
+    """Tell whether a tensor is a plain one that has as many numbers as its shape says."""
+    return (
+        isinstance(tensor, Tensor)
+        and tensor.layout == torch.strided
+        and tensor.device.type == "cpu"
+        and not tensor.is_nested
+        and not tensor.is_quantized
+        and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+    )
+
+
+def _difference(tensor: object, model: Tensor) -> str:
+    if not isinstance(tensor, Tensor):
+        return f"is a {type(tensor).__name__}"
+    if not holds_its_numbers(tensor):
+        return "is stored in a form that holds no plain values, or fewer than its shape says"
+    if tensor.shape != model.shape or tensor.dtype != model.dtype:
+        return f"is a {_kind(tensor)}"
+    if not tensor.isfinite().all():
+        return "holds NaN or infinite values"
+    return ""
+
+
+def _kind(tensor: Tensor) -> str:
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return f"{dtype} tensor of shape {tuple(tensor.shape)}"
+
+
+def _check_pickles(path: Path, size: int) -> None:
+    """Look into a file of `torch.save` before it is loaded.
+
+    Raises
+    ------
+    UnpicklingError
+        It refers to more than tensors are made of. Some of that torch.load would take, such as
+        a bytearray of any length.
+    Exception
+        It is damaged.
+    """
+    with path.open("rb") as file:
+        first = file.read(len(_ZIP))
+        file.seek(0)
+        if first != _ZIP:  # pickles, then the numbers: the format before PyTorch 1.6
+            if len(first) == len(_ZIP) and not first.startswith(pickle.PROTO):
+                raise pickle.UnpicklingError("it does not begin as a pickle does")
+            for _ in range(_LEGACY_PICKLES):
+                _check_names(file)
+            return
+        with zipfile.ZipFile(file) as archive:
+            records = archive.infolist()
+            if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+                raise zipfile.BadZipFile("torch.save does not compress")
+            if sum(record.file_size for record in records) > size:
+                raise zipfile.BadZipFile("records overlap")
+            for record in records:
+                if record.filename.endswith(".pkl"):
+                    with archive.open(record) as pickled:
+                        _check_names(pickled)
+
+
+def _check_names(file: IO[bytes]) -> None:
+    for operation, argument, _ in pickletools.genops(file):
+        if operation.name == "GLOBAL":
+            module, _, name = str(argument).partition(" ")
+            plain = module in _TENSOR_PARTS and not name.endswith("Tensor")
+            if not plain or (module == "collections" and name != "OrderedDict"):
+                raise pickle.UnpicklingError(f"{module}.{name} is no part of a state dict")
+
+
+@contextmanager
+def named(path: Path, remedy: str) -> Iterator[Path]:
+    """Name the file, and what to do, in errors about what is in it."""
+    try:
+        yield path
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} is damaged: {error}. {remedy}") from error
