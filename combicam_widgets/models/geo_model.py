@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import ref
 
 import numpy as np
@@ -322,6 +322,10 @@ class GeoModel:
     def seen(self, photo: Photo) -> str:  # noqa: ARG002  (models that name things override it)
         """Say in a few words what the model recognised; empty for a model that names nothing."""
         return ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle everything but what is remembered of the last photo."""
+        return {**vars(self), "_last_view": None}
 
     def __repr__(self) -> str:
         return f"GeoModel({self.name}: {len(self.layers)} layers, {len(self.cells)} cells)"

@@ -59,7 +59,8 @@ def test_maps_of_the_pointwise_network_are_the_closed_form(score, target):
     assert uniform.any()
     assert maps.probability == pytest.approx(p, rel=1e-5)
     for method, x_map in expected.items():
-        assert_close(maps.with_method(method)["conv"], x_map, 1e-5)
+        # Channels that nearly cancel leave fewer of float32's digits.
+        assert_close(maps.with_method(method)["conv"], x_map, 3e-5)
 
 
 @pytest.mark.parametrize("score", cam.SCORES)
@@ -98,7 +99,7 @@ def test_random_networks_agree_with_one_unfrozen_pass_per_layer(seed):
             found, expected = maps.with_method(method)[name], obvious_map(method, a, g)
             # Channels that all but cancel leave less of the digits, too.
             gross = (np.abs(a).sum(0) * np.abs(g).max()).max()
-            scale = max(expected.max(), 1e-3 * gross) * loss_of_digits(method, a, g)
+            scale = max(expected.max(), 1e-2 * gross) * loss_of_digits(method, a, g)
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * scale)
 
 
