@@ -242,7 +242,7 @@ def test_a_small_file_that_claims_gigabytes_takes_none(mixture, tmp_path):
             assert "mvmf_head.pt must be a " in refused(read_mixture, path)
     far = torch.zeros(1, dtype=torch.float64).expand(2**60)
     torch.save({**mixture, "mvmf.kappas": far}, path)
-    assert "'mvmf.kappas'" in refused(read_mixture, path)
+    assert "must be a float64 tensor" in refused(read_mixture, path)
 
 
 def test_tensors_may_share_numbers_or_be_transposed(tmp_path):

@@ -143,8 +143,8 @@ def read_mixture(path: Path) -> tuple[nn.Linear, Mixture]:
     components = kappas.numel() if kappas is not None and holds_its_numbers(kappas) else 0
     with torch.device("meta"):
         expected = {
-            "mvmf.kappas": torch.empty(components, dtype=torch.float64),
             "mvmf.mus": torch.empty(2, components, dtype=torch.float64),
+            "mvmf.kappas": torch.empty(components, dtype=torch.float64),
             _WEIGHT: torch.empty(components, FEATURES),
             _BIAS: torch.empty(components),
         }
