@@ -54,7 +54,7 @@ class Gestures:
             if name not in {"guessing", "comparing"}:
                 self._take(getattr(controls, name), "value", partial(self._set, name))
         for name in _OF_DIAGRAM:
-            self._take(diagram, name, lambda _value: self._hear_diagram())
+            self._take(diagram, name, partial(self._hear_diagram, name))
         self._take(controls.model, "value", self._choose_model)
         self._take(controls.photo, "value", self._choose_picture)
         self._take(controls.method, "value", self._choose_method)
@@ -195,11 +195,14 @@ class Gestures:
         checked = value if trait is None else trait._validate(self._explorer, value)  # noqa: SLF001
         self.change({name: checked})
 
-    def _hear_diagram(self) -> None:
-        """Take all that a message has changed as one change; nothing of it is put back first."""
+    def _hear_diagram(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Take all that a message has changed as one change; nothing of it is put back first.
+
+        What this is about is given: a cell beside this thread may just have had it put back.
+        """
         diagram = self._parts.diagram
-        wanted = {name: getattr(diagram, name) for name in _OF_DIAGRAM}
-        self.change({**wanted, "gesture": diagram.gesture_of(diagram.weights)})
+        wanted = {name: getattr(diagram, name) for name in _OF_DIAGRAM} | {name: value}
+        self.change({**wanted, "gesture": diagram.gesture_of(wanted["weights"])})
 
     def _use(self, name: str) -> None:
         explorer, asking = self._explorer, self._parts.asking

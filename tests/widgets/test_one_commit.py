@@ -17,7 +17,7 @@ from combicam_widgets import cam
 from combicam_widgets.cam import rules
 from combicam_widgets.images import FileName
 from combicam_widgets.shown.analysis import Analysis
-from combicam_widgets.shown.state import same
+from combicam_widgets.shown.state import derive, same
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets import explorer as explorer_module
 from combicam_widgets.widgets import gestures as gestures_module
@@ -638,3 +638,23 @@ def test_one_message_of_the_diagram_is_one_change(explorer, monkeypatch, at_once
     # Nothing of what the page has just said is put back, not for a moment.
     flat = {name for keys in sent for name in ([keys] if isinstance(keys, str) else keys or [])}
     assert not flat & {"weights", "preview", "opened"}
+
+
+def test_what_the_page_says_while_a_cell_runs_is_not_lost(explorer):
+    """JupyterLab's messages come in a thread of their own: they wait for the cell's commit."""
+    diagram, waiting = explorer._parts.diagram, threading.Event()
+    explorer.preview = "2"
+    notify = diagram.notify_change
+
+    def knock(change):
+        waiting.set()
+        notify(change)
+
+    with explorer._parts.lock:
+        diagram.notify_change = knock
+        thread = threading.Thread(target=lambda: setattr(diagram, "preview", ""))
+        thread.start()
+        assert waiting.wait(10)
+        explorer.commit(derive(explorer.shown, {"keep": 0.5}))  # puts the diagram's preview back
+    thread.join(10)
+    assert explorer.preview == diagram.preview == ""
