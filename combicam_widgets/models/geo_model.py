@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterable
@@ -29,7 +30,8 @@ from combicam_widgets.models.fixed_size import (
 from combicam_widgets.models.outputs import OUTPUTS, AsLogits, check_outputs, doubt
 from combicam_widgets.models.transforms import Transform, WholePhoto, checked_view, keeps_place
 
-_PACKAGE = str(Path(__file__).parents[1])
+_NOT_THE_USER_S = (str(Path(__file__).parents[1]), functools.__file__)
+"""Where a warning is never said to come from: this package, and `cached_property`."""
 
 Answer = TypeVar("Answer")
 
@@ -416,7 +418,7 @@ class GeoModel:
         if about in self._warned:
             return
         frame, level = inspect.currentframe(), 1
-        while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_USER_S):
             frame, level = frame.f_back, level + 1
         warnings.warn(message, stacklevel=level)
         self._warned.add(about)

@@ -4,6 +4,7 @@ import gc
 import itertools
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,21 +53,16 @@ class Cut(nn.Module):
         return self.head(self.body(x).view(-1, 4 * 4 * 4))
 
 
-class HuggingFaceLogits(nn.Module):
-    def __init__(self):
-        super().__init__()
-        config = ViTConfig(
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=16,
-            image_size=48,
-            num_labels=5,
-        )
-        self.vit = ViTForImageClassification(config)
-
-    def forward(self, x):
-        return self.vit(x).logits
+def hugging_face():
+    config = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=48,
+        num_labels=5,
+    )
+    return ViTForImageClassification(config)
 
 
 def wide():
@@ -106,7 +102,7 @@ FIXED = {
         ),
         (224, 224),
     ),
-    "Hugging Face's ViT": (HuggingFaceLogits, (48, 48)),
+    "Hugging Face's ViT": (hugging_face, (48, 48)),
     "not square": (wide, (96, 40)),
 }
 
@@ -121,7 +117,8 @@ def test_one_size_is_found_when_no_transform_is_given(make, size, portrait):
     batch = WholePhoto(size)(portrait.to_pil())[None]
     assert batch.shape == (1, 3, *size)
     with torch.no_grad():
-        expected = network.eval()(batch).softmax(1)[0]
+        scores = network.eval()(batch)
+    expected = getattr(scores, "logits", scores).softmax(1)[0]
     np.testing.assert_allclose(prediction.probabilities, expected, rtol=1e-4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -146,8 +143,9 @@ def test_one_size_is_found_when_no_transform_is_given(make, size, portrait):
 )
 def test_the_size_is_found_whatever_is_asked_first(ask, portrait):
     model = GeoModel(flat(96), CELLS)
-    with pytest.warns(UserWarning, match="squeezed into 96 x 96 pixels"):
+    with pytest.warns(UserWarning, match="squeezed into 96 x 96 pixels") as warned:
         ask(model, portrait)
+    assert warned[0].filename == __file__
     assert model.transform.side == (96, 96)
     assert model.explain(portrait).fuse().shape == (96, 64)
 
@@ -404,6 +402,30 @@ def test_what_is_no_sigmoid_is_refused_or_doubted(portrait):
     sigmoid = GeoModel(Ending(confident(), torch.sigmoid), CELLS, outputs="probabilities")
     with pytest.raises(ValueError, match='leave it and give outputs="sigmoid"'):
         sigmoid.predict(portrait)
+
+
+class Named(dict):
+    """What a network gives by name: with attributes too, as Hugging Face does."""
+
+    __getattr__ = dict.__getitem__
+
+
+@pytest.mark.parametrize("kind", [dict, Named, SimpleNamespace])
+@pytest.mark.parametrize("outputs", ["logits", "probabilities", "sigmoid"])
+def test_scores_that_have_a_name_are_taken(kind, outputs, portrait):
+    change = {"logits": lambda z: z, "probabilities": lambda z: z.softmax(1)}
+    change = change.get(outputs, torch.sigmoid)
+    network = confident()
+    named = Ending(network, lambda z: kind(loss=None, logits=change(z)))
+    ours, plain = GeoModel(named, CELLS, outputs=outputs), GeoModel(network, CELLS)
+    np.testing.assert_allclose(
+        ours.predict(portrait).probabilities, plain.predict(portrait).probabilities, rtol=1e-5
+    )
+    a, b = (model.explain(portrait, 2) for model in (ours, plain))
+    for mine, theirs in zip(a.maps, b.maps, strict=True):
+        assert mine.any()
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-7)
+    assert len(ours.explain(portrait, method="scorecam").maps) == len(a.maps)
 
 
 # Devices without float64
