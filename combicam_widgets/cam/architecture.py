@@ -226,7 +226,8 @@ def _trace(network: nn.Module, batch: Tensor, runs: Sequence[_Run], named: Seque
     strides = Strides((batch.shape[2], batch.shape[3]))
     maps = {}
     for run in runs:
-        order = axes.get(run.name, CHANNELS_FIRST if len(run.shape) == 4 else None)
+        pools = len(run.shape) == 4 and run.stride is not None
+        order = axes.get(run.name, CHANNELS_FIRST if pools else None)
         if order is None:
             continue
         channels, height, width = (run.shape[axis] for axis in order)

@@ -105,7 +105,7 @@ def axes_of(
         if sorted(shape)[:2] == [1, 1]:  # pooled
             memory.axes[name] = CHANNELS_LAST if shape[2] > 1 else CHANNELS_FIRST
             del untested[name]
-    constant = set()
+    constant: dict[str, Shape] = {}
     for heights, widths in _other_sizes(batch):
         if not untested:
             break
@@ -114,12 +114,12 @@ def axes_of(
         for name in by_height.keys() & by_width.keys():
             found = _compared(untested[name], by_height[name], by_width[name])
             if found == "constant":
-                constant.add(name)
+                constant[name] = untested.pop(name)
             elif found != "unclear":
                 memory.axes[name] = found
                 del untested[name]
     modules = modules_of(network)
-    for name, shape in untested.items():
+    for name, shape in (untested | constant).items():
         memory.axes[name] = _likely(shape, size, modules[name], ran=name in constant)
         memory.assumed.add(name)
     return {name: memory.axes[name] for name in shapes}
@@ -128,8 +128,8 @@ def axes_of(
 def _other_sizes(batch: Tensor) -> Iterator[tuple[Size, Size]]:
     """Give pairs of sizes to try, the one of another height, the other of another width.
 
-    Smaller ones first: less work, and nothing that a network looks up by position can be missing,
-    which would be the end of all work on a GPU. The steps are multiples of usual strides.
+    About half as large first: less work, and nothing that a network looks up by position can be
+    missing, which would be the end of all work on a GPU.
     """
     height, width = batch.shape[2], batch.shape[3]
     if min(height, width) > 1:
@@ -140,7 +140,9 @@ def _other_sizes(batch: Tensor) -> Iterator[tuple[Size, Size]]:
 
 
 def _smaller(side: int) -> int:
-    return side - 32 if side >= 64 else side // 2
+    """Halve a side; to a multiple of usual strides, which is all that some networks take."""
+    whole = -(-side // 128) * 64
+    return whole if whole <= 0.75 * side else side // 2
 
 
 class _EnoughSeen(BaseException):
@@ -189,6 +191,9 @@ def _compared(
     columns = [axis for axis, (old, _, new) in enumerate(pairs, 1) if new != old]
     if not rows and not columns:
         return "constant"
+    single = [axis for axis, sizes in enumerate(pairs, 1) if set(sizes) == {1}]
+    if len(single) == 1:  # a strip: pooled over the height, or over the width
+        rows, columns = rows or single, columns or single
     if len(rows) > 1 or len(columns) > 1 or rows == columns:
         return None
     if not rows or not columns:
