@@ -98,7 +98,12 @@ def _resized(heatmap: npt.NDArray[np.floating], batch: Tensor) -> Tensor:
 
 
 def _checked_heatmap(heatmap: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    heat = np.asarray(heatmap, np.float64)
+    try:
+        heat = np.asarray(heatmap, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(
+            f"The heatmap must be an array (H, W) of numbers, not a {type(heatmap).__name__}."
+        ) from error
     if heat.ndim != 2 or heat.size == 0:
         raise ValueError(f"The heatmap must have shape (H, W), not {heat.shape}.")
     if not np.isfinite(heat).all() or heat.min() < 0 or heat.max() > 1:

@@ -81,7 +81,7 @@ def road(
         raise ValueError(f"areas must be parts of the photo in (0, 1), not {areas!r}.")
     if not noise >= 0:
         raise ValueError(f"noise must be a standard deviation >= 0, not {noise!r}.")
-    photo = batch[0].detach().double().cpu().numpy()
+    photo = batch[0].detach().cpu().double().numpy()
     random = np.random.default_rng(seed)
     pixels = photo[0].size
     maps = [resized(heatmap, batch) for heatmap in heatmaps]

@@ -279,6 +279,7 @@ class GeoModel:
 
     def prediction_of(self, maps: cam.LayerMaps) -> GeoPrediction:
         """Read the prediction for the whole photo off its layer maps: no pass at all."""
+        _check_maps(maps)
         return GeoPrediction(maps.probabilities, self.cells)
 
     def evidence(
@@ -318,6 +319,7 @@ class GeoModel:
         tuple of GeoPrediction
             One per layer, in forward order.
         """
+        _check_maps(maps)
         heatmaps = (cam.fuse([x], [1.0], maps.size) for x in maps.maps)
         return tuple(self.evidence(photo, heatmap, keep) for heatmap in heatmaps)
 
@@ -479,6 +481,11 @@ class GeoModel:
                 f"The network has {classes} classes, but the grid has {len(self.cells)} cells: "
                 "each class must be one cell, in the same order."
             )
+
+
+def _check_maps(maps: object) -> None:
+    if not isinstance(maps, cam.LayerMaps):
+        raise TypeError(f"LayerMaps are needed, not a {type(maps).__name__}: use explain().")
 
 
 @dataclass(frozen=True, eq=False)

@@ -175,4 +175,7 @@ def _origin(entry: metadata.EntryPoint) -> str:
 def _folder(weights: str | os.PathLike[str]) -> Path:
     if not isinstance(weights, (str, os.PathLike)):
         raise TypeError(f"weights must be the path of a folder, not {weights!r}.")
-    return Path(weights).expanduser().resolve()
+    try:
+        return Path(weights).expanduser().resolve()
+    except RuntimeError as error:  # no such person
+        raise ValueError(f"weights must be the path of a folder: {error}") from error

@@ -227,3 +227,15 @@ def test_a_second_naturalist_is_the_same(naturalist, predictions):
     again = Naturalist().predict(sample("bison"))
     np.testing.assert_array_equal(again.probabilities, predictions["bison"].probabilities)
     assert great_circle_km(again.best.latitude, again.best.longitude, 44.5, -110.6) < 1500
+
+
+@pytest.mark.parametrize("k", [1.5, True, "1", None, np.float64(1)])
+def test_a_number_of_concepts_is_whole(k, naturalist):
+    with pytest.raises(TypeError, match="k must be a whole number, not"):
+        naturalist.concepts(sample("koala"), k)
+
+
+@pytest.mark.parametrize("concept", [1.5, True, None, np.array([1, 2]), torch.tensor(0.3)])
+def test_a_concept_is_a_name_or_an_index(concept, naturalist):
+    with pytest.raises(TypeError, match="concept must be a class's name or index, not"):
+        naturalist.place_of(concept)

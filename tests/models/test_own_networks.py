@@ -550,6 +550,20 @@ def test_senseless_whole_photos_are_refused(arguments, error, message):
     assert WholePhoto([32, np.int32(64)]).side == (32, 64)
 
 
+@pytest.mark.parametrize("maps", [None, "maps", [np.zeros((2, 2))], {"maps": []}])
+def test_what_are_no_maps_is_refused(maps, portrait):
+    model = GeoModel(confident(), CELLS)
+    for ask in (model.prediction_of, lambda maps: model.layer_votes(portrait, maps)):
+        with pytest.raises(TypeError, match=r"LayerMaps are needed, not a .*: use explain\(\)"):
+            ask(maps)
+
+
+@pytest.mark.parametrize("heatmap", [10**400, "hot", None, [[1], [1, 2]], object()])
+def test_what_is_no_heatmap_is_refused(heatmap, portrait):
+    with pytest.raises((TypeError, ValueError), match="heatmap must"):
+        GeoModel(confident(), CELLS).evidence(portrait, heatmap)
+
+
 # Transforms with a will of their own, threads, interrupts
 
 

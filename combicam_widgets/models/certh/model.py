@@ -103,12 +103,16 @@ class Certh(GeoModel):
 
         Raises
         ------
+        TypeError
+            ``folder`` is no path.
         OSError
             The folder or a file is missing or cannot be read.
         ValueError
             A file is damaged or is another one; the message names it, says what was expected and
             found, and where the right one comes from.
         """
+        if not isinstance(folder, (str, PathLike)):
+            raise TypeError(f"folder must be the path of a folder, not {folder!r}.")
         folder = Path(folder)
         if not folder.is_dir():
             raise FileNotFoundError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -135,7 +136,7 @@ class Naturalist(GeoModel):
         >>> print(load_model("naturalist").concepts(sample("koala"))[0])  # doctest: +SKIP
         koala 0.93: southeastern Queensland and New South Wales, Victoria and South Australia
         """
-        if not 1 <= k <= len(self.classes):
+        if not 1 <= _whole("k", k) <= len(self.classes):
             raise ValueError(f"k must be between 1 and {len(self.classes)}, not {k}.")
         scores = cam.class_scores(self.classifier, self._view(photo))
         best = scores[0].softmax(0).topk(k)
@@ -168,11 +169,10 @@ class Naturalist(GeoModel):
 
     def _index(self, concept: str | int) -> int:
         if not isinstance(concept, str):
-            if isinstance(concept, bool) or not hasattr(concept, "__index__"):
-                raise TypeError(f"concept must be a class's name or index, not {concept!r}.")
-            if not 0 <= concept < len(self.classes):
+            index = _whole("concept", concept, "a class's name or index")
+            if not 0 <= index < len(self.classes):
                 raise ValueError(f"Class indices go from 0 to 999; {concept!r} is not one.")
-            return int(concept)
+            return index
         names = [name.lower() for name in self.classes]
         found = [i for i, name in enumerate(names) if name == concept.lower()]
         if len(found) == 1:
@@ -188,3 +188,12 @@ class Naturalist(GeoModel):
     def _region(self, index: int) -> str:
         bumps = sorted(self._bumps.get(index, []), key=lambda bump: -bump.weight)
         return ", ".join(dict.fromkeys(bump.region for bump in bumps[:3])) or _ANYWHERE
+
+
+def _whole(argument: str, number: object, kind: str = "a whole number") -> int:
+    try:
+        if not isinstance(number, bool):
+            return operator.index(number)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise TypeError(f"{argument} must be {kind}, not {number!r}.")
