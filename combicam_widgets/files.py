@@ -1,13 +1,42 @@
-"""Files that are written whole or not at all, under the names that were asked for."""
+"""Files under the names that were asked for: to be read, and written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_hex
 
-__all__ = ["destination", "write"]
+__all__ = ["destination", "source", "write"]
+
+_LONGEST = 255
+"""Bytes that a file's name may have, wherever."""
+
+
+def source(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file that is to be read, whether it is there or not.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``~`` is the person's own folder.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    ValueError
+        If no file can be called so.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
+    text = os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises for unknown users
+    if not isinstance(text, str):
+        raise TypeError(f"path must be a str or a Path of str, got one of {type(text).__name__}")
+    if not text.strip() or "\0" in text or max(map(len, Path(text).parts)) > _LONGEST:
+        raise ValueError(f"path must name a file, got {reprlib.repr(text)}")
+    return Path(text)
 
 
 def destination(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> Path:

@@ -11,6 +11,9 @@ import importlib
 import pkgutil
 import time
 import traceback
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -26,6 +29,36 @@ def subjects() -> list[str]:
 def attempt(subject: str, seed: int) -> None:
     """Make the attempt of a subject that belongs to a seed; whatever it raises is a finding."""
     importlib.import_module(f"{__name__}.{subject}").attempt(np.random.default_rng(seed))
+
+
+@contextmanager
+def bounded_memory(megabytes: float = 300.0) -> Iterator[None]:
+    """Take it for a finding if more than so much memory is allocated at once."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+    if peak > megabytes:
+        raise AssertionError(f"a small input took {peak:,.0f} MB")
+
+
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return a file as bad copies and bad disks leave it: changed here and there, or cut short."""
+    spoilt = bytearray(content)
+    way = rng.random()
+    if way < 0.5:
+        spoilt[rng.integers(len(spoilt))] ^= int(rng.integers(1, 256))
+    elif way < 0.7:
+        for _ in range(rng.integers(2, 20)):
+            spoilt[rng.integers(len(spoilt))] = int(rng.integers(256))
+    elif way < 0.85:
+        del spoilt[rng.integers(len(spoilt)) :]
+    else:
+        first, last = sorted(rng.integers(len(spoilt), size=2).tolist())
+        spoilt[first:last] = spoilt[last:first] if way < 0.92 else bytes(last - first)
+    return bytes(spoilt)
 
 
 def main(seconds: float = SECONDS) -> None:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import io
 import json
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from combicam_widgets import files
+from combicam_widgets.archives import Archive
 from combicam_widgets.cam import fusion
+from combicam_widgets.images import MAX_PIXELS
 
 _FORMAT = "combicam_widgets.LayerMaps/1"
+
+_FACTS = {"names", "methods", "method", "size", "target", "score", "contrast"}
+
+_LEAST = 64 * 2**20
+"""Bytes that the maps of a small file may have: those of silent layers take no room in it."""
+
+_ONE = 1 + 1e-3
+"""The largest probability, rounded."""
 
 _SAME_PHOTO = 1e-3
 """Difference of probabilities that rounding explains: two passes for one photo may differ."""
@@ -37,7 +48,8 @@ class LayerMaps:
     method : str
         The CAM method whose maps are in view.
     size : (H, W)
-        Size in pixels of the heatmaps that `fuse` gives.
+        Size in pixels of the heatmaps that `fuse` gives; not more pixels than a photo may have,
+        `combicam_widgets.images.MAX_PIXELS`.
     target : int
         Index of the class that is explained.
     score : str
@@ -48,6 +60,11 @@ class LayerMaps:
         relu(mean of the gradients) of each layer, which the rule ``winsor`` reads.
     contrast : int or None
         The class that the target is contrasted with, if any.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these do not fit together, or one of them is not what it should be.
     """
 
     names: tuple[str, ...]
@@ -61,10 +78,14 @@ class LayerMaps:
     contrast: int | None = None
 
     def __post_init__(self) -> None:
+        _check_texts(names=self.names, methods=[*self.methods], method=[self.method])
+        _check_texts(score=[self.score])
         if self.method not in self.methods:
             raise ValueError(
-                f"Unknown CAM method {self.method!r}; these maps know {', '.join(self.methods)}."
+                f"Unknown CAM method {reprlib.repr(self.method)}; "
+                f"these maps know {', '.join(self.methods)}."
             )
+        _check_size(self.size)
         for maps in self.methods.values():
             for name, x in zip(self.names, maps, strict=True):
                 if x.ndim != 2 or not (x.size and x.min() >= 0 and x.max() < np.inf):
@@ -76,6 +97,14 @@ class LayerMaps:
             raise ValueError(f"There must be {len(self.names)} importances, one per layer.")
         if not np.isfinite(self.importances).all() or (self.importances < 0).any():
             raise ValueError("The importances of the layers must be finite and not negative.")
+        chances = self.probabilities
+        if chances.ndim != 1 or not (
+            chances.min(initial=0) >= 0 and chances.max(initial=0) <= _ONE
+        ):
+            raise ValueError("The probabilities must be one number from 0 to 1 per class.")
+        _check_class("target", self.target, len(chances))
+        if self.contrast is not None:
+            _check_class("contrast", self.contrast, len(chances))
         self.probabilities.flags.writeable = False
         self.importances.flags.writeable = False
         methods = {method: tuple(maps) for method, maps in self.methods.items()}
@@ -183,10 +212,10 @@ class LayerMaps:
             "names": self.names,
             "methods": list(self.methods),
             "method": self.method,
-            "size": self.size,
-            "target": self.target,
+            "size": [int(side) for side in self.size],
+            "target": int(self.target),
             "score": self.score,
-            "contrast": self.contrast,
+            "contrast": None if self.contrast is None else int(self.contrast),
         }
         arrays: dict[str, Any] = {
             f"{m}.{i}": x
@@ -205,22 +234,23 @@ class LayerMaps:
 
     @classmethod
     def load(cls, path: str | Path) -> LayerMaps:
-        """Read what `save` wrote. ValueError if the file is something else."""
+        """Read what `save` wrote. Nothing is ever unpickled.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read, such as FileNotFoundError.
+        ValueError
+            If it is something else, damaged, or claims more than it holds.
+        """
+        file = files.source(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                facts = json.loads(str(file["facts"]))[_FORMAT]
-                facts["probabilities"] = file["probabilities"]
-                facts["importances"] = file["importances"]
-                facts["methods"] = {
-                    method: tuple(file[f"{m}.{i}"] for i in range(len(facts["names"])))
-                    for m, method in enumerate(facts["methods"])
-                }
-            facts["names"], facts["size"] = tuple(facts["names"]), tuple(facts["size"])
-            return cls(**facts)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise ValueError(f"{path} does not hold layer maps saved by this package.") from error
+            with Archive(file, least=_LEAST) as archive:
+                return cls(**_read(archive))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path} does not hold layer maps saved by this package: {error}"
+            ) from error
 
     def __repr__(self) -> str:
         sizes = list(dict.fromkeys(x.shape for x in self.maps))
@@ -231,6 +261,72 @@ class LayerMaps:
             f"{self.method} of {self.score}, target {self.target}{rather} "
             f"(probability {self.probability:.3g}){silent})"
         )
+
+
+def _read(archive: Archive) -> dict[str, Any]:
+    """Read the fields of layer maps as `LayerMaps.save` wrote them."""
+    try:
+        facts = json.loads("".join(archive.texts("facts")))
+    except RecursionError:
+        raise ValueError("its facts are nested too deeply") from None
+    if not isinstance(facts, dict) or list(facts) != [_FORMAT]:
+        raise ValueError(f"its facts are not of the format {_FORMAT}")
+    facts = facts[_FORMAT]
+    if not isinstance(facts, dict) or facts.keys() != _FACTS:
+        raise ValueError(f"its facts must be {', '.join(sorted(_FACTS))}")
+    for name in ("names", "methods", "size"):
+        if not isinstance(facts[name], list):
+            raise ValueError(f"its {name} must be a list")  # noqa: TRY004 - of a file
+    _check_texts(names=facts["names"], methods=facts["methods"])
+    layers, methods = range(len(facts["names"])), range(len(facts["methods"]))
+    if len(archive.names) != 3 + len(layers) * len(methods):
+        raise ValueError("its arrays are not those of its layers and methods")
+    stacks = [tuple(_float32(archive, f"{m}.{i}") for i in layers) for m in methods]
+    return facts | {
+        "names": tuple(facts["names"]),
+        "size": tuple(facts["size"]),
+        "methods": dict(zip(facts["methods"], stacks, strict=True)),
+        "probabilities": _float32(archive, "probabilities"),
+        "importances": _float32(archive, "importances"),
+    }
+
+
+def _float32(archive: Archive, name: str) -> npt.NDArray[np.float32]:
+    numbers = archive.numbers(name)
+    if numbers.dtype != np.float32:
+        raise ValueError(f"{name} must be of type float32, not {numbers.dtype}")
+    return numbers
+
+
+def _check_texts(**listed: Sequence[object]) -> None:
+    """Check that there are names, all texts, and that none comes twice."""
+    for field, texts in listed.items():
+        if not texts or not all(isinstance(text, str) for text in texts):
+            raise TypeError(f"{field} must be text, not {reprlib.repr(texts)}.")
+        if len(set(texts)) < len(texts):
+            raise ValueError(f"{field} must be different from each other.")
+
+
+def _check_size(size: Sequence[object]) -> None:
+    if len(size) != 2 or not all(_is_whole(side) for side in size):
+        raise TypeError(f"size must be two whole numbers (H, W), not {reprlib.repr(size)}.")
+    height, width = (int(cast("int", side)) for side in size)
+    if min(height, width) < 1 or height * width > MAX_PIXELS:
+        raise ValueError(
+            f"size must have 1 to {MAX_PIXELS:,} pixels, not {reprlib.repr((height, width))}."
+        )
+
+
+def _check_class(field: str, index: object, count: int) -> None:
+    given = reprlib.repr(index)
+    if not _is_whole(index):
+        raise TypeError(f"{field} must be the index of a class, a whole number, not {given}.")
+    if not 0 <= cast("int", index) < count:
+        raise ValueError(f"{field} must be 0 to {count - 1}, one of the classes, not {given}.")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def weight_vector(
@@ -249,15 +345,19 @@ def weight_vector(
     if isinstance(weights, Mapping):
         unknown = [name for name in weights if name not in names]
         if unknown:
-            raise ValueError(f"Unknown layer {unknown[0]!r}; the layers are {', '.join(names)}.")
+            raise ValueError(
+                f"Unknown layer {reprlib.repr(unknown[0])}; the layers are {', '.join(names)}."
+            )
         weights = [weights.get(name, 0.0) for name in names]
     try:
         with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
             vector = np.asarray(weights, np.float32)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"Weights must be numbers, not {weights!r}.") from error
+        raise TypeError(f"Weights must be numbers, not {reprlib.repr(weights)}.") from error
     if vector.shape != (len(names),):
-        raise ValueError(f"{len(names)} weights are needed, one per layer, not {weights!r}.")
+        raise ValueError(
+            f"{len(names)} weights are needed, one per layer, not {reprlib.repr(weights)}."
+        )
     bad = [n for n, w in zip(names, vector, strict=True) if not (np.isfinite(w) and w >= 0)]
     if bad:
         raise ValueError(f"The weight of {bad[0]!r} must be a finite number >= 0.")

@@ -3,14 +3,18 @@
 import io
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from combicam_widgets import files
+from combicam_widgets.archives import Archive
 from combicam_widgets.geo.earth import Floats
 
+_LEAST = 8 * 2**20
+"""Bytes that the arrays of a small file may have: checking a grid takes several times as much."""
 _OWN = ("latitudes", "longitudes", "outline_vertices", "outline_lengths", "names")
 
 
@@ -19,7 +23,7 @@ def write_archive(
     latitudes: Floats,
     longitudes: Floats,
     outlines: tuple[Floats, ...],
-    names: tuple[str, ...] | None,
+    names: tuple[str | None, ...] | None,
     facts: Mapping[str, ArrayLike],
 ) -> None:
     """Write the arrays of a grid to a file; see `CellGrid.save`."""
@@ -30,7 +34,7 @@ def write_archive(
         "outline_lengths": np.array([len(outline) for outline in outlines], dtype=np.int32),
     }
     if names is not None:
-        arrays["names"] = np.array(names, dtype=np.str_)
+        arrays["names"] = np.array([name or "" for name in names], dtype=np.str_)
     for key, fact in facts.items():
         rows = np.asarray(fact)
         if key in _OWN:
@@ -46,16 +50,15 @@ def write_archive(
 
 
 def read_archive(
-    path: str | PathLike[str],
+    path: Path,
 ) -> tuple[Floats, Floats, tuple[Floats, ...], tuple[str, ...] | None]:
     """Read the arrays of a grid from a file; see `CellGrid.load`."""
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise TypeError("it holds a single array")
-    with archive:
-        vertices, lengths = archive["outline_vertices"], archive["outline_lengths"]
-        if lengths.sum() != len(vertices):
+    with Archive(path, least=_LEAST) as archive:
+        vertices, lengths = archive.numbers("outline_vertices"), archive.numbers("outline_lengths")
+        if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or lengths.min(initial=3) < 3:
+            raise ValueError("outline_lengths must be whole numbers from 3")
+        if lengths.sum(dtype=np.float64) != len(vertices):
             raise ValueError(f"{len(vertices)} corners for outlines of {lengths.sum()}")
         outlines = tuple(np.split(vertices, np.cumsum(lengths)[:-1]))
-        names = tuple(archive["names"].tolist()) if "names" in archive else None
-        return archive["latitudes"], archive["longitudes"], outlines, names
+        names = tuple(archive.texts("names")) if "names" in archive.names else None
+        return archive.numbers("latitudes"), archive.numbers("longitudes"), outlines, names

@@ -3,13 +3,14 @@
 import csv
 from collections.abc import Iterator
 from os import PathLike
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from combicam_widgets import files
 from combicam_widgets.geo.earth import Floats, check_coordinates
-from combicam_widgets.geo.s2 import s2_cell_id
+from combicam_widgets.geo.given import brief
+from combicam_widgets.geo.tokens import of_another_system, s2_cell_id
 
 _HEADINGS = (
     ("class_label", "class"),
@@ -50,7 +51,7 @@ def read_cell_table(path: str | PathLike[str]) -> tuple[list[str], Floats, Float
     ValueError
         If it is not such a table; the message names the line.
     """
-    path = Path(path)
+    path = files.source(path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
         numbered = ((reader.line_num, row) for row in reader)
@@ -64,6 +65,9 @@ def read_cell_table(path: str | PathLike[str]) -> tuple[list[str], Floats, Float
                 f"{path.name}, line {row.line}: classes must be 0, 1, 2 and so on without gaps, "
                 f"but there is a class {row.label} and no class {label}"
             )
+    other = of_another_system([row.token for row in rows])
+    if other is not None:
+        raise ValueError(f"{path.name}, line {rows[other[0]].line}: {other[1]}")
     return (
         [row.token for row in rows],
         np.array([row.latitude for row in rows]),
@@ -105,13 +109,16 @@ def _columns(numbered: Iterator[tuple[int, list[str]]]) -> list[int]:
 
 def _parsed(line: int, entries: list[str], columns: list[int]) -> _Row:
     if len(entries) <= max(columns):
-        raise ValueError(f"there must be at least {max(columns) + 1} columns, got {len(entries)}")
+        raise ValueError(
+            f"there must be at least {max(columns) + 1} columns, got {len(entries)}; "
+            "if the file was cut short, copy or download it again"
+        )
     label, token, *place = (entries[column].strip() for column in columns)
-    if not (label.isascii() and label.isdigit()):
-        raise ValueError(f"the class must be a whole number from 0, got {label!r}")
+    if not (label.isascii() and label.isdigit() and len(label) < 16):
+        raise ValueError(f"the class must be a whole number from 0, got {brief(label)}")
     try:
-        latitude, longitude = map(float, place)
+        latitude, longitude = (float(part.replace("_", " ")) for part in place)
     except ValueError:
-        raise ValueError(f"the centre must be two numbers, got {place}") from None
+        raise ValueError(f"the centre must be two numbers, got {brief(place)}") from None
     check_coordinates(latitude, longitude)
     return _Row(line, int(label), token, latitude, longitude)

@@ -9,11 +9,15 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from combicam_widgets.geo.given import as_numbers, as_whole, brief
+
 EARTH_RADIUS_KM = 6371.0088
 """Mean radius of the Earth (IUGG), the radius of every sphere in this package."""
 
 _GEOSCORE_SCALE_KM = 1492.7
 _POLE = 90.0 - 1e-9
+_MOST_POINTS = 1_000_000
+"""On an arc or a circle: one every 40 m of the longest."""
 
 Floats = NDArray[np.float64]
 
@@ -63,9 +67,11 @@ def check_coordinates(latitude: ArrayLike, longitude: ArrayLike) -> tuple[Floats
     longitude = _finite("longitude", longitude)
     beyond = np.abs(latitude) > 90.0
     if beyond.any():
+        got = latitude[beyond].flat[0]
+        hint = "swapped?" if abs(got) <= 360.0 else "metres of a projection? Degrees are needed"
         raise ValueError(
-            f"latitude must lie between -90 and 90 degrees, got {latitude[beyond].flat[0]:g}; "
-            "are latitude and longitude swapped?"
+            f"latitude must lie between -90 and 90 degrees, got {got:g}; "
+            f"are latitude and longitude {hint}"
         )
     try:
         np.broadcast_shapes(latitude.shape, longitude.shape)
@@ -116,8 +122,18 @@ def check_distance(name: str, km: float) -> float:
     if value.ndim:
         raise TypeError(f"{name} must be one number, got an array of shape {value.shape}")
     if value < 0:
-        raise ValueError(f"{name} must not be negative, got {km:g}")
+        raise ValueError(f"{name} must not be negative, got {value:g}")
     return float(value)
+
+
+def _check_points(n: int, least: int, why: str = "") -> int:
+    """Return how many points are asked for as int, or say what is wrong with it."""
+    count = as_whole("n", n)
+    if count < least:
+        raise ValueError(f"n must be at least {least}{why}, got {brief(n)}")
+    if count > _MOST_POINTS:
+        raise ValueError(f"n must be at most {_MOST_POINTS:,}, got {brief(n)}")
+    return count
 
 
 @overload
@@ -219,7 +235,7 @@ def great_circle_points(lat1: float, lon1: float, lat2: float, lon2: float, n: i
         Degrees. Between antipodes, where every direction is shortest, the arc runs over the
         north pole.
     n : int
-        How many points, at least 2.
+        How many points, 2 to 1,000,000.
 
     Returns
     -------
@@ -230,10 +246,9 @@ def great_circle_points(lat1: float, lon1: float, lat2: float, lon2: float, n: i
     Raises
     ------
     TypeError, ValueError
-        As `check_coordinates`, and if n is below 2.
+        As `check_coordinates`, and if n is out of range.
     """
-    if n < 2:
-        raise ValueError(f"n must be at least 2 (both ends), got {n}")
+    n = _check_points(n, 2, " (both ends)")
     start, end = unit_vectors([lat1, lat2], [lon1, lon2])
     angle = great_circle_km(lat1, lon1, lat2, lon2) / EARTH_RADIUS_KM
     ahead = end - (start @ end) * start
@@ -259,7 +274,7 @@ def circle_points(latitude: float, longitude: float, radius_km: float, n: int = 
     radius_km : float
         Kilometres, 0 to half the circumference of the Earth (20015).
     n : int
-        How many points, at least 3.
+        How many points, 3 to 1,000,000.
 
     Returns
     -------
@@ -274,10 +289,9 @@ def circle_points(latitude: float, longitude: float, radius_km: float, n: int = 
     radius_km = check_distance("radius_km", radius_km)
     if radius_km > np.pi * EARTH_RADIUS_KM:
         raise ValueError(f"radius_km must be at most 20015, half the Earth, got {radius_km:g}")
-    if n < 3:
-        raise ValueError(f"n must be at least 3, got {n}")
+    n = _check_points(n, 3)
     centre = unit_vectors(latitude, longitude)
-    lam = np.radians(longitude)
+    lam = np.radians(check_coordinates(latitude, longitude)[1])
     east = np.array([-np.sin(lam), np.cos(lam), 0.0])
     north = np.cross(centre, east)
     bearing = np.linspace(0.0, 2 * np.pi, n, endpoint=False)[:, None]
@@ -317,13 +331,7 @@ def geoscore(distance_km: ArrayLike) -> Floats | float:
 
 
 def _finite(name: str, values: ArrayLike) -> Floats:
-    try:
-        array = np.asarray(values)
-    except ValueError:  # lists of different lengths
-        array = np.asarray(None)
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be a number or an array of numbers, got {values!r}")
-    array = array.astype(np.float64)
+    array = as_numbers(name, values)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)].flat[0]}")
     return array

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from combicam_widgets.geo.earth import EARTH_RADIUS_KM, Floats, unit_vectors
+from combicam_widgets.geo.earth import EARTH_RADIUS_KM, Floats, check_coordinates, unit_vectors
+from combicam_widgets.geo.given import as_numbers, as_whole
 
 
 def gnomonic_grid(
@@ -43,15 +44,17 @@ def gnomonic_grid(
     TypeError, ValueError
         As `check_coordinates`; if a width or `side` is out of range.
     """
-    width = np.asarray(width_km, dtype=np.float64)
+    width = as_numbers("width_km", width_km)
     wrong = ~((width > 0) & (width < np.pi * EARTH_RADIUS_KM))
     if wrong.any():
         raise ValueError(f"width_km must be above 0 and below 20015, got {width[wrong].flat[0]:g}")
+    side = as_whole("side", side)
     if side < 1:
         raise ValueError(f"side must be at least 1 pixel, got {side}")
+    latitude, longitude = check_coordinates(latitude, longitude)
     middle = unit_vectors(latitude, longitude)
     east, north = _tangents(latitude, longitude)
-    turn = np.radians(np.asarray(heading, dtype=np.float64))[..., None]
+    turn = np.radians(as_numbers("heading", heading))[..., None]
     right = np.cos(turn) * east - np.sin(turn) * north
     up = np.sin(turn) * east + np.cos(turn) * north
 
@@ -66,7 +69,7 @@ def gnomonic_grid(
     return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
 
 
-def _tangents(latitude: ArrayLike, longitude: ArrayLike) -> tuple[Floats, Floats]:
+def _tangents(latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
     """Return unit vectors to the east and to the north, shape (..., 3)."""
     lat, lon = np.radians(latitude), np.radians(longitude)
     zero: NDArray[np.float64] = np.zeros(np.broadcast(lat, lon).shape)

@@ -1,16 +1,15 @@
 """The cells of a geolocalization network: the patches of the Earth that are its classes."""
 
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from combicam_widgets import files
 from combicam_widgets.geo.archive import read_archive, write_archive
 from combicam_widgets.geo.cell_table import read_cell_table
 from combicam_widgets.geo.earth import (
@@ -22,6 +21,7 @@ from combicam_widgets.geo.earth import (
     unit_vectors,
 )
 from combicam_widgets.geo.geojson import choose_features, feature_cells, read_features
+from combicam_widgets.geo.given import as_names, as_whole, brief
 from combicam_widgets.geo.outlines import check_outlines
 from combicam_widgets.geo.places import place_name
 from combicam_widgets.geo.s2 import s2_cells
@@ -43,27 +43,27 @@ class CellGrid:
         as islands or a country around another, has a row of NaN between them and its inside on
         their left: counter-clockwise around land, clockwise around holes. Longitudes are made
         continuous (steps of at most 180 degrees), so they may leave [-180, 180].
-    names : tuple of C str, or None
-        Place name of each cell. None: they are looked up when asked for, see `name`.
+    names : tuple of C str or None, or None
+        Place name of each cell. None, for a cell or for all: it is looked up when asked for, see
+        `name`. Missing names, as tables have them (None, NaN, pandas' NA, no text), become None.
 
     All arrays are copies and read-only.
 
     Raises
     ------
     TypeError, ValueError
-        If the coordinates are not sane, or centres, outlines and names differ in number.
+        If the coordinates are not sane, centres, outlines and names differ in number, or a name is
+        not text.
     """
 
     latitudes: Floats
     longitudes: Floats
     outlines: tuple[Floats, ...]
-    names: tuple[str, ...] | None = None
+    names: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
         latitudes, longitudes = check_centers(self.latitudes, self.longitudes)
-        names = None if self.names is None else tuple(self.names)
-        if names is not None and len(names) != len(latitudes):
-            raise ValueError(f"names must be {len(latitudes)}, one per cell, got {len(names)}")
+        names = as_names(self.names, len(latitudes))
         object.__setattr__(self, "latitudes", read_only(latitudes))
         object.__setattr__(self, "longitudes", read_only(longitudes))
         object.__setattr__(self, "outlines", check_outlines(self.outlines, longitudes))
@@ -71,7 +71,7 @@ class CellGrid:
 
     @classmethod
     def from_centers(
-        cls, latitudes: ArrayLike, longitudes: ArrayLike, names: Iterable[str] | None = None
+        cls, latitudes: ArrayLike, longitudes: ArrayLike, names: Iterable[str | None] | None = None
     ) -> Self:
         """Make the grid in which every place belongs to the nearest centre.
 
@@ -90,11 +90,13 @@ class CellGrid:
             If the coordinates are not sane, or no such grid exists.
         """
         latitudes, longitudes = check_centers(latitudes, longitudes)
-        outlines = voronoi_outlines(latitudes, longitudes)
-        return cls(latitudes, longitudes, outlines, None if names is None else tuple(names))
+        names = as_names(names, len(latitudes))
+        return cls(latitudes, longitudes, voronoi_outlines(latitudes, longitudes), names)
 
     @classmethod
-    def from_s2_tokens(cls, tokens: Iterable[str], names: Iterable[str] | None = None) -> Self:
+    def from_s2_tokens(
+        cls, tokens: Iterable[str], names: Iterable[str | None] | None = None
+    ) -> Self:
         """Make a grid of S2 cells (https://s2geometry.io), one per class.
 
         Parameters
@@ -107,10 +109,16 @@ class CellGrid:
         Raises
         ------
         TypeError, ValueError
-            If a token is not that of an S2 cell, or comes twice.
+            If a token is not that of an S2 cell, comes twice, or is rather the code of another
+            system, such as H3.
+
+        Warns
+        -----
+        UserWarning
+            If a cell is less than a metre wide: what is taken for a token may be another code.
         """
         latitudes, longitudes, outlines = s2_cells(tokens)
-        return cls(latitudes, longitudes, outlines, None if names is None else tuple(names))
+        return cls(latitudes, longitudes, outlines, as_names(names, len(latitudes)))
 
     @classmethod
     def from_csv(cls, path: str | PathLike[str]) -> Self:
@@ -127,7 +135,7 @@ class CellGrid:
 
         Raises
         ------
-        FileNotFoundError, ValueError
+        OSError, ValueError
             If there is no such file, or it is not such a table; the message names the line.
         """
         tokens, latitudes, longitudes = read_cell_table(path)
@@ -136,36 +144,39 @@ class CellGrid:
     @classmethod
     def from_geojson(
         cls,
-        source: str | bytes | PathLike[str] | dict[str, Any],
+        source: Any,  # noqa: ANN401 - all that has a geo interface
         classes: Iterable[str | int] | None = None,
         key: str = "name",
-        names: Iterable[str] | None = None,
+        names: Iterable[str | None] | None = None,
     ) -> Self:
-        """Make a grid of the polygons in a GeoJSON FeatureCollection, such as countries.
+        """Make a grid of polygons, such as countries, from GeoJSON, geopandas or shapely.
 
         Centres are centroids on the sphere, or places well inside where those lie outside. Files
         may be cut at the antimeridian (RFC 7946) or not.
 
         Parameters
         ----------
-        source : path-like, str, bytes or dict
-            A file, JSON text (a str that begins with "{") or what it says. Each feature is a
-            Polygon or MultiPolygon.
+        source : path-like, str, bytes, dict, object with a `__geo_interface__`, or list
+            A GeoJSON file, its text (a str that begins with "{"), what it says, or whatever says
+            it of itself: geopandas' frames and series in longitude and latitude, geometries of
+            shapely, or a list of such. Each feature is a Polygon or MultiPolygon.
         classes : iterable of str or int, optional
-            Class labels in class order, each the value of `key` in exactly one feature. Default:
-            every feature is a class, in the file's order.
+            Class labels in class order, each the value of `key` in exactly one feature, such as a
+            column of a table. Default: every feature is a class, in the file's order.
         key : str
             The property that is matched with `classes`, and names the cells.
         names : iterable of str, optional
-            Place names in class order. Default: the values of `key`, if every class has one.
+            Place names in class order. Default: the values of `key`, where there are any.
 
         Raises
         ------
-        FileNotFoundError, TypeError, ValueError
-            If there is no such file or collection, or a class belongs not to exactly one feature.
+        OSError, TypeError, ValueError
+            If there is no such file or collection, it is not in longitude and latitude, or a class
+            belongs not to exactly one feature.
         """
         features, labels = choose_features(read_features(source), classes, key)
-        return cls(*feature_cells(features), labels if names is None else tuple(names))
+        names = as_names(labels if names is None else names, len(features))
+        return cls(*feature_cells(features), names)
 
     def save(self, path: str | PathLike[str], **facts: ArrayLike) -> None:
         """Write the grid to a NumPy archive, without pickle.
@@ -196,14 +207,15 @@ class CellGrid:
 
         Raises
         ------
-        FileNotFoundError
-            If there is no such file.
+        OSError
+            If the file cannot be read, such as FileNotFoundError.
         ValueError
-            If it is not a grid.
+            If it is not a grid, damaged, or claims more than it holds.
         """
+        file = files.source(path)
         try:
-            return cls(*read_archive(path))
-        except (BadZipFile, EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
+            return cls(*read_archive(file))
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a grid that CellGrid.save wrote: {error}") from error
 
     def __len__(self) -> int:
@@ -214,7 +226,7 @@ class CellGrid:
         return f"CellGrid({len(self)} cells, {naming})"
 
     def name(self, index: int) -> str:
-        """Place name of a cell, such as "near Brisbane, Australia".
+        """Place name of a cell; if it has none, where it lies, as "near Brisbane, Australia".
 
         Parameters
         ----------
@@ -227,9 +239,8 @@ class CellGrid:
             If there is no such cell.
         """
         index = self.check_index(index)
-        if self.names is not None:
-            return self.names[index]
-        return place_name(float(self.latitudes[index]), float(self.longitudes[index]))
+        given = None if self.names is None else self.names[index]
+        return given or place_name(float(self.latitudes[index]), float(self.longitudes[index]))
 
     def at(self, latitude: float, longitude: float) -> int | None:
         """Index of the cell that holds a point, None outside all cells.
@@ -244,8 +255,10 @@ class CellGrid:
         TypeError, ValueError
             If they are not a point on the Earth.
         """
-        index = int(self.locate([latitude], [longitude])[0])
-        return None if index < 0 else index
+        index = self.locate(latitude, longitude)
+        if index.size != 1:
+            raise TypeError("at takes one point; locate takes many")
+        return None if index[0] < 0 else int(index[0])
 
     def locate(self, latitudes: ArrayLike, longitudes: ArrayLike) -> NDArray[np.intp]:
         """Return the indices of the cells that hold some points.
@@ -300,8 +313,8 @@ class CellGrid:
         indices : iterable of int
             Cells, each 0 to C - 1.
         max_step : float
-            Longest straight piece in degrees of arc: edges are great circles, which most maps
-            would draw as straight lines.
+            Longest straight piece in degrees of arc, at least 0.001: edges are great circles,
+            which most maps would draw as straight lines.
 
         Returns
         -------
@@ -313,7 +326,7 @@ class CellGrid:
         Raises
         ------
         IndexError, ValueError
-            If there is no such cell, or max_step is not positive.
+            If there is no such cell, or max_step is not positive or too small.
         """
         return self.shapes.geojson([self.check_index(index) for index in indices], max_step)
 
@@ -342,8 +355,9 @@ class CellGrid:
             If it is not 0 to C - 1. Negative ones are refused: they are mistakes more often
             than they count from the end.
         """
-        if isinstance(index, bool) or not isinstance(index, int | np.integer):
-            raise TypeError(f"a cell is given by its index, a whole number, got {index!r}")
-        if not 0 <= index < len(self):
-            raise IndexError(f"there is no cell {index}; this grid has cells 0 to {len(self) - 1}")
-        return int(index)
+        number = as_whole("the index of a cell", index)
+        if not 0 <= number < len(self):
+            raise IndexError(
+                f"there is no cell {brief(index)}; this grid has cells 0 to {len(self) - 1}"
+            )
+        return number

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from combicam_widgets.geo.earth import Floats, check_coordinates
+from combicam_widgets.geo.given import as_whole
 from combicam_widgets.geo.grid import CellGrid
 from combicam_widgets.geo.outlines import flat_rings, ring_starts
 
@@ -71,6 +72,7 @@ def cell_raster(cells: CellGrid, size: int = 512) -> NDArray[np.int32]:
     ValueError
         If size is too small.
     """
+    size = as_whole("size", size)
     if size < 16:
         raise ValueError(f"size must be at least 16 pixels, got {size}")
     convex = _convex_raster(cells, size)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from combicam_widgets.geo.earth import Floats, check_coordinates, unit_vectors, vector_coordinates
+from combicam_widgets.geo.given import as_numbers, as_sequence
 
 _POLE = 90.0 - 1e-7
 SIDE_TOLERANCE = 1e-12
@@ -32,7 +33,8 @@ def check_outlines(outlines: Iterable[ArrayLike], longitudes: Floats) -> tuple[F
     TypeError, ValueError
         If they are not C outlines, each ring with at least 3 points on the Earth.
     """
-    given = [np.asarray(outline, dtype=np.float64) for outline in outlines]
+    listed = as_sequence("outlines", "a list with one outline per cell", outlines)
+    given = [as_numbers(f"outlines[{index}]", outline) for index, outline in enumerate(listed)]
     if len(given) != len(longitudes):
         raise ValueError(f"outlines must be {len(longitudes)}, one per cell, got {len(given)}")
     for index, outline in enumerate(given):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from combicam_widgets.geo.earth import check_distance, great_circle_km
+from combicam_widgets.geo.given import as_numbers, as_whole, brief
 from combicam_widgets.geo.grid import CellGrid
 
 ACCURACY_RADII_KM = (1.0, 25.0, 200.0, 750.0, 2500.0)
@@ -67,9 +68,7 @@ class GeoPrediction:
     def __post_init__(self) -> None:
         if not isinstance(self.cells, CellGrid):
             raise TypeError(f"cells must be a CellGrid, got {type(self.cells).__name__}")
-        given = np.asarray(self.probabilities)
-        if given.dtype.kind not in "iuf":
-            raise TypeError(f"probabilities must be numbers, got dtype {given.dtype}")
+        given = as_numbers("probabilities", self.probabilities, "numbers")
         if given.shape != (len(self.cells),):
             raise ValueError(
                 f"probabilities must have shape ({len(self.cells)},), one per cell, "
@@ -133,8 +132,11 @@ class GeoPrediction:
         ValueError
             If k is out of range.
         """
+        k = as_whole("k", k)
         if not 1 <= k <= len(self.cells):
-            raise ValueError(f"k must be 1 to {len(self.cells)}, the number of cells, got {k}")
+            raise ValueError(
+                f"k must be 1 to {len(self.cells)}, the number of cells, got {brief(k)}"
+            )
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return tuple(self.guess(int(index)) for index in order)
 
@@ -186,7 +188,7 @@ class GeoPrediction:
         best = self.best
         # A repr shall not load a gazetteer.
         where = f"{best.latitude:.1f}, {best.longitude:.1f}"
-        if self.cells.names is not None:
+        if self.cells.names is not None and self.cells.names[best.index]:
             where = best.place
         widest = ACCURACY_RADII_KM[-1]
         return (

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from combicam_widgets.geo.earth import Floats, unit_vectors
 from combicam_widgets.geo.flat import flat_polygons
+from combicam_widgets.geo.given import as_numbers, brief
 from combicam_widgets.geo.outlines import (
     edge_normals,
     flat_ring,
@@ -19,6 +20,8 @@ from combicam_widgets.geo.winding import Regions
 
 _BEND = 1e-9
 """How far a convex ring may bend inwards: rounded corners do, by less than a centimetre."""
+_FINEST = 0.001
+"""Degrees of arc: 100 m. No map shows more, and the Earth's circumference has 360,000 of them."""
 _PIECE = 1_000_000
 """Products of edges and points computed at once, 8 MB."""
 
@@ -107,8 +110,12 @@ class Shapes:
 
     def geojson(self, indices: Iterable[int], max_step: float) -> dict[str, Any]:
         """Outlines of a few cells for a flat map; see `CellGrid.outline_geojson`."""
-        if not max_step > 0:
-            raise ValueError(f"max_step must be positive, got {max_step}")
+        step = as_numbers("max_step", max_step)
+        if step.ndim or not step > 0:
+            raise ValueError(f"max_step must be positive, got {brief(max_step)}")
+        if step < _FINEST:
+            raise ValueError(f"max_step must be at least {_FINEST} degrees, got {brief(max_step)}")
+        max_step = float(step)
         features = [
             {
                 "type": "Feature",

@@ -141,15 +141,18 @@ class Regions:
         return self._cells[edges], latitudes, -self._signs[edges]
 
     def places_inside(self, cell: int) -> Floats:
-        """Return unit vectors of some places inside a region, shape (P, 3), one or more.
+        """Return unit vectors of some places inside a region, shape (P, 3).
 
-        They are the middles of what the region covers of some meridians.
+        They are the middles of what the region covers of some meridians: at least one, unless it
+        covers nothing.
         """
         own = self._cells == cell
         spans = (self._east[own] - self._west[own]) % 360.0
         west = self._west[own][spans > 0]
         order = np.argsort(west)
         west, spans = west[order], spans[spans > 0][order]
+        if not len(west):
+            return np.zeros((0, 3))
         # Between as many edges, spread evenly over the outline, some meridian crosses the inside.
         chosen = np.unique(np.linspace(0, len(west) - 1, _SCANS).round().astype(np.intp))
         places = []
@@ -166,8 +169,12 @@ class Regions:
     def inner_place(self, cell: int) -> tuple[float, float]:
         """Latitude and longitude of a place well inside a region, in degrees.
 
-        The one of `places_inside` that is farthest from the border.
+        The one of `places_inside` that is farthest from the border. ValueError if the region
+        covers nothing.
         """
+        places = self.places_inside(cell)
+        if not len(places):
+            raise ValueError("there is no border around an area")
         own = self._cells == cell
         first, second, normals = self._begin[own], self._end[own], self._normals[own]
         cosines = self._cosines[own]
@@ -178,9 +185,7 @@ class Regions:
             along = np.minimum((feet * first).sum(axis=1), (feet * second).sum(axis=1)) >= cosines
             return float(max((first @ place).max(), (feet[along] @ place).max(initial=-1.0)))
 
-        latitude, longitude = vector_coordinates(
-            min(self.places_inside(cell), key=cosine_to_border)
-        )
+        latitude, longitude = vector_coordinates(min(places, key=cosine_to_border))
         return float(latitude), float(longitude)
 
     def _integrals(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import fuzz
 from combicam_widgets import cam
 
 NAMES = ("stem", "block.1", "block.2")
@@ -258,7 +259,7 @@ def test_save_and_load_give_everything_back(tmp_path_factory, names, probabiliti
         probabilities=np.array(probabilities, np.float32),
         importances=rng.random(len(names), np.float32),
         target=len(probabilities) - 1,
-        contrast=contrast,
+        contrast=contrast and contrast % len(probabilities),
     )
     path = tmp_path_factory.mktemp("maps") / "maps.npz"
     maps.save(path)
@@ -398,3 +399,156 @@ def test_nothing_of_layer_maps_can_be_changed_in_place_also_after_a_journey():
             with pytest.raises(ValueError, match="read-only"):
                 array[0] = 1
         np.testing.assert_array_equal(maps["b"], stack[1])
+
+
+def written_before(path, maps, said=None, **others):
+    """Write layer maps as version 0.1.0 did, or something of the kind."""
+    facts = {
+        "names": maps.names,
+        "methods": list(maps.methods),
+        "method": maps.method,
+        "size": maps.size,
+        "target": maps.target,
+        "score": maps.score,
+        "contrast": maps.contrast,
+    }
+    facts = {"combicam_widgets.LayerMaps/1": facts | (said or {})}
+    arrays = {f"{m}.{i}": x for m, k in enumerate(maps.methods.values()) for i, x in enumerate(k)}
+    np.savez_compressed(
+        path,
+        **{"facts": np.array(json.dumps(facts)), "probabilities": maps.probabilities}
+        | {"importances": maps.importances}
+        | arrays
+        | others,
+    )
+
+
+def test_files_of_the_version_before_are_read(tmp_path):
+    path = tmp_path / "maps.npz"
+    written_before(path, layer_maps(contrast=1))
+    again = cam.LayerMaps.load(path)
+    assert repr(again) == repr(layer_maps(contrast=1))
+    np.testing.assert_array_equal(again.fuse(), layer_maps().fuse())
+
+
+def test_numbers_of_numpy_are_saved(tmp_path):
+    maps = layer_maps(size=np.array([8, 10]), target=np.int64(3), contrast=np.uint8(1))
+    maps.save(tmp_path / "maps.npz")
+    again = cam.LayerMaps.load(tmp_path / "maps.npz")
+    assert (again.size, again.target, again.contrast) == ((8, 10), 3, 1)
+
+
+NONSENSE = [
+    ({"size": [1e9, 1e9]}, "size must be two whole numbers"),
+    ({"size": [10**9, 10**9]}, "size must have 1 to 80,000,000 pixels"),
+    ({"size": [80_000_001, 1]}, "size must have 1 to 80,000,000 pixels"),
+    ({"size": [0, 10]}, "size must have 1 to 80,000,000 pixels"),
+    ({"size": [-8, -10]}, "size must have 1 to 80,000,000 pixels"),
+    ({"size": [8, 10, 3]}, "size must be two whole numbers"),
+    ({"size": [True, 10]}, "size must be two whole numbers"),
+    ({"size": ["8", "10"]}, "size must be two whole numbers"),
+    ({"size": "810"}, "size must be a list"),
+    ({"target": 4}, "target must be 0 to 3, one of the classes, not 4"),
+    ({"target": -1}, "target must be 0 to 3"),
+    ({"target": 10**400}, "target must be 0 to 3"),
+    ({"target": 1.0}, "target must be the index of a class, a whole number, not 1.0"),
+    ({"target": True}, "target must be the index of a class"),
+    ({"target": None}, "target must be the index of a class"),
+    ({"contrast": 4}, "contrast must be 0 to 3"),
+    ({"contrast": "1"}, "contrast must be the index of a class"),
+    ({"score": 5}, r"score must be text, not \[5\]"),
+    ({"method": ["gradcam"]}, "method must be text"),
+    ({"method": "x" * 10**5}, "Unknown CAM method 'xxx.{1,60}; these maps know"),
+    ({"methods": ["gradcam", "gradcam"]}, "methods must be different"),
+    ({"methods": [1, 2]}, "methods must be text"),
+    ({"methods": {"gradcam": 0}}, "methods must be a list"),
+    ({"names": ["a", "a", "b"]}, "names must be different"),
+    ({"names": ["a", None, "b"]}, "names must be text"),
+    ({"names": "abc"}, "names must be a list"),
+    ({"names": []}, "names must be text"),
+    ({"names": ["a", "b"]}, "its arrays are not those of its layers"),
+    ({"colour": "red"}, "its facts must be contrast, method, "),
+]
+
+
+@pytest.mark.parametrize(("facts", "words"), NONSENSE)
+def test_facts_that_are_nonsense_are_refused(tmp_path, facts, words):
+    path = tmp_path / "maps.npz"
+    written_before(path, layer_maps(), facts)
+    with pytest.raises(ValueError, match=rf"maps\.npz does not hold layer maps .*: .*{words}"):
+        cam.LayerMaps.load(path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"0.0": arrays(1)[0].astype(np.float64)}, "0.0 must be of type float32, not float64"),
+        ({"0.0": -arrays(1)[0]}, "map of layer 'stem' must be 2-D, finite and not negative"),
+        ({"0.0": np.full((4, 5), np.nan, np.float32)}, "map of layer 'stem' must be"),
+        ({"1.2": np.zeros((0, 3), np.float32)}, "map of layer 'block.2' must be 2-D"),
+        ({"1.2": np.zeros((1, 2, 3), np.float32)}, "map of layer 'block.2' must be 2-D"),
+        ({"1.2": np.array(["a"])}, "1.2 holds text where numbers should be"),
+        ({"2.0": np.zeros((2, 2), np.float32)}, "its arrays are not those of its layers"),
+        ({"importances": np.full(3, np.inf, np.float32)}, "importances of the layers must be fin"),
+        ({"probabilities": np.full(4, 2, np.float32)}, "one number from 0 to 1 per class"),
+        ({"probabilities": np.full(4, -1, np.float32)}, "one number from 0 to 1 per class"),
+        ({"probabilities": np.full(4, np.nan, np.float32)}, "one number from 0 to 1 per class"),
+        ({"probabilities": np.float32(1)}, "one number from 0 to 1 per class"),
+        ({"facts": np.array("[" * 100_000)}, "its facts are nested too deeply"),
+        ({"facts": np.array(7)}, "facts holds numbers where text should be"),
+        ({"facts": np.array('{"a": 1}')}, "its facts are not of the format"),
+        ({"facts": np.array("[]")}, "its facts are not of the format"),
+        ({"facts": np.array('{"combicam_widgets.LayerMaps/1": []}')}, "its facts must be contrast"),
+    ],
+)
+def test_arrays_that_are_nonsense_are_refused(tmp_path, arrays, words):
+    path = tmp_path / "maps.npz"
+    written_before(path, layer_maps(), **arrays)
+    with pytest.raises(ValueError, match=rf"maps\.npz does not hold layer maps .*: .*{words}"):
+        cam.LayerMaps.load(path)
+
+
+def test_what_claims_more_than_is_there_is_refused_before_it_is_made(tmp_path):
+    path = tmp_path / "maps.npz"
+    many = [str(i) for i in range(20_000)]
+    written_before(path, layer_maps(), {"names": many, "methods": many, "method": "0"})
+    with fuzz.bounded_memory(100), pytest.raises(ValueError, match="its arrays are not those"):
+        cam.LayerMaps.load(path)
+    written_before(path, layer_maps(), **{"0.0": np.zeros((5000, 5000), np.float32)})
+    assert path.stat().st_size < 200_000
+    with (
+        fuzz.bounded_memory(20),
+        pytest.raises(ValueError, match=r"0\.0 would take far more memory"),
+    ):
+        cam.LayerMaps.load(path)
+
+
+def test_maps_without_any_evidence_are_small_in_a_file_and_read_all_the_same(tmp_path):
+    silent = tuple(np.zeros((2000, 2000), np.float32) for _ in NAMES)
+    layer_maps(methods={"gradcam": silent}).save(tmp_path / "maps.npz")
+    assert cam.LayerMaps.load(tmp_path / "maps.npz").silent == NAMES
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+def test_a_file_that_was_cut_short_is_named_with_what_to_do(tmp_path, part):
+    path = tmp_path / "maps.npz"
+    layer_maps().save(path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    with pytest.raises(ValueError, match=r"maps\.npz does not .* cut short or damaged; copy, down"):
+        cam.LayerMaps.load(path)
+
+
+def test_paths(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    layer_maps().save("~/maps.npz")
+    assert cam.LayerMaps.load("~/maps.npz").names == NAMES
+    with pytest.raises(TypeError, match="path must be a str or a Path, got int"):
+        cam.LayerMaps.load(7)
+    with pytest.raises(ValueError, match="path must name a file"):
+        cam.LayerMaps.load("\0")
+
+
+@pytest.mark.parametrize("start", range(0, 500, 100))
+def test_hostile_files_are_loaded_or_refused_in_words(start):
+    for seed in range(start, start + 100):
+        fuzz.attempt("layer_maps", seed)

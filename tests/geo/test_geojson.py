@@ -83,7 +83,9 @@ def test_features_without_names_are_named_when_asked():
     grid = CellGrid.from_geojson(TWO, key="label")
     assert grid.names is None
     nameless = collection(polygon(box(0, 0, 1, 1)), polygon(box(5, 0, 6, 1)), name=["a", None])
-    assert CellGrid.from_geojson(nameless).names is None
+    grid = CellGrid.from_geojson(nameless)
+    assert grid.names == ("a", None)
+    assert (grid.name(0), grid.name(1)) == ("a", "near São Tomé, São Tomé and Príncipe")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from geographiclib.geodesic import Geodesic
 
+from benchmarks import fuzz
 from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, unit_vectors, vector_coordinates
 
 SPHERE = Geodesic(EARTH_RADIUS_KM * 1000, 0)
@@ -229,6 +230,123 @@ def test_files_that_are_not_grids_are_refused(tmp_path, write):
     write(path)
     with pytest.raises(ValueError, match=r"cells\.npz is not a grid that CellGrid.save wrote"):
         CellGrid.load(path)
+
+
+def small_grid():
+    squares = [[(0, w), (0, w + 9), (9, w + 9), (9, w)] for w in (0, 20, 40)]
+    return CellGrid([4, 4, 4], [4, 24, 44], squares, ["one", None, "Ōtautahi"])
+
+
+def rewritten(path, **others):
+    small_grid().save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive) | others
+    with path.open("wb") as file:
+        np.savez_compressed(file, **{key: x for key, x in arrays.items() if x is not None})
+
+
+def test_files_of_the_version_before_are_read(tmp_path):
+    path = tmp_path / "cells.npz"
+    grid = small_grid()
+    np.savez_compressed(
+        path,
+        latitudes=grid.latitudes,
+        longitudes=grid.longitudes,
+        outline_vertices=np.concatenate(grid.outlines),
+        outline_lengths=np.array([4, 4, 4], dtype=np.int32),
+        names=np.array(["one", "two", "three"]),
+        area_km2=np.arange(3.0),
+    )
+    again = CellGrid.load(path)
+    assert again.names == ("one", "two", "three")
+    for ring, expected in zip(again.outlines, grid.outlines, strict=True):
+        np.testing.assert_array_equal(ring, expected)
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({"outline_lengths": np.array([-4, 8, 8])}, "outline_lengths must be whole numbers from 3"),
+        ({"outline_lengths": np.array([2, 5, 5])}, "outline_lengths must be whole numbers from 3"),
+        ({"outline_lengths": np.array([4.0, 4, 4])}, "outline_lengths must be whole numbers"),
+        ({"outline_lengths": np.array(12)}, "outline_lengths must be whole numbers"),
+        ({"outline_lengths": np.array([4, 4, 5])}, "12 corners for outlines of 13"),
+        ({"outline_lengths": np.array([4, 4, 2**64 - 4], np.uint64)}, "12 corners for outlines"),
+        ({"outline_lengths": np.array([6, 6])}, "outlines must be 3, one per cell, got 2"),
+        ({"outline_vertices": np.zeros((12, 3))}, r"shape \(V, 2\)"),
+        ({"outline_vertices": np.zeros(12)}, r"shape \(V, 2\)"),
+        ({"outline_vertices": np.full((12, 2), np.inf)}, "latitude must be finite"),
+        ({"outline_vertices": np.full((12, 2), "1")}, "holds text where numbers should be"),
+        ({"latitudes": np.array([True] * 3)}, "latitude must be a number or an array of numbers"),
+        ({"latitudes": np.array([4, 4])}, "latitude and longitude must have shapes that fit"),
+        ({"longitudes": None}, "it has no longitudes"),
+        ({"names": np.array(["a", "b"])}, "names must be 3, one per cell, got 2"),
+        ({"names": np.array([1, 2, 3])}, "names holds numbers where text should be"),
+        ({"names": np.array(["a", "b", "\ud800"])}, r"names\[2\] holds half a character"),
+    ],
+)
+def test_contents_that_are_no_grid_are_refused(tmp_path, others, words):
+    path = tmp_path / "cells.npz"
+    rewritten(path, **others)
+    with pytest.raises(ValueError, match=r"cells\.npz is not a grid that .* wrote: .*" + words):
+        CellGrid.load(path)
+
+
+@pytest.mark.parametrize("change", [1, 0x55, 0xFF])
+def test_one_byte_changed_is_found_or_changes_nothing(tmp_path, change):
+    path = tmp_path / "cells.npz"
+    grid = small_grid()
+    grid.save(path)
+    content = path.read_bytes()
+    for place in range(0, len(content), 2):
+        path.write_bytes(content[:place] + bytes([content[place] ^ change]) + content[place + 1 :])
+        try:
+            again = CellGrid.load(path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path} is not a grid")  # noqa: PT017 - of many
+        else:
+            assert again.names == grid.names
+            np.testing.assert_array_equal(again.latitudes, grid.latitudes)
+            np.testing.assert_array_equal(again.longitudes, grid.longitudes)
+            np.testing.assert_array_equal(again.outlines, grid.outlines)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+def test_a_file_that_was_cut_short_is_named_with_what_to_do(tmp_path, part):
+    path = tmp_path / "cells.npz"
+    small_grid().save(path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    with pytest.raises(ValueError, match=r"cells\.npz is not .* cut short or damaged; copy, down"):
+        CellGrid.load(path)
+
+
+def test_an_archive_that_unfolds_to_gigabytes_is_refused_before_it_does(tmp_path):
+    path = tmp_path / "cells.npz"
+    count = 1_000_000
+    rewritten(
+        path,
+        latitudes=np.zeros(count),
+        longitudes=np.zeros(count),
+        outline_vertices=np.zeros((3 * count, 2)),
+        outline_lengths=np.full(count, 3, np.int32),
+        names=None,
+    )
+    assert path.stat().st_size < 100_000
+    with fuzz.bounded_memory(20), pytest.raises(ValueError, match="would take far more memory"):
+        CellGrid.load(path)
+
+
+def test_a_grid_of_equal_boxes_with_one_long_name_is_read(tmp_path):
+    south, west = (x.ravel() for x in np.mgrid[-88:88:4, -180:180:4].astype(float))
+    corners = [(south, west), (south, west + 4), (south + 4, west + 4), (south + 4, west)]
+    outlines = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
+    names = [f"cell {index}" for index in range(len(south))]
+    names[7] = "x" * 3000  # as NumPy pads them, 48 MB of names
+    CellGrid(south + 2, west + 2, list(outlines), names).save(tmp_path / "cells.npz")
+    with fuzz.bounded_memory(25):
+        again = CellGrid.load(tmp_path / "cells.npz")
+    assert again.names == tuple(names)
+    np.testing.assert_array_equal(again.outlines[5], outlines[5])
 
 
 def test_a_missing_file_is_missing(tmp_path):

@@ -1,5 +1,7 @@
 """Grids from S2 tokens and tables, against Google's own S2 library."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import s2geometry as s2
@@ -66,7 +68,8 @@ def test_cells_of_every_level(level):
         for a, b in zip(lat, lon, strict=True)
     ]
     cells = list({cell.id(): cell for cell in cells}.values())
-    grid = CellGrid.from_s2_tokens(cell.ToToken() for cell in cells)
+    with nullcontext() if level <= 23 else pytest.warns(UserWarning, match="less than a metre"):
+        grid = CellGrid.from_s2_tokens(cell.ToToken() for cell in cells)
     assert_same_places(grid.latitudes, grid.longitudes, [cell.ToPoint() for cell in cells])
     for outline, cell in zip(grid.outlines, cells, strict=True):
         assert_same_places(*outline.T, [s2.S2Cell(cell).GetVertex(i) for i in range(4)])
