@@ -166,6 +166,9 @@ class TrustPanel(Attentive):
     comparison = T.Dict(read_only=True).tag(sync=True)
     """Two portraits, while they are asked for: this network, and one that knows nothing."""
 
+    seen = T.Bool(False).tag(sync=True)  # noqa: FBT003
+    """Whether a page shows the panel, which the page says; nothing is measured before."""
+
     asking = T.Bool(False, read_only=True).tag(sync=True)  # noqa: FBT003
     """Whether something is being measured: the numbers are those of before."""
 
@@ -193,6 +196,7 @@ class TrustPanel(Attentive):
         super().__init__(maps=maps, **values)
         self._renew()
         self.observe(lambda _change: self._renew(), ("maps", "weights", "rule", "normalize"))
+        self.observe(lambda _change: self._begin(), "seen")
         self.observe(lambda _change: self._draw(), ("measured", "untrained", "colormap"))
 
     def show(self, model: GeoModel, photo: Photo, maps: LayerMaps, **values: Any) -> None:  # noqa: ANN401
@@ -256,13 +260,17 @@ class TrustPanel(Attentive):
         if self._fused is None or not fused.same_question(self._fused):
             self._yardstick = None
         self._fused, self._open = fused, True
-        known = self._yardstick
         with self.hold_sync():
             self.set_trait("scores", None)
             self.set_trait("asking", value=True)
             if not self.marks:
                 self.set_trait("verdict", "How much of the answer does this heatmap carry?")
-        if on_page():
+        self._begin()
+
+    def _begin(self) -> None:
+        """Measure what is open beside the page, once somebody can see the panel there."""
+        fused, known = self._fused, self._yardstick
+        if self._open and fused is not None and self.seen and on_page():
             delay = _LAST if known else _FIRST
             self._measuring.run(
                 lambda report: _scored(fused, known, report), self._done, self._failed, delay=delay

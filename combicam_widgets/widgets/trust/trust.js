@@ -186,6 +186,10 @@ function render({ model, el }) {
     ["change:marks change:verdict change:asking", showMarks],
     ...parts.map((part) => [part.events.join(" "), part.show]),
   ];
+  if (!model.get("seen")) {
+    model.set("seen", true);
+    model.save_changes();
+  }
   for (const [events, listener] of listeners) {
     listener();
     model.on(events, listener);
