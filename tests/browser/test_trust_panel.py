@@ -1,7 +1,7 @@
 """The trust panel alone in a cell: what it says, shows on demand, and does when Python changes."""
 
 import pytest
-from lab import notebook
+from lab import WAIT, notebook
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -65,8 +65,8 @@ def test_by_worth_is_measured_with_progress_and_taken_back(lab):
 
     button.click()
     expect(page.get_by_role("progressbar")).to_be_visible()
-    lab.until("explorer.method", "hirescam")
-    lab.until("explorer.busy", value=False)
+    expect(page.get_by_role("progressbar")).to_be_hidden(timeout=4 * WAIT)  # some 500 passes
+    assert lab.python("explorer.method") == "hirescam"
     panel = page.get_by_role("group", name="How much of the answer the heatmap carries")
     worth, combi_cam = lab.python(
         "[float(explorer.trust.scores.worth), float(explorer.trust.scores.reference)]"
