@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import warnings
@@ -30,8 +31,8 @@ from combicam_widgets.models.fixed_size import (
 from combicam_widgets.models.outputs import OUTPUTS, AsLogits, check_outputs, doubt
 from combicam_widgets.models.transforms import Transform, WholePhoto, checked_view, keeps_place
 
-_NOT_THE_USER_S = (str(Path(__file__).parents[1]), functools.__file__)
-"""Where a warning is never said to come from: this package, and `cached_property`."""
+_NOT_THE_USER_S = (str(Path(__file__).parents[1]), functools.__file__, contextlib.__file__)
+"""Where a warning is never said to come from: this package, and what wraps its functions."""
 
 Answer = TypeVar("Answer")
 
@@ -384,6 +385,8 @@ class GeoModel:
         size = size_that_fits(network, batch)
         if size is None and not is_about_shapes(error):
             return False
+        if size is not None and refusal(network, batch) is None:
+            return False  # it took only some calls to fail: another size is not what it needs
         shape = tuple(batch.shape[1:])
         if size is None or transform is not self._assumed:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -399,8 +402,6 @@ class GeoModel:
                 f"The network does not take a tensor {shape}, as the transform gives it. {advice} "
                 f"It said {what}"
             ) from error
-        if refusal(network, batch) is None:
-            return False  # it took only some calls to fail: squares are not what it needs
         self._warn(
             "size",
             f"The network does not take photos in their own proportions, as a tensor {shape}: each "

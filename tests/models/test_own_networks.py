@@ -1,6 +1,8 @@
 """Networks that users bring: one size only, other channels, other outputs, modules for names."""
 
+import base64
 import gc
+import io
 import itertools
 import threading
 import warnings
@@ -11,6 +13,7 @@ import pytest
 import timm
 import torch
 import torchvision
+from PIL import Image
 from torch import nn
 from torchvision import transforms
 from transformers import ViTConfig, ViTForImageClassification
@@ -224,14 +227,15 @@ def free_size():
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("calls", [[1], [1, 2], [1, 2, 3], range(1, 100)], ids=repr)
-def test_a_network_that_fails_for_its_own_reasons_is_not_squeezed(calls, error, portrait):
-    model = GeoModel(Failing(free_size(), calls, error), CELLS)
+@pytest.mark.parametrize("given", [None, WholePhoto(64)])
+def test_a_network_that_fails_for_its_own_reasons_is_not_squeezed(calls, error, given, portrait):
+    model = GeoModel(Failing(free_size(), calls, error), CELLS, given)
     transform = model.transform
     with pytest.raises(type(error), match="boom"):
         model.predict(portrait)
     assert model.transform is transform
     model.network.calls = ()
-    again = GeoModel(model.network.network, CELLS).predict(portrait)
+    again = GeoModel(model.network.network, CELLS, given).predict(portrait)
     np.testing.assert_array_equal(model.predict(portrait).probabilities, again.probabilities)
 
 
@@ -298,6 +302,23 @@ def test_any_number_of_channels(channels, transform, portrait):
         torch.testing.assert_close(cam.blur(name[None] * 0 + 0.5), name[None] * 0 + 0.5)
     assert len(model.layer_votes(portrait, maps)) == len(maps.names)
     assert model.explain(portrait, method="scorecam").fuse().max() == 1
+
+
+def test_the_photo_on_screen_stays_in_colour(portrait):
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 8, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
+    )
+    explorer = ccw.Explorer(GeoModel(network, CELLS, GREY), portrait)
+    try:
+        source = explorer._parts.overlay.figure.layout.images[0].source
+        shown = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
+        pixels = np.asarray(shown.convert("RGB"), int)
+        assert np.abs(pixels - portrait.pixels).mean() < 8  # it is a JPEG
+        assert np.abs(pixels - pixels.mean(2, keepdims=True)).mean() > 30
+        assert explorer.heatmap.shape == (96, 64)
+        assert explorer.evidence is not None
+    finally:
+        explorer.close()
 
 
 def test_channels_at_the_end_are_still_refused(portrait):
