@@ -488,7 +488,7 @@ ANNOUNCED = """() => {
   window.announced = new Promise((resolve) => {
     const explorer = document.querySelector(".ccw-explorer");
     new MutationObserver(() => {
-      const words = explorer.querySelector(".ccw-asking-words")?.textContent;
+      const words = explorer.querySelector(".ccw-status .ccw-asking-words")?.textContent;
       if (words) resolve(words);
     }).observe(explorer, { childList: true, subtree: true });
   });
