@@ -13,9 +13,81 @@ from combicam_widgets.widgets.trust import TrustPanel
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
+CLAIMS = {
+    "01-explore": """
+model = ccw.load_model("naturalist")
+
+
+def alone(name, weights=None):
+    photo = ccw.sample(name)
+    maps = model.explain(photo)
+    answer = model.evidence(photo, maps.fuse(weights), 0.3)
+    return answer.probabilities[maps.target] / maps.probability, answer.best.place
+
+
+last = {"blocks.15": 1}
+kept, place = alone("kangaroo", last)
+assert kept < 0.1 and place.endswith("Namibia")
+kept, place = alone("kangaroo")
+assert kept > 0.5 and place.endswith("Australia")
+shares, kept = model.explain(ccw.sample("kangaroo")).shares(), {}
+for name in shares:
+    kept[name], _ = alone("kangaroo", {name: 1})
+assert max(shares, key=shares.get) == "blocks.15" and max(kept, key=kept.get) == "blocks.14"
+assert alone("koala", last)[0] > alone("koala")[0] + 0.1
+
+koala = ccw.sample("koala")
+maps = model.explain(koala)
+ways = evaluation.Candidate("last", weights=last), evaluation.COMBI_CAM
+heatmaps = [*(way.heatmap(maps) for way in ways), by_worth]
+worths = evaluation.worth(model, koala, heatmaps)
+assert worths[2] > max(worths[:2]) + 0.1
+answer = model.evidence(koala, by_worth, 0.3)
+assert answer.probabilities[maps.target] / maps.probability > 0.7
+""",
+    "02-compare-methods": """
+def corner(heatmap):
+    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    return row < 0.1 * heatmap.shape[0] and column > 0.7 * heatmap.shape[1]
+
+
+alone = [corner(maps.fuse({name: 1})) for name in maps.names]
+assert sum(alone[5:15]) >= 8 and not alone[15] and corner(maps.fuse())
+deepest = sum(maps.shares()[name] for name in stages[-1].names)
+assert deepest > 0.9
+assert abs(heatmaps["log_probability"] - heatmaps["probability"]).max() < 0.005
+
+early = curves.inserted[:, 2] / curves.probability
+assert early[:2].min() > 0.5 and early[3] < 0.1
+centre = curves.worth[2]
+assert abs(curves.worth[:2] - centre).max() < 0.1 and curves.worth[3] > 0.1
+assert curves.deletion.argmin() == 2
+by_fill = {each.fill: each for each in measures.fills}
+assert min(by_fill, key=lambda fill: by_fill[fill].worth) == "blur"
+assert by_fill["mean colour"].drop < 0.05 and by_fill["shuffled"].drop > 0.8
+assert 0.7 < maps.shares()["blocks.15"] and 0.25 < weights[15] < 0.45
+assert max(weights[9:14]) < 0.02 < min(weights[3:7])
+assert 0 < worths[3] - worths[0] < 0.1
+
+rows = found.compare().set_index("candidate")
+for name in ("random", "uniform", "edges", "product", "mean", "winsor"):
+    assert rows.high[name] < 0
+for name in ("layercam", "max", "last layer", "hirescam, mean"):
+    assert rows.low[name] < 0 < rows.difference[name]
+assert abs(rows.difference["centre"]) < 0.05 and rows.p.min() > 0.03
+lead, rows = rows.difference["layercam"], judged.compare().set_index("candidate")
+assert rows["mean"].idxmax() == "by worth" and rows.difference["mine"] == 0
+assert rows.low["by worth"] > 0 and rows.p_holm["by worth"] > 0.05
+assert rows.difference["layercam"] < lead / 2
+""",
+}
+"""What the texts of a notebook say that one sees, asked after its last cell."""
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs(path):
+def test_runs_and_says_what_is_true(path):
     book = nbformat.read(path, as_version=4)
+    book.cells.append(nbformat.v4.new_code_cell(CLAIMS.get(path.stem, "")))
     NotebookClient(book, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
     for cell in book.cells:
         for output in cell.get("outputs", []):

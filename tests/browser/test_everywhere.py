@@ -118,7 +118,7 @@ def test_voila_shows_the_app(browser, tmp_path):
         app.visit()
         expect(explorers(app)).to_have_count(1)
         (explorer,) = explorers(app).all()
-        painted(explorer, "koala")
+        painted(explorer, "wallaby")
         within(explorer)
         centred(explorer)
         expect(app.page.get_by_role("heading", name="Why there?")).to_be_visible()
