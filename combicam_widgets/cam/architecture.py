@@ -20,8 +20,8 @@ from combicam_widgets.cam.axes import (
 from combicam_widgets.cam.passes import checked_batch, names_of, on_device_of
 from combicam_widgets.cam.replicas import (
     Replica,
+    add_hook,
     modules_of,
-    open_modules,
     recordable,
     unwrapped,
     why_closed,
@@ -185,11 +185,12 @@ def _runs(network: nn.Module, batch: Tensor) -> list[_Run]:
             )
         )
 
-    def prepare(twin: nn.Module) -> None:
-        for name, module in open_modules(twin).items():
+    def prepare(modules: Mapping[str, nn.Module]) -> None:
+        for name, module in modules.items():
             if name:
-                module.register_forward_hook(
-                    lambda module, args, output, name=name: note(name, module, args, output)
+                add_hook(
+                    module,
+                    lambda module, args, output, name=name: note(name, module, args, output),
                 )
 
     with Replica(network, prepare) as twin:

@@ -21,7 +21,7 @@ from weakref import WeakKeyDictionary, ref
 import torch
 from torch import Tensor, nn
 
-from combicam_widgets.cam.replicas import Replica, modules_of, open_modules, recordable, unwrapped
+from combicam_widgets.cam.replicas import Replica, add_hook, modules_of, recordable, unwrapped
 
 Shape: TypeAlias = tuple[int, ...]
 Size: TypeAlias = tuple[int, int]
@@ -99,30 +99,38 @@ def axes_of(
         Shapes of the layers' outputs for this batch, with four axes.
     """
     memory = memory_of(network)
-    size = (batch.shape[2], batch.shape[3])
     untested = {name: shape[1:] for name, shape in shapes.items() if name not in memory.axes}
-    for name, shape in list(untested.items()):
+    if untested:
+        modules = modules_of(network)
+        found = _tested(network, batch, untested)
+        for name, shape in untested.items():
+            axes = found.get(name, "unclear")
+            if isinstance(axes, str):
+                size = (batch.shape[2], batch.shape[3])
+                axes = _likely(shape, size, modules[name], ran=axes == "constant")
+                if not (axes == CHANNELS_FIRST and _is_spatial(modules[name])):
+                    memory.assumed.add(name)
+            memory.axes[name] = axes
+    return {name: memory.axes[name] for name in shapes}
+
+
+def _tested(
+    network: nn.Module, batch: Tensor, shapes: Mapping[str, Shape]
+) -> dict[str, Axes | Literal["unclear", "constant"] | None]:
+    """Find the axes of layers by photos of other sizes, as far as the network takes them."""
+    found: dict[str, Axes | Literal["unclear", "constant"] | None] = {}
+    for name, shape in shapes.items():
         if sorted(shape)[:2] == [1, 1]:  # pooled
-            memory.axes[name] = CHANNELS_LAST if shape[2] > 1 else CHANNELS_FIRST
-            del untested[name]
-    constant: dict[str, Shape] = {}
+            found[name] = CHANNELS_LAST if shape[2] > 1 else CHANNELS_FIRST
     for heights, widths in _other_sizes(batch):
+        untested = [name for name in shapes if found.get(name, "unclear") == "unclear"]
         if not untested:
             break
         by_height = _shapes_in(heights, network, batch, untested)
         by_width = _shapes_in(widths, network, batch, untested)
         for name in by_height.keys() & by_width.keys():
-            found = _compared(untested[name], by_height[name], by_width[name])
-            if found == "constant":
-                constant[name] = untested.pop(name)
-            elif found != "unclear":
-                memory.axes[name] = found
-                del untested[name]
-    modules = modules_of(network)
-    for name, shape in (untested | constant).items():
-        memory.axes[name] = _likely(shape, size, modules[name], ran=name in constant)
-        memory.assumed.add(name)
-    return {name: memory.axes[name] for name in shapes}
+            found[name] = _compared(shapes[name], by_height[name], by_width[name])
+    return found
 
 
 def _other_sizes(batch: Tensor) -> Iterator[tuple[Size, Size]]:
@@ -163,12 +171,9 @@ def _shapes_in(
         if len(shapes) == len(names):
             raise _EnoughSeen
 
-    def prepare(twin: nn.Module) -> None:
-        modules = open_modules(twin)
+    def prepare(modules: Mapping[str, nn.Module]) -> None:
         for name in names:
-            modules[name].register_forward_hook(
-                lambda _module, _args, output, name=name: note(name, output)
-            )
+            add_hook(modules[name], lambda _module, _args, output, name=name: note(name, output))
 
     rows, columns = (
         torch.arange(new, device=batch.device) % old
@@ -252,14 +257,10 @@ def checked_axes(network: nn.Module, batch: Tensor, shapes: Mapping[str, Shape])
 
 def warn_of_assumed(network: nn.Module, names: Iterable[str]) -> None:
     """Say, once for a network, which axes were taken for granted."""
-    memory = memory_of(network)
-    modules = modules_of(network)
-    assumed = [
-        name
-        for name in names
-        if name in memory.assumed
-        and not (memory.axes[name] == CHANNELS_FIRST and _is_spatial(modules[name]))
-    ]
+    memory = _memories.get(unwrapped(network))
+    if memory is None or not memory.assumed:
+        return
+    assumed = [name for name in names if name in memory.assumed]
     memory.assumed.clear()
     if not assumed:
         return

@@ -23,8 +23,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from combicam_widgets.cam.replicas import open_modules
-
 _RECOMPUTE = ("memory_efficient", "with_cp")
 """Attributes, beside those named after it, that switch gradient checkpointing on."""
 
@@ -34,23 +32,28 @@ _LARGE = 2**18
 ScaleShift: TypeAlias = Mapping[nn.Module, tuple[Tensor, Tensor]]
 
 
-def lighten(network: nn.Module) -> None:
+def lighten(named: Mapping[str, nn.Module]) -> None:
     """Make the passes of a replica cheaper, with the same result to rounding.
 
     Methods are replaced on its modules; those whose class or instance has one of its own are left
     alone.
     """
-    modules = list(open_modules(network).values())
+    modules = list(named.values())
     norms = _scales_and_shifts([m for m in modules if type(m) is nn.BatchNorm2d])
     replacements = [(module, _better(module, norms)) for module in modules]
     for module, better in replacements:
-        for name, value in vars(module).items():
-            if value is True and ("checkpoint" in name or name in _RECOMPUTE):
-                vars(module)[name] = False
+        if not type(module).__module__.startswith("torch."):
+            _compute_once(vars(module))
         if type(module) is not nn.ReLU and vars(module).get("inplace", False) is True:
             vars(module)["inplace"] = False
         if better and better[0] not in vars(module):
             vars(module)[better[0]] = better[1]
+
+
+def _compute_once(attributes: dict[str, Any]) -> None:
+    for name, value in attributes.items():
+        if value is True and ("checkpoint" in name or name in _RECOMPUTE):
+            attributes[name] = False
 
 
 def _better(module: nn.Module, norms: ScaleShift) -> tuple[str, Callable[..., Tensor]] | None:

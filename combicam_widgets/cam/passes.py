@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 from weakref import WeakSet
@@ -14,9 +14,9 @@ from combicam_widgets.cam.axes import Shape
 from combicam_widgets.cam.lighter import lighten
 from combicam_widgets.cam.replicas import (
     Replica,
+    add_hook,
     is_quantised,
     modules_of,
-    open_modules,
     recordable,
     unwrapped,
     why_closed,
@@ -24,6 +24,9 @@ from combicam_widgets.cam.replicas import (
 
 _overwriting: WeakSet[nn.Module] = WeakSet()
 """Networks that overwrite the output of a layer in place; see `forward_backward`."""
+
+_WRAPPED = frozenset(("_orig_mod", "module"))
+"""How compiled and data-parallel modules call what they run."""
 
 Answer = TypeVar("Answer")
 
@@ -74,7 +77,7 @@ def captured(
         outputs[name] = output.detach().clone()
         return output
 
-    with Replica(network, lambda twin: _watch(twin, layers, keep)) as twin:
+    with Replica(network, lambda modules: _watch(modules, network, layers, keep)) as twin:
         return twin(batch.detach().clone()), outputs
 
 
@@ -152,12 +155,12 @@ def _forward_backward(
 ) -> Answer:
     taps = _Taps(on_layer, copies=copies)
 
-    def prepare(twin: nn.Module) -> None:
-        if is_quantised(twin):
-            raise ValueError(why_closed(twin))
-        if not _is_under_autocast(twin):  # convolutions without their input mix precisions there
-            lighten(twin)
-        _watch(twin, layers, taps.tap, lambda: taps.going_back)
+    def prepare(modules: Mapping[str, nn.Module]) -> None:
+        if is_quantised(modules.values()):
+            raise ValueError(why_closed(network))
+        if not _is_under_autocast(network):  # convolutions without their input mix precisions
+            lighten(modules)
+        _watch(modules, network, layers, taps.tap, lambda: taps.going_back)
 
     with Replica(network, prepare) as twin:
         value, answer = run(twin, taps.shapes)
@@ -283,20 +286,20 @@ class _Tap(torch.autograd.Function):
 
 
 def _watch(
-    twin: nn.Module,
+    modules: Mapping[str, nn.Module],
+    network: nn.Module,
     layers: Sequence[str],
     replace: Callable[[str, Tensor], Tensor],
     again: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Replace the outputs of the named modules of a replica.
+    """Replace the outputs of the named modules of a replica of the network.
 
     Each must run once in a pass, unless ``again`` says that the pass is run again.
     """
-    modules = open_modules(twin)
     unknown = [name for name in layers if name not in modules]
     if unknown:
         raise ValueError(
-            why_closed(twin)
+            why_closed(network)
             or f"The network has no layer {unknown[0]!r}; see combicam_widgets.cam.architecture("
             "...) for the layers it has."
         )
@@ -314,8 +317,10 @@ def _watch(
 
     for name in dict.fromkeys(layers):
         # Before the hooks of the network's owner, which may keep the output for a later layer.
-        modules[name].register_forward_hook(
-            lambda _module, _args, output, name=name: hook(name, output), prepend=True
+        add_hook(
+            modules[name],
+            lambda _module, _args, output, name=name: hook(name, output),
+            prepend=True,
         )
 
 
@@ -331,27 +336,25 @@ def names_of(network: nn.Module, layers: Iterable[str | nn.Module] | nn.Module) 
     """
     if not isinstance(layers, (nn.Module, Iterable)):
         raise TypeError(f"layers must be names or modules of the network, not {layers!r}.")
+    listed = [layers] if isinstance(layers, nn.Module) else list(layers)
+    plain = [x for x in listed if isinstance(x, str) and not _WRAPPED.intersection(x.split("."))]
+    if len(plain) == len(listed):
+        return plain
     modules = modules_of(network)
-    names = []
-    for layer in [layers] if isinstance(layers, nn.Module) else layers:
-        if isinstance(layer, str):
-            names.append(layer if layer in modules else _without_wrappers(layer))
-        elif isinstance(layer, nn.Module):
-            inner = unwrapped(layer)
-            found = [name for name, module in modules.items() if module is inner]
-            if not found:
-                raise ValueError(
-                    f"layers holds a {type(layer).__name__} that is no module of the network."
-                )
-            names.append(found[0])
-        else:
-            raise TypeError(f"layers must hold names or modules of the network, not {layer!r:.60}.")
-    return names
+    names = {module: name for name, module in modules.items()}
+    return [_name_of(layer, names, modules) for layer in listed]
 
 
-def _without_wrappers(name: str) -> str:
-    """Take out of a name what compiled and data-parallel modules call what they run."""
-    return ".".join(part for part in name.split(".") if part not in {"_orig_mod", "module"})
+def _name_of(layer: object, names: Mapping[nn.Module, str], known: Container[str]) -> str:
+    if isinstance(layer, str):
+        if layer in known:
+            return layer
+        return ".".join(part for part in layer.split(".") if part not in _WRAPPED)
+    if not isinstance(layer, nn.Module):
+        raise TypeError(f"layers must hold names or modules of the network, not {layer!r:.60}.")
+    if unwrapped(layer) not in names:
+        raise ValueError(f"layers holds a {type(layer).__name__} that is no module of the network.")
+    return names[unwrapped(layer)]
 
 
 def checked_batch(batch: object) -> Tensor:

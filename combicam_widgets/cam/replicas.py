@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial, singledispatch, wraps
 from types import CellType, FunctionType, MethodType
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
@@ -30,7 +30,7 @@ _HOOKS = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
-_CONTENTS = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks")
+_CONTENTS = ("_parameters", "_buffers", "_modules")
 
 _TORCH_S_OWN = frozenset(vars(nn.Module()))
 """What PyTorch keeps in every module; the rest is its author's."""
@@ -76,7 +76,8 @@ class Replica:
     network : nn.Module
         Compiled and data-parallel modules, in it too, are seen as what they run.
     prepare : callable, optional
-        Called with the twin before it runs, to put hooks and other methods on it.
+        Called before the twin runs, to put hooks and other methods on it, with its modules by their
+        names in the network; those that are scripted are left out, since they have no twins.
     noticed : bool
         False: the network's owner is not to notice the passes. Hooks of theirs do not run, and
         what modules assign to themselves is dropped.
@@ -90,19 +91,20 @@ class Replica:
     def __init__(
         self,
         network: nn.Module,
-        prepare: Callable[[nn.Module], object] | None = None,
+        prepare: Callable[[Mapping[str, nn.Module]], object] | None = None,
         *,
         noticed: bool = True,
     ) -> None:
         self._noticed = noticed
-        self._twins: dict[int, object] = {}
+        self._twins: dict[int, Any] = {}
         self._originals: dict[int, object] = {}
         pairs: list[tuple[nn.Module, nn.Module]] = []
         self._twin = self._blank_of(network, pairs)
         for module, twin in pairs:
             object.__setattr__(twin, "__dict__", self._state(module))
         if prepare is not None:
-            prepare(self._twin)
+            named = modules_of(network).items()
+            prepare({n: self._twins[id(m)] for n, m in named if not _is_scripted(m)})
         self._before = [
             (module, vars(twin), vars(twin).copy(), [dict(vars(twin)[x]) for x in _CONTENTS])
             for module, twin in pairs
@@ -120,7 +122,7 @@ class Replica:
                 self._give_back(vars(module)[name], before, now[name])
 
     def _give_back(
-        self, network_s: dict[str, object], before: dict[str, object], now: dict[str, object]
+        self, network_s: dict[str, Any], before: dict[str, Any], now: dict[str, Any]
     ) -> None:
         """Change what is the network's as its twin's has changed since."""
         if len(now) == len(before) and all(map(operator.is_, now.values(), before.values())):
@@ -129,37 +131,30 @@ class Replica:
             network_s.pop(name, None)
         for name, value in now.items():
             if value is not before.get(name, _NOTHING):
-                if isinstance(value, Tensor) and id(value) not in self._originals:
-                    network_s[name] = value.detach()
-                else:
-                    network_s[name] = _with(value, self._originals)
-
-    def _know(self, original: object, twin: object) -> None:
-        self._twins[id(original)] = twin
-        self._originals[id(twin)] = original
+                recorded = isinstance(value, Tensor) and value.grad_fn is not None
+                network_s[name] = value.detach() if recorded else _with(value, self._originals)
 
     def _blank_of(self, module: nn.Module, pairs: list[tuple[nn.Module, nn.Module]]) -> nn.Module:
         """Give a module's twin, without attributes yet; add it and all below to the pairs."""
-        twin = cast(nn.Module | None, self._twins.get(id(module)))
-        if twin is not None:
-            return twin
+        if id(module) in self._twins:
+            return cast(nn.Module, self._twins[id(module)])
         if _is_scripted(module):
             if getattr(module, "training", False):  # frozen ones do not know
                 raise ValueError(
                     "The network, or a part of it, is scripted (TorchScript) and in training mode: "
                     "call its eval() first."
                 )
-            twin = module  # it has no attributes in Python
-        elif (inner := _inner(module)) is not None:
-            twin = self._blank_of(inner, pairs)
-        else:
-            twin = object.__new__(type(module))
-            self._originals[id(twin)] = module
-            pairs.append((module, twin))
-            for child in module._modules.values():  # noqa: SLF001
-                if child is not None:
-                    self._blank_of(child, pairs)
-        self._twins[id(module)] = twin
+            self._twins[id(module)] = module  # it has no attributes in Python
+            return module
+        if (inner := _inner(module)) is not None:
+            twin = self._twins[id(module)] = self._blank_of(inner, pairs)
+            return twin
+        twin = self._twins[id(module)] = object.__new__(type(module))
+        self._originals[id(twin)] = module
+        pairs.append((module, twin))
+        for child in module._modules.values():  # noqa: SLF001
+            if child is not None:
+                self._blank_of(child, pairs)
         return twin
 
     def _state(self, module: nn.Module) -> dict[str, Any]:
@@ -167,22 +162,27 @@ class Replica:
         state = vars(module).copy()
         state.pop("_compiled_call_impl", None)  # module.compile() has put it there
         state["training"] = False
-        state["_parameters"] = {n: self._frozen(p) for n, p in state["_parameters"].items()}
-        state["_buffers"] = {n: _usable(b) for n, b in state["_buffers"].items()}
-        state["_modules"] = {n: self._twins.get(id(m)) for n, m in state["_modules"].items()}
+        kind = type(module)
+        own = not kind.__module__.startswith("torch.")
+        if state["_parameters"] or own:
+            state["_parameters"] = {n: self._frozen(p) for n, p in state["_parameters"].items()}
+        if state["_buffers"] or own:
+            state["_buffers"] = {n: _usable(b) for n, b in state["_buffers"].items()}
+        if state["_modules"] or own:
+            state["_modules"] = {n: self._twins.get(id(m)) for n, m in state["_modules"].items()}
         for name in _HOOKS:
-            hooks, state[name] = state[name], OrderedDict()
-            if hooks and self._noticed:
-                state[name].update((key, _with(hook, self._twins)) for key, hook in hooks.items())
-        for name in state.keys() - _TORCH_S_OWN:
+            if state[name]:  # empty ones are shared, see `add_hook`
+                hooks = state[name].items() if self._noticed else ()
+                state[name] = OrderedDict((key, _with(hook, self._twins)) for key, hook in hooks)
+        for name in state.keys() - _plain_attributes(kind):
             if type(state[name]) not in _HOLD_NOTHING:
                 state[name] = _with(state[name], self._twins)
         return state
 
     def _frozen(self, parameter: Tensor | None) -> Tensor | None:
-        if parameter is None:
-            return None
-        twin = cast(Tensor | None, self._twins.get(id(parameter)))
+        if parameter is None or not (parameter.requires_grad or parameter.is_inference()):
+            return parameter
+        twin: Tensor | None = self._twins.get(id(parameter))
         if twin is None:
             if is_lazy(parameter):
                 raise ValueError(
@@ -195,6 +195,34 @@ class Replica:
         return twin
 
 
+def _plain_attributes(kind: type) -> frozenset[str]:
+    """Names of attributes that hold no modules or methods: of PyTorch's kinds, all usual ones."""
+    if not kind.__module__.startswith("torch.nn."):
+        return _TORCH_S_OWN
+    if kind not in _usual:
+        _usual[kind] = _TORCH_S_OWN.union(getattr(kind, "__constants__", ()))
+    return _usual[kind]
+
+
+_usual: dict[type, frozenset[str]] = {}
+
+
+def add_hook(
+    twin: nn.Module, hook: Callable[..., object], *, prepend: bool = False, before: bool = False
+) -> None:
+    """Set a hook on a module of a replica, after its forward pass or before.
+
+    ``register_forward_hook`` alone would reach the network: a twin of a module without hooks
+    shares its empty dictionaries, since to make thousands of them for each pass takes time.
+    """
+    for name in _HOOKS:
+        vars(twin)[name] = vars(twin)[name].copy()
+    if before:
+        twin.register_forward_pre_hook(hook, prepend=prepend)
+    else:
+        twin.register_forward_hook(hook, prepend=prepend)
+
+
 def unwrapped(network: nn.Module) -> nn.Module:
     """Return what a compiled or data-parallel module runs; other modules as they are."""
     inner = _inner(network)
@@ -204,23 +232,21 @@ def unwrapped(network: nn.Module) -> nn.Module:
 def modules_of(network: nn.Module) -> dict[str, nn.Module]:
     """Return the modules of a network by the names that they have in its replicas."""
     found: dict[str, nn.Module] = {}
-    known: set[nn.Module] = set()
+    known: set[int] = set()
 
-    def walk(name: str, module: nn.Module) -> None:
-        module = unwrapped(module)
-        if module not in known:
-            known.add(module)
-            found[name] = module
-            for child_name, child in module.named_children():
-                walk(f"{name}.{child_name}".lstrip("."), child)
+    def walk(prefix: str, module: nn.Module) -> None:
+        own = type(module).named_children is nn.Module.named_children
+        children = module._modules.items() if own else module.named_children()  # noqa: SLF001
+        for name, child in children:
+            if child is not None and id(inner := unwrapped(child)) not in known:
+                known.add(id(inner))
+                found[prefix + name] = inner
+                walk(f"{prefix}{name}.", inner)
 
-    walk("", network)
+    root = found[""] = unwrapped(network)
+    known.add(id(root))
+    walk("", root)
     return found
-
-
-def open_modules(twin: nn.Module) -> dict[str, nn.Module]:
-    """Return the modules of a replica that may be hooked, by name: all but what is scripted."""
-    return {name: module for name, module in twin.named_modules() if not _is_scripted(module)}
 
 
 def _inner(module: nn.Module) -> nn.Module | None:
@@ -237,7 +263,7 @@ def why_closed(network: nn.Module) -> str | None:
             "The network is scripted or traced (TorchScript): its layers run outside Python, where "
             "nothing can look at them. Explain the network that it was made of."
         )
-    if is_quantised(network):
+    if is_quantised(network.modules()):
         return (
             "The network is quantised: it has no gradients. Explain the network that it was made "
             "of, in floating point."
@@ -252,9 +278,9 @@ def why_closed(network: nn.Module) -> str | None:
     return None
 
 
-def is_quantised(network: nn.Module) -> bool:
+def is_quantised(modules: Iterable[nn.Module]) -> bool:
     """Tell whether some modules compute in integers, through which no gradients come."""
-    return any(".quantized" in type(module).__module__ for module in network.modules())
+    return any(".quantized" in kind.__module__ for kind in set(map(type, modules)))
 
 
 def _is_scripted(module: nn.Module) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from combicam_widgets import cam
-from combicam_widgets.cam.replicas import Replica, open_modules, recordable
+from combicam_widgets.cam.replicas import Replica, add_hook, recordable
 from combicam_widgets.evaluation.asking import (
     Ask,
     Floats,
@@ -298,9 +298,9 @@ def _from_the_top(
     """Group the modules by the layer at which they run, the last first: "head", then layers."""
     order: list[str] = []
 
-    def prepare(twin: nn.Module) -> None:
-        for name, module in open_modules(twin).items():
-            module.register_forward_pre_hook(lambda *_, name=name: order.append(name))
+    def prepare(modules: Mapping[str, nn.Module]) -> None:
+        for name, module in modules.items():
+            add_hook(module, lambda *_, name=name: order.append(name), before=True)
 
     with Replica(network, prepare) as twin:
         twin(asks.batch.clone())

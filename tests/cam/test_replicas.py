@@ -228,6 +228,45 @@ def test_what_the_network_assigns_to_itself_is_kept():
     copy.deepcopy(network)
 
 
+class Knowing(nn.Module):
+    """Has the module that it is in among its own."""
+
+    def __init__(self, above):
+        super().__init__()
+        self.above = above
+
+    def forward(self, x):
+        return self.above[0](x)
+
+
+def test_modules_that_hold_each_other():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    outer = nn.Sequential(network)
+    network[0].knowing = Knowing(outer)
+    expected = cam.explain(network, photo(), 1, ["0"])["0"]
+    outer = nn.ModuleList([network, Knowing([network])])
+    outer.forward = outer[1].forward
+    assert_close(cam.explain(outer, photo(), 1, ["0.0"])["0.0"], expected, 1e-6)
+
+
+def test_parameters_that_a_pass_makes_are_parameters():
+    class Growing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = None
+
+        def forward(self, x):
+            if self.scale is None:
+                self.scale = nn.Parameter(torch.full((1, 3), 2.0))
+            return x.mean((2, 3)) * self.scale
+
+    network = Growing()
+    scores = cam.class_scores(network, photo())
+    assert isinstance(network.scale, nn.Parameter)
+    assert network.scale.requires_grad
+    torch.testing.assert_close(scores, network(photo()).detach())
+
+
 @pytest.mark.parametrize("made", [torch.inference_mode, torch.no_grad, torch.enable_grad])
 def test_a_network_that_was_made_in_another_mode(made):
     torch.manual_seed(0)
