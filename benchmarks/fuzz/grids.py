@@ -173,7 +173,11 @@ def _from_tokens(rng: np.random.Generator, _: Path) -> CellGrid:
     tokens = [pool[rng.integers(len(pool))] for _ in range(rng.integers(1, 5))]
     if rng.random() < 0.3:
         tokens += ["".join(rng.choice(list("0123456789abcdefABCDEF g"), rng.integers(0, 18)))]
-    return CellGrid.from_s2_tokens(_held(rng, tokens), _names(rng, len(tokens)))
+    grid = CellGrid.from_s2_tokens(_held(rng, tokens), _names(rng, len(tokens)))
+    tiny = {token for token in tokens if isinstance(token, str) and len(token) > 12}
+    if tiny & {*_CODES} and not tiny - {*_CODES}:
+        raise AssertionError(f"taken for S2: {tokens}")
+    return grid
 
 
 def _from_geojson(rng: np.random.Generator, path: Path) -> CellGrid:

@@ -171,12 +171,12 @@ def choose_features(
     if not isinstance(key, Hashable):
         raise TypeError(f"key must be the name of a property, got {brief(key)}")
     values = [
-        _label(_properties(feature).get(key), f"the {key!r} of {_called(feature, index)}")
+        _label(_properties(feature).get(key), f"the {brief(key)} of {_called(feature, index)}")
         for index, feature in enumerate(features)
     ]
     if classes is None:
         return list(features), tuple(values)
-    listed = as_sequence("classes", f"a list of values of {key!r}", classes)
+    listed = as_sequence("classes", f"a list of values of {brief(key)}", classes)
     wanted: list[str] = []
     for place, given in enumerate(listed):
         label = _label(given, f"classes[{place}]")
@@ -190,16 +190,18 @@ def choose_features(
     if missing:
         more = ", ..." if len(missing) > _LONGEST_LIST else ""
         raise ValueError(
-            f"{len(missing)} of {len(wanted)} classes are the {key!r} of no feature: "
+            f"{len(missing)} of {len(wanted)} classes are the {brief(key)} of no feature: "
             + ", ".join(_with_hint(label, list(owners)) for label in missing[:_LONGEST_LIST])
             + more
         )
     places: dict[str, int] = {}
     for place, label in enumerate(wanted):
         if len(owners[label]) > 1:
-            raise ValueError(f"{label!r} is the {key!r} of several features: {owners[label]}")
+            raise ValueError(
+                f"{brief(label)} is the {brief(key)} of several features: {brief(owners[label])}"
+            )
         if places.setdefault(label, place) != place:
-            raise ValueError(f"classes {places[label]} and {place} are both {label!r}")
+            raise ValueError(f"classes {places[label]} and {place} are both {brief(label)}")
     return [features[owners[label][0]] for label in wanted], tuple(wanted)
 
 
@@ -233,7 +235,9 @@ def _owners(
             owners.setdefault(value, []).append(index)
     if not owners:
         given = sorted({name for feature in features for name in _properties(feature)}, key=str)
-        raise ValueError(f"no feature has a property {key!r}; key may be one of {brief(given)}")
+        raise ValueError(
+            f"no feature has a property {brief(key)}; key may be one of {brief(given)}"
+        )
     return owners
 
 

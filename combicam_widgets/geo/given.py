@@ -4,6 +4,7 @@ NumPy takes True for 1, "1.5" for 1.5 and 1 + 2j for 1; here they are refused.
 """
 
 import operator
+import re
 import reprlib
 import sys
 from collections.abc import Iterable, Mapping, Sized
@@ -15,6 +16,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+"""What no file and no page can hold: NUL, and halves of characters."""
 _LONGEST = 80
 """Characters of a value that a message quotes."""
 
@@ -61,6 +64,8 @@ def as_numbers(
     ValueError
         If one is too large for float64.
     """
+    if type(values) is np.ndarray and values.dtype == np.float64:  # thousands of outlines
+        return values.copy()
     try:
         if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "iuf":
             values = np.ma.filled(values.astype(np.float64), np.nan)
@@ -132,7 +137,7 @@ def as_text(name: str, value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text or None, got {brief(value)}")
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if _UNFIT.search(value):
         raise ValueError(f"{name} holds half a character or a NUL, got {brief(value)}")
     return str(value)
 
