@@ -148,6 +148,7 @@ def as_names(names: Iterable[object] | None, count: int) -> tuple[str | None, ..
     Parameters
     ----------
     names : iterable of str, optional
+        Of a mapping, its keys.
     count : int
         How many cells there are.
 
@@ -160,6 +161,8 @@ def as_names(names: Iterable[object] | None, count: int) -> tuple[str | None, ..
     """
     if names is None:
         return None
+    if isinstance(names, Mapping):
+        names = list(names)  # in their order
     given = list(islice(as_sequence("names", "a list with one name per cell", names), count + 1))
     if len(given) != count:
         got = len(names) if isinstance(names, Sized) else min(len(given), count)

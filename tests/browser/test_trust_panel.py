@@ -64,8 +64,9 @@ def test_by_worth_is_measured_with_progress_and_taken_back(lab):
     assert lab.python("explorer.method") == "gradcam"
 
     button.click()
-    expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(page.get_by_role("progressbar")).to_be_hidden(timeout=4 * WAIT)  # some 500 passes
+    cancel = page.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_visible()
+    expect(cancel).to_be_hidden(timeout=4 * WAIT)  # some 500 passes
     assert lab.python("explorer.method") == "hirescam"
     panel = page.get_by_role("group", name="How much of the answer the heatmap carries")
     worth, combi_cam = lab.python(

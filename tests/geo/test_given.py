@@ -112,13 +112,17 @@ def test_gaps_are_saved_and_loaded(tmp_path):
     assert CellGrid.load(tmp_path / "cells.npz").names == (None, "Ōtautahi", "Nuuk", None)
 
 
+def test_the_keys_of_a_mapping_are_names_in_their_order():
+    assert by_centers({"d": (1, 2), "a": (3, 4), "c": None, "b": 5}).names == ("d", "a", "c", "b")
+
+
 @pytest.mark.parametrize(
     ("names", "error", "words"),
     [
         ("abcd", TypeError, "names must be a list with one name per cell, got 'abcd'"),
         (b"abcd", TypeError, "list with one name per cell"),
         ({"a", "b", "c", "d"}, TypeError, "list with one name per cell"),
-        (dict.fromkeys("abcd"), TypeError, "list with one name per cell"),
+        (dict.fromkeys(range(4), "a"), TypeError, "names\\[0\\]"),
         (5, TypeError, "list with one name per cell, got 5"),
         (np.array("abcd"), TypeError, "list with one name per cell"),
         (["a", "b"], ValueError, "names must be 4, one per cell, got 2"),

@@ -13,6 +13,8 @@ from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.trust import scores as measure
 from combicam_widgets.widgets.trust.scores import Measured, Scores, Yardstick, number
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 MODES = ("blur", "mean colour")
 
 

@@ -270,6 +270,8 @@ class TrustPanel(Attentive):
     def _begin(self) -> None:
         """Measure what is open beside the page, once somebody can see the panel there."""
         fused, known = self._fused, self._yardstick
+        if not self.seen:
+            self._measuring.cancel()
         if self._open and fused is not None and self.seen and on_page():
             delay = _LAST if known else _FIRST
             self._measuring.run(

@@ -4,6 +4,7 @@
 import { initialize } from "../static/attentive.js";
 
 const WIDTH = 300;
+const views = new WeakMap(); // how often a model is on the page
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The ends of a scale that shows 0, 1 and all values. */
@@ -149,6 +150,15 @@ function pair({ portraits, words }) {
   return [...portraits.map(portrait), html("p", {}, [words])];
 }
 
+/** Tell Python whether anybody sees the panel: else it is not worth measuring. */
+function seenBy(model, change) {
+  const count = (views.get(model) ?? 0) + change;
+  views.set(model, count);
+  if (model.get("seen") === count > 0) return;
+  model.set("seen", count > 0);
+  model.save_changes();
+}
+
 function render({ model, el }) {
   const verdict = html("p", { class: "ccw-trust-verdict", role: "status" });
   const marks = html("div", { class: "ccw-trust-marks" });
@@ -186,15 +196,13 @@ function render({ model, el }) {
     ["change:marks change:verdict change:asking", showMarks],
     ...parts.map((part) => [part.events.join(" "), part.show]),
   ];
-  if (!model.get("seen")) {
-    model.set("seen", true);
-    model.save_changes();
-  }
+  seenBy(model, +1);
   for (const [events, listener] of listeners) {
     listener();
     model.on(events, listener);
   }
   return () => {
+    seenBy(model, -1);
     for (const [events, listener] of listeners) model.off(events, listener);
   };
 }
