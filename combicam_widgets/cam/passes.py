@@ -334,9 +334,13 @@ def names_of(network: nn.Module, layers: Iterable[str | nn.Module] | nn.Module) 
     TypeError
         Something else than names and modules.
     """
-    if not isinstance(layers, (nn.Module, Iterable)):
-        raise TypeError(f"layers must be names or modules of the network, not {layers!r}.")
-    listed = [layers] if isinstance(layers, nn.Module) else list(layers)
+    try:
+        # Tensors and arrays without axes are iterable by type alone.
+        listed = [layers] if isinstance(layers, nn.Module) else list(layers)
+    except TypeError as error:
+        said = f"not {layers!r:.60}"
+        raise TypeError(f"layers must be names or modules of the network, {said}.") from error
+    listed = [str(layer) if isinstance(layer, str) else layer for layer in listed]  # NumPy's, too
     plain = [x for x in listed if isinstance(x, str) and not _WRAPPED.intersection(x.split("."))]
     if len(plain) == len(listed):
         return plain

@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,19 @@ _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs",
 
 _SAVE = "open it in an image program and save it as JPEG, PNG or WebP"
 _SMALLER = "save it smaller, or as JPEG"
+
+
+def picture_endings() -> list[str]:
+    """List how the names of files end that can be read: ".avif", ".bmp", ...
+
+    Those of phones' HEIC are among them if its plug-in is installed.
+    """
+    Image.init()
+    read = set(Image.OPEN) - _NO_PICTURES
+    endings = {end for end, kind in Image.registered_extensions().items() if kind in read}
+    if find_spec("pillow_heif") is not None:
+        endings |= {".heic", ".heif"}
+    return sorted(endings)
 
 
 class PictureFile(io.BufferedReader):

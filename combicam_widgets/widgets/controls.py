@@ -9,7 +9,7 @@ import ipywidgets as w
 
 from combicam_widgets import cam
 from combicam_widgets.imagery import WIDTHS_KM
-from combicam_widgets.images import Photo
+from combicam_widgets.images import Photo, picture_endings
 from combicam_widgets.models import GeoModel, list_models
 from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.state import Shown
@@ -62,7 +62,7 @@ class Controls(w.VBox):
         self.photo = _menu("Photo", [_OWN_PHOTO])
         self.photo.layout.max_width = "200px"
         self.upload = Upload(
-            accept="image/*",
+            accept=",".join(["image/*", *picture_endings()]),
             description="Your photo…",
             hint="Open a photo of your own; it stays on this computer",
         )

@@ -95,10 +95,10 @@ class Diagram(Attentive):
     """What the card shows beyond the tile; see `show_card`."""
 
     can_undo = T.Bool(False).tag(sync=True)  # noqa: FBT003
-    """Whether the button "Undo weights" does something."""
+    """Whether the button "Undo" does something."""
 
     can_redo = T.Bool(False).tag(sync=True)  # noqa: FBT003
-    """Whether the button "Redo weights" does something."""
+    """Whether the button "Redo" does something."""
 
     def show_photo(self, photo: Photo) -> None:
         """Put a photo under the maps."""

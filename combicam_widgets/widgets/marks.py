@@ -49,6 +49,12 @@ class Marks(Discreet):
     answer: T.List[float] = T.List(T.Float()).tag(sync=True)
     """[latitude, longitude] of the best cell, where a button leads; empty: no such button."""
 
+    private = T.List(T.Unicode()).tag(sync=True)
+    """Traits of the map that are not saved."""
+
+    kept = T.Dict().tag(sync=True)
+    """What is saved instead of other traits of the map."""
+
     hint = T.Unicode().tag(sync=True)
     """What a click on the map does, in words; empty: nothing."""
 

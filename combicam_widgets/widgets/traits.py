@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -95,11 +96,15 @@ def as_model(value: object) -> GeoModel:
 
 def as_photo(value: Any) -> Photo:  # noqa: ANN401
     """Accept a Photo, the name of a sample, or whatever `load_image` reads."""
-    if isinstance(value, str) and not Path(value).suffix:
-        if value not in list_samples() and Path(value).exists():
-            return load_image(value)
-        return sample(value)
-    return load_image(value)
+    if not isinstance(value, str) or (value not in list_samples() and _looks_like_path(value)):
+        return load_image(value)
+    return sample(value)
+
+
+def _looks_like_path(text: str) -> bool:
+    """Whether somebody means a file, rather than a sample whose name they do not quite know."""
+    path = os.path.expanduser(text)  # noqa: PTH111 - Path.expanduser raises for unknown users
+    return bool(Path(text).suffix) or os.path.basename(path) != text or os.path.exists(path)  # noqa: PTH110, PTH119
 
 
 def as_weights(value: object) -> Mapping[str, float]:

@@ -28,12 +28,30 @@ _OUTLINES: dict[str, dict[str, Any]] = {
 }
 # Leaflet draws vectors above images; only single vectors and images can leave their pane.
 _PANES = {"shading": {"zIndex": 410, "pointerEvents": "none"}, "marks": {"zIndex": 420}}
+_VIEW: dict[str, Any] = {"center": (22, 8), "zoom": 0.9}
+"""Where the map is until somebody moves it."""
+
+_PRIVATE = ("window_url", "north", "south", "east", "west", "top", "bottom", "left", "right")
 _PROBABILITY_COLORS = "blues"
 _TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 _CREDIT = (
     '&copy; <a href="https://www.openstreetmap.org/copyright" target="_blank" rel="noopener">'
     "OpenStreetMap</a> contributors"
 )
+
+
+class WorldMap(ipyleaflet.Map):
+    """A map of which is not saved where somebody has moved it, nor the address of the page.
+
+    Who looks closely at where their photo was taken would leave the place in the notebook. What
+    JupyterLab saves, `Marks` keeps clean on the page; this is for what Python saves.
+    """
+
+    def _get_embed_state(self, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        embedded: dict[str, Any] = super()._get_embed_state(drop_defaults)
+        state = {**embedded["state"], **_VIEW}
+        public = {name: value for name, value in state.items() if name not in _PRIVATE}
+        return embedded | {"state": public}
 
 
 class World:
@@ -56,7 +74,7 @@ class World:
 
     Attributes
     ----------
-    map : ipyleaflet.Map
+    map : WorldMap
     """
 
     def __init__(
@@ -82,9 +100,8 @@ class World:
             )
             for kind, style in _OUTLINES.items()
         }
-        self.map = ipyleaflet.Map(
-            center=(22, 8),
-            zoom=0.9,
+        self.map = WorldMap(
+            **_VIEW,
             zoom_snap=0.1,
             zoom_delta=0.7,
             min_zoom=0.5,
@@ -96,7 +113,7 @@ class World:
             layers=[self._land, self._shading, *self._outlines.values()],
             layout=ipywidgets.Layout(flex="1 1 320px", height="440px", min_width="320px"),
         )
-        self._marks = Marks(map=self.map)
+        self._marks = Marks(map=self.map, private=_PRIVATE, kept=_VIEW)
         self._panel = CellList(choosable=on_choose is not None, comparable=on_contrast is not None)
         self.map.add(
             ipyleaflet.WidgetControl(widget=self._marks, position="topright", transparent_bg=True)

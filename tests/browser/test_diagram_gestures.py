@@ -377,8 +377,8 @@ def test_the_card_opens_without_a_double_click_and_gives_focus_back(lab: Lab, ke
 
 
 def test_undo_and_redo(lab: Lab):
-    undo = view(lab).get_by_role("button", name="Undo weights")
-    redo = view(lab).get_by_role("button", name="Redo weights")
+    undo = view(lab).get_by_role("button", name="Undo")
+    redo = view(lab).get_by_role("button", name="Redo")
     expect(undo).to_be_disabled()
     expect(redo).to_be_disabled()
     press(lab, OTHER, 10, 20, 30, 40)

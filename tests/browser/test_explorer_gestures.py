@@ -202,10 +202,10 @@ def test_undo_and_redo_bring_heat_and_weights_back(lab):
     lab.layer(LAST).click()
     lab.page.mouse.move(3, 3)
     without = changed(lab, before)
-    button(lab, "Undo weights").click()
+    button(lab, "Undo").click()
     expect(lab.page.locator(HEAT)).to_have_attribute("href", before)
     lab.until("len(on())", 16)
-    button(lab, "Redo weights").click()
+    button(lab, "Redo").click()
     expect(lab.page.locator(HEAT)).to_have_attribute("href", without)
     lab.until(f"explorer.weights[{LAST!r}]", 0)
 

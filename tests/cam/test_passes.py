@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from cam_networks import Mixed, Snapshot, photo
@@ -14,6 +15,7 @@ from combicam_widgets.cam.passes import (
     checked_batch,
     checked_scores,
     forward_backward,
+    names_of,
     on_device_of,
 )
 
@@ -183,3 +185,15 @@ def test_the_batch_follows_the_network():
     assert on_device_of(nn.ReLU(), x) is x
     meta = on_device_of(nn.Conv2d(3, 1, 1, device="meta"), photo())
     assert meta.device.type == "meta"
+
+
+@pytest.mark.parametrize("layers", [torch.tensor(0), np.array(0), np.array("0"), 3, object()])
+def test_what_only_looks_like_a_list_of_layers_is_refused_in_words(layers):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    with pytest.raises(TypeError, match=r"^layers must be names or modules of the network, not "):
+        names_of(network, layers)
+
+
+def test_names_in_an_array_become_plain():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    assert [type(name) for name in names_of(network, np.array(["0", "1"]))] == [str, str]

@@ -159,3 +159,16 @@ def test_formats_of_any_plugin_are_read(own_format):
 def test_plugins_whose_cost_is_unknown_are_held_to_less(own_format):
     with pytest.raises(ImageError, match=r"6,000 x 6,000 pixels, and as OWN would take 576 MB"):
         load_image(struct.pack("<4sHH", b"OWN!", 6000, 6000))
+
+
+def test_endings_are_those_of_what_is_read(monkeypatch):
+    from combicam_widgets.images import decoding
+
+    monkeypatch.setattr(decoding, "find_spec", lambda _name: object())
+    with_plugin = set(decoding.picture_endings())
+    assert {".jpg", ".png", ".webp", ".tif", ".pgm", ".heic", ".heif"} <= with_plugin
+    assert not {".eps", ".wmf", ".mpg", ".h5", ".pdf"} & with_plugin
+    # Somebody may have registered the plug-in with Pillow by hand.
+    monkeypatch.setattr(decoding, "find_spec", lambda _name: None)
+    monkeypatch.setattr(decoding.Image, "registered_extensions", lambda: {".jpg": "JPEG"})
+    assert decoding.picture_endings() == [".jpg"]

@@ -489,3 +489,17 @@ def test_an_explorer_that_cannot_be_made_leaves_nothing(explorer, model, wrong):
     with pytest.raises(TraitError):
         Explorer(**{"model": model, "image": "koala", **wrong})
     assert set(widgets_alive) == before
+
+
+def test_files_without_an_ending_are_files(explorer, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ccw.sample("panda").to_pil().save(tmp_path / "grandma", "PNG")
+    for path in ("~/grandma", str(tmp_path / "grandma")):
+        explorer.image = "koala"
+        explorer.image = path
+        assert explorer.image.name == "grandma"
+    for path in ("~/grandpa", str(tmp_path / "grandpa")):
+        with pytest.raises(TraitError, match=r"no picture file .*grandpa"):
+            explorer.image = path
+    with pytest.raises(TraitError, match="no sample photo 'grandma'"):
+        explorer.image = "grandma"

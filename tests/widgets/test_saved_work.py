@@ -227,3 +227,26 @@ def test_an_executed_notebook_holds_nothing_of_the_position(model, tmp_path):
     known = [s for s in secrets(model.predict(ccw.sample("eiffel_tower"))) if len(s) >= 8]
     assert len(known) > 15
     assert [secret for secret in known if secret in text or secret in page] == []
+
+
+def test_where_the_map_was_moved_is_not_saved(explorer):
+    moved = explorer._parts.world.map
+    moved.set_state(
+        {
+            "center": list(POSITION),
+            "zoom": 7.0,
+            "north": POSITION[0] + 1,
+            "south": POSITION[0] - 1,
+            "east": POSITION[1] + 1,
+            "west": POSITION[1] - 1,
+            "window_url": "https://hub.example/user/grandma/lab/tree/home.ipynb?token=swordfish",
+        }
+    )
+    assert moved.center == list(POSITION)
+    for text in (saved_state(), embedded(explorer)):
+        assert [
+            x
+            for x in ("-48.8765", "-123.3937", "-47.8765", "hub.example", "swordfish")
+            if x in text
+        ] == []
+    assert moved.get_state()["center"] == list(POSITION)  # a page that is reloaded shows it

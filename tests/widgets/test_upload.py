@@ -64,3 +64,11 @@ def test_the_explorer_opens_what_arrives_and_keeps_its_name_to_itself(explorer, 
     assert "panda" in explorer.status
     assert explorer.image.name == "grandma 1951.png"
     assert explorer.image.public_name == ""
+
+
+def test_all_that_is_read_is_offered(explorer):
+    from combicam_widgets.images import picture_endings
+
+    offered = explorer._parts.controls.upload.accept.split(",")
+    assert offered[0] == "image/*"
+    assert offered[1:] == picture_endings()

@@ -47,7 +47,7 @@ const GESTURES = {
     ["double", ["i"], "card: all about this layer"],
     ["touch", [], "tap, drag and double-tap do the same; a long touch opens the card"],
     [null, ["Home", "End"], "first and last layer"],
-    [null, ["Ctrl", "Z"], "undo; with Shift, or Ctrl Y: redo"],
+    [null, ["Ctrl", "Z"], "undo what was done to weights, method or rule; with Shift, or Ctrl Y: redo"],
     [null, ["Esc"], "close a card, or take a drag back"],
   ],
   "On the photo": [

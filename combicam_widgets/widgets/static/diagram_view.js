@@ -25,6 +25,8 @@ function oncePerFrame(work) {
   return Object.assign(ask, { flush });
 }
 
+const UNDONE = "the last change of weights, method, rule or normalisation";
+
 function makeHead(ask, help) {
   const button = (name, text, title, onClick) => {
     const made = makeButton("ccw-tool", name, { title }, [text]);
@@ -32,8 +34,8 @@ function makeHead(ask, help) {
     return made;
   };
   const count = make("span", "ccw-count");
-  const undo = button("Undo weights", "↶", "Undo weights (Ctrl+Z)", () => ask("undo"));
-  const redo = button("Redo weights", "↷", "Redo weights (Ctrl+Shift+Z)", () => ask("redo"));
+  const undo = button("Undo", "↶", `Undo: ${UNDONE} (Ctrl+Z)`, () => ask("undo"));
+  const redo = button("Redo", "↷", `Redo: ${UNDONE} (Ctrl+Shift+Z)`, () => ask("redo"));
   const question = button("Help", "?", "Help: all gestures", help);
   const hint = "click: on or off · drag: weight · rest on it: preview · double-click: card";
   const head = make("div", "ccw-head", {}, [

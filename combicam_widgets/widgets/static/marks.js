@@ -287,9 +287,27 @@ function keepWhole(map) {
   };
 }
 
+function worldOf(model) {
+  return model.widget_manager.get_model(model.get("map").replace("IPY_MODEL_", ""));
+}
+
+/**
+ * Keeps out of what is saved where somebody has moved the map to, which may be where the photo was
+ * taken, and the address of the page: like `WorldMap` in Python.
+ */
+async function keepPrivate(model) {
+  const world = await worldOf(model);
+  const all = world.get_state;
+  world.get_state = function (...options) {
+    const state = { ...all.apply(this, options), ...model.get("kept") };
+    for (const name of model.get("private")) delete state[name];
+    return state;
+  };
+}
+
 /** The Leaflet map that an element is a control of; null once the element is given up. */
 async function mapAround(model, el, signal) {
-  const world = await model.widget_manager.get_model(model.get("map").replace("IPY_MODEL_", ""));
+  const world = await worldOf(model);
   while (!signal.aborted) {
     for (const view of await Promise.all(Object.values(world.views))) {
       if (view.obj?.getContainer().contains(el)) return view.obj;
@@ -340,4 +358,9 @@ function render({ model, el }) {
   };
 }
 
-export default { initialize, render };
+function begin(context) {
+  initialize(context);
+  keepPrivate(context.model);
+}
+
+export default { initialize: begin, render };
