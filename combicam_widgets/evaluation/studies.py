@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from combicam_widgets import files
 from combicam_widgets.evaluation.asking import Progress
 from combicam_widgets.evaluation.candidates import COMBI_CAM, Candidate
 from combicam_widgets.evaluation.fills import CHOOSING, Fill
@@ -208,20 +209,24 @@ class Study:
 
     def to_csv(self, path: str | Path) -> None:
         """Write all rows to a CSV file, compressed if it is called ``.gz``; see `from_csv`."""
-        with _opened(path, "w") as file:
-            writer = csv.writer(file)
-            writer.writerow(["model", "photo", "candidate", "measure", "fill", "value", "error"])
-            for row in self.rows:
-                value = "" if np.isnan(row.value) else repr(row.value)
-                writer.writerow(
-                    [self.model, row.photo, row.candidate, row.measure, row.fill, value, row.error]
-                )
+        file = files.destination(path)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(["model", "photo", "candidate", "measure", "fill", "value", "error"])
+        for row in self.rows:
+            value = "" if np.isnan(row.value) else repr(row.value)
+            writer.writerow(
+                [self.model, row.photo, row.candidate, row.measure, row.fill, value, row.error]
+            )
+        content = text.getvalue().encode("utf-8")
+        # No time stands in what is written.
+        files.write(file, gzip.compress(content, mtime=0) if file.suffix == ".gz" else content)
 
     @classmethod
     def from_csv(cls, path: str | Path, reference: str = COMBI_CAM.name) -> Study:
         """Read what `to_csv` wrote. ValueError if the file is something else."""
         try:
-            with _opened(path, "r") as file:
+            with _opened(files.source(path)) as file:
                 found = list(csv.DictReader(file))
                 rows = tuple(
                     Row(
@@ -397,12 +402,11 @@ def _named_photos(photos: Any) -> dict[str, Any]:  # noqa: ANN401
     return named
 
 
-def _opened(path: str | Path, mode: Literal["r", "w"]) -> TextIO:
-    """Open a text file, through gzip if its name says so; no time stands in what is written."""
-    if Path(path).suffix != ".gz":
-        return Path(path).open(mode, encoding="utf-8", newline="")
-    packed = gzip.GzipFile(path, mode, mtime=0)
-    return io.TextIOWrapper(cast(BinaryIO, packed), encoding="utf-8", newline="")
+def _opened(path: Path) -> TextIO:
+    """Open a text file to be read, through gzip if its name says so."""
+    if path.suffix != ".gz":
+        return path.open(encoding="utf-8", newline="")
+    return gzip.open(path, "rt", encoding="utf-8", newline="")
 
 
 def _folder(folder: Path, facts: Mapping[str, Any]) -> Path:

@@ -313,3 +313,26 @@ def test_candidates_by_the_architecture(model):
         evaluation.Candidate("mine", "magic")
     with pytest.raises(TypeError, match="needs a name"):
         evaluation.Candidate("")
+
+
+@pytest.mark.parametrize("name", ["values.csv", "values.csv.gz"])
+def test_a_table_is_written_whole_or_not_at_all(tmp_path, monkeypatch, name):
+    from combicam_widgets.evaluation.studies import Row, Study
+
+    row = Row(photo="a", candidate="b", measure="worth", fill="blur", value=0.5, error="")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    study = Study((row,), "b", "m")
+    study.to_csv(f"~/{name}")
+    assert Study.from_csv(f"~/{name}", "b").rows == (row,)
+    before = (tmp_path / name).read_bytes()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study.to_csv(tmp_path / name)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == before
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        study.to_csv(tmp_path / "nowhere" / name)
