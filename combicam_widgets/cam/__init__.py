@@ -10,11 +10,11 @@ from combicam_widgets.cam.explain import explain
 from combicam_widgets.cam.fusion import NORMALIZATIONS, fuse, shares
 from combicam_widgets.cam.localization import hottest_inside, share_inside
 from combicam_widgets.cam.maps import LayerMaps
-from combicam_widgets.cam.methods import METHODS, SLOW_METHODS
+from combicam_widgets.cam.methods import METHODS, SLOW_METHODS, method, method_names
 from combicam_widgets.cam.passes import class_scores
 from combicam_widgets.cam.rules import FusionRule, Stack, fusion_rule, get_rule, rule_names
 from combicam_widgets.cam.scorecam import Cancelled, score_cam
-from combicam_widgets.cam.scores import SCORES
+from combicam_widgets.cam.scores import SCORES, score, score_names
 from combicam_widgets.cam.upsampling import minmax, upsample
 
 __all__ = [
@@ -40,9 +40,13 @@ __all__ = [
     "hottest",
     "hottest_inside",
     "keep_evidence",
+    "method",
+    "method_names",
     "minmax",
     "rule_names",
+    "score",
     "score_cam",
+    "score_names",
     "share_inside",
     "shares",
     "soft_evidence",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeAlias, overload
@@ -14,17 +14,18 @@ from torch import Tensor, nn
 
 from combicam_widgets.cam.architecture import architecture
 from combicam_widgets.cam.axes import Axes, Shape, checked_axes
-from combicam_widgets.cam.maps import LayerMaps
-from combicam_widgets.cam.methods import METHODS, SLOW_METHODS, method_maps
+from combicam_widgets.cam.maps import Further, LayerMaps
+from combicam_widgets.cam.methods import checked_methods, method_maps
 from combicam_widgets.cam.passes import (
+    check_finite,
     checked_batch,
-    checked_scores,
     forward_backward,
     names_of,
     on_device_of,
+    shaped_scores,
 )
 from combicam_widgets.cam.replicas import why_closed
-from combicam_widgets.cam.scores import check_score, class_score
+from combicam_widgets.cam.scores import ScoreOf, checked_score, class_score
 
 Targets: TypeAlias = Sequence[int] | Tensor | np.ndarray
 """One class index per photo."""
@@ -49,10 +50,13 @@ def explain(
     batch: Tensor,
     target: int | None = None,
     layers: Layers | None = None,
-    method: str = "gradcam",
-    score: str = "log_probability",
+    method: str | None = None,
+    score: str | ScoreOf = "log_probability",
     size: tuple[int, int] | None = None,
     contrast: int | None = None,
+    *,
+    methods: str | Iterable[str] | None = None,
+    keep: bool = False,
 ) -> LayerMaps: ...
 @overload
 def explain(
@@ -60,20 +64,26 @@ def explain(
     batch: Tensor,
     target: Targets,
     layers: Layers | None = None,
-    method: str = "gradcam",
-    score: str = "log_probability",
+    method: str | None = None,
+    score: str | ScoreOf = "log_probability",
     size: tuple[int, int] | None = None,
     contrast: Targets | int | None = None,
+    *,
+    methods: str | Iterable[str] | None = None,
+    keep: bool = False,
 ) -> list[LayerMaps]: ...
 def explain(
     network: nn.Module,
     batch: Tensor,
     target: int | Targets | None = None,
     layers: Layers | None = None,
-    method: str = "gradcam",
-    score: str = "log_probability",
+    method: str | None = None,
+    score: str | ScoreOf = "log_probability",
     size: tuple[int, int] | None = None,
     contrast: int | Targets | None = None,
+    *,
+    methods: str | Iterable[str] | None = None,
+    keep: bool = False,
 ) -> LayerMaps | list[LayerMaps]:
     """Compute one class activation map per layer in a single pass.
 
@@ -92,16 +102,26 @@ def explain(
         granularity ("stage", "block", "convolution"). Default: the blocks that `architecture`
         finds. Finding them, or which axes of named ones are the photo's, takes other forward
         passes once, and is remembered.
-    method : str
-        The CAM method in view, one of `METHODS`. All of them come from the same pass:
-        `LayerMaps.with_method` switches without another one.
-    score : str
-        What is differentiated, one of `SCORES`.
+    method : str, optional
+        The CAM method in view, one of `METHODS` or of your own, see `cam.method`. Default: the
+        first of ``methods``, "gradcam" if these are not given either.
+    score : str or callable
+        What is differentiated: one of `SCORES`, or one of your own, see `cam.score`; or a function
+        of the logits (N, C) and the targets (N,) that gives one number per photo.
     size : (H, W), optional
         Size of the heatmaps; default: that of the batch.
     contrast : int or (N,) ints, optional
         Another class: explain why the target *rather than* this one, by differentiating
         score(target) - score(contrast).
+    methods : str or iterable of str, optional
+        The methods to compute; others are not. Default: all `METHODS`, from the same pass, so that
+        `LayerMaps.with_method` switches without another one. One alone is a little faster, on a
+        GPU much.
+    keep : bool
+        Keep each layer's activations and gradients, so that `LayerMaps.with_method` computes any
+        other method later, such as one that you are just writing. For the 32 blocks of
+        EfficientNet-B4 at 300 px that takes 24 MB per photo. Default: no; another method is
+        another pass.
 
     Returns
     -------
@@ -119,76 +139,48 @@ def explain(
         The gradient does not reach the layers (the network detaches it on the way), or the
         network overwrites in place what its own gradient needs.
     """
-    check_score(score)
-    if method not in METHODS:
-        hint = " Use score_cam(), which needs many passes." if method in SLOW_METHODS else ""
-        raise ValueError(
-            f"Unknown CAM method {method!r}; the methods are {', '.join(METHODS)}.{hint}"
-        )
+    score_name, _ = checked_score(score)
+    wanted = checked_methods(methods, method)
     batch = on_device_of(network, checked_batch(batch))
     names = layer_names(network, batch, layers)
-    looked: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    chosen, rivals = host_targets(target), host_targets(contrast, "contrast")
+    passed = _Passed(wanted, keep=keep)
 
     def run(twin: nn.Module, shapes: Mapping[str, Shape]) -> tuple[Tensor, _Asked]:
-        looked.clear()
-        pending.clear()
+        passed.begin()
         # A detached copy: a tensor made under inference mode cannot take part in a graph, one that
         # requires grad would undo the cut, and the network may work in place on its input.
-        logits = checked_scores(twin(_fresh(batch, twin)), len(batch))
+        logits = shaped_scores(twin(_fresh(batch, twin)), len(batch))
         _check_layers(network, names, shapes, len(batch))
-        axes.update(checked_axes(network, batch, shapes))
-        targets = checked_targets(target, logits)
+        passed.axes.update(checked_axes(network, batch, shapes))
+        targets = checked_targets(chosen, logits)
         value = class_score(score, logits, targets)
-        rivals = None if contrast is None else checked_targets(contrast, logits, "contrast")
-        if rivals is not None:
-            value = value - class_score(score, logits, rivals)
-        return value.sum(), _Asked(shapes, logits.detach(), targets, rivals)
+        others = None if rivals is None else checked_targets(rivals, logits, "contrast")
+        if others is not None:
+            value = value - class_score(score, logits, others)
+        return value.sum(), _Asked(shapes, logits.detach(), targets, others)
 
-    axes: dict[str, Axes] = {}
-    pending: list[tuple[str, Tensor, Tensor]] = []
-
-    def look(name: str, activations: Tensor, gradients: Tensor) -> None:
-        order = (0, *axes[name])
-        pending.append((name, activations.permute(order), gradients.permute(order)))
-        if sum(gradients.nbytes for _, _, gradients in pending) > _PENDING:
-            flush()
-
-    def flush() -> None:
-        for _, alike in groupby(pending, _alike):
-            names, activations, gradients = zip(*alike, strict=True)
-            for name, gradient in zip(names, gradients, strict=True):
-                _check_precision(name, gradient)
-            maps, importances = method_maps(_joined(activations), _joined(gradients))
-            of_layers = (
-                np.split(maps.cpu().numpy(), len(names), axis=1),
-                np.split(importances.cpu().numpy(), len(names)),
-            )
-            looked.update(zip(names, zip(*of_layers, strict=True), strict=True))
-        pending.clear()
-
-    asked = forward_backward(network, names, run, look)
-    flush()
-    for name, shape in asked.shapes.items():
-        _, rows, columns = axes[name]
-        silent = np.zeros((len(METHODS), shape[0], shape[rows], shape[columns]), np.float32)
-        looked.setdefault(name, (silent, np.zeros(shape[0], np.float32)))
-    maps = [looked[name] for name in asked.shapes]
+    asked = forward_backward(network, names, run, passed.look)
+    maps, importances = passed.maps(asked)  # what waits for the device stands from here on
     probabilities = asked.logits.float().softmax(1).cpu().numpy()
+    targets = asked.targets.tolist()
+    others = None if asked.rivals is None else asked.rivals.tolist()
     results = [
         LayerMaps(
             names=tuple(asked.shapes),
             methods={
                 # Copies: one photo's maps must not keep those of the whole batch alive.
-                name: tuple(stack[m, n].copy() for stack, _ in maps)
-                for m, name in enumerate(METHODS)
+                name: tuple(stack[m, n].copy() for stack in maps)
+                for m, name in enumerate(wanted)
             },
-            method=method,
+            method=method or wanted[0],
             size=size or (batch.shape[2], batch.shape[3]),
-            target=int(asked.targets[n]),
-            score=score,
+            target=targets[n],
+            score=score_name,
             probabilities=probabilities[n].copy(),
-            importances=np.array([importances[n] for _, importances in maps]),
-            contrast=None if asked.rivals is None else int(asked.rivals[n]),
+            importances=importances[:, n].copy(),
+            contrast=None if others is None else others[n],
+            further=passed.further(n),
         )
         for n in range(len(batch))
     ]
@@ -204,6 +196,107 @@ class _Asked:
     logits: Tensor
     targets: Tensor
     rivals: Tensor | None
+
+
+class _Passed:
+    """What goes by in one pass: the maps of its layers, made while they do.
+
+    Everything stays on the network's device, and nothing asks for a value there, so that the
+    device is never waited for; what has to be checked is checked in `maps`, after the pass.
+
+    Parameters
+    ----------
+    methods : sequence of str
+    keep : bool
+        Whether the layers' activations and gradients are kept.
+    """
+
+    def __init__(self, methods: Sequence[str], *, keep: bool) -> None:
+        self.axes: dict[str, Axes] = {}
+        self._methods = methods
+        self._keep = keep
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what an earlier pass left."""
+        self._pending: list[tuple[str, Tensor, Tensor]] = []
+        self._made: dict[str, tuple[Tensor, Tensor]] = {}
+        self._kept: dict[str, tuple[Tensor, Tensor]] = {}
+        self._too_small: dict[str, Tensor] = {}
+
+    def look(self, name: str, activations: Tensor, gradients: Tensor) -> None:
+        """Take in a layer's output and gradient."""
+        order = (0, *self.axes[name])
+        layer = name, activations.permute(order), gradients.permute(order)
+        if self._keep:
+            self._kept[name] = layer[1:]
+        if gradients.dtype == torch.float16:
+            self._too_small[name] = gradients.abs().max() < _FLOAT16_NORMAL
+        self._pending.append(layer)
+        if sum(gradients.nbytes for _, _, gradients in self._pending) > _PENDING:
+            self._flush()
+
+    def _flush(self) -> None:
+        for _, alike in groupby(self._pending, _alike):
+            names, activations, gradients = zip(*alike, strict=True)
+            maps, importances = method_maps(_joined(activations), _joined(gradients), self._methods)
+            of_layers = (
+                maps.chunk(len(names), dim=1),
+                importances.chunk(len(names)),
+            )
+            self._made.update(zip(names, zip(*of_layers, strict=True), strict=True))
+        self._pending.clear()
+
+    def maps(self, asked: _Asked) -> tuple[list[np.ndarray], np.ndarray]:
+        """Check what the pass gave, and take it to the CPU at once.
+
+        Returns
+        -------
+        maps : list of (M, N, h, w) arrays
+            In forward order.
+        importances : (L, N) array
+        """
+        self._flush()
+        check_finite(asked.logits)
+        for name, is_too_small in self._too_small.items():
+            _check_precision(name, is_too_small)
+        device, photos = asked.logits.device, len(asked.logits)
+        maps, importances = [], []
+        for name, shape in asked.shapes.items():
+            _, rows, columns = self.axes[name]
+            size = len(self._methods), photos, shape[rows], shape[columns]
+            if name not in self._made:  # no gradient came by: its output does not reach the score
+                silent = torch.zeros(size, device=device), torch.zeros(photos, device=device)
+                self._made[name] = silent
+            maps.append(self._made[name][0].to(device))
+            importances.append(self._made[name][1].to(device))
+        numbers = torch.cat([x.flatten() for x in maps]).cpu().numpy()
+        ends = np.cumsum([x.numel() for x in maps])[:-1]
+        parts = zip(np.split(numbers, ends), maps, strict=True)
+        return (
+            [part.reshape(tuple(x.shape)) for part, x in parts],
+            torch.stack(importances).cpu().numpy(),
+        )
+
+    def further(self, photo: int) -> Further | None:
+        """Tell how other methods are computed of what was kept, for one photo."""
+        if not self._keep:
+            return None
+        one = slice(photo, photo + 1)
+        layers = {name: (a[one].clone(), g[one].clone()) for name, (a, g) in self._kept.items()}
+        blank = {name: x[0][0, photo] for name, x in self._made.items() if name not in layers}
+        order = list(self.axes)
+
+        def maps_of(method: str) -> tuple[np.ndarray, ...]:
+            checked_methods(method)
+            return tuple(
+                method_maps(*layers[name], [method])[0][0, 0].cpu().numpy()
+                if name in layers
+                else blank[name].cpu().numpy()
+                for name in order
+            )
+
+        return maps_of
 
 
 def _alike(layer: tuple[str, Tensor, Tensor]) -> object:
@@ -242,9 +335,9 @@ def _check_layers(
             )
 
 
-def _check_precision(name: str, gradients: Tensor) -> None:
+def _check_precision(name: str, is_too_small: Tensor) -> None:
     """Refuse gradients that float16 cannot hold: maps made of them would be zero or noise."""
-    if gradients.dtype == torch.float16 and gradients.abs().max() < _FLOAT16_NORMAL:
+    if is_too_small:
         raise ValueError(
             f"The gradients of layer {name!r} are too small for float16, in which the network "
             "computes: explain network.float() or network.bfloat16() instead, without autocast."
@@ -273,28 +366,42 @@ def layer_names(network: nn.Module, batch: Tensor, layers: Layers | None) -> Seq
     return names
 
 
-def checked_targets(
-    given: Any,  # noqa: ANN401
-    logits: Tensor,
-    argument: str = "target",
-) -> Tensor:
-    """One class index per photo, (N,) int64; None: the most probable ones."""
-    if given is None:  # as the probabilities are given out: equal to rounding, the first wins
-        return logits.float().softmax(1).argmax(1)
-    listed = list(given) if np.ndim(given) == 1 else [given] * len(logits)
+def host_targets(given: Any, argument: str = "target") -> list[int] | int | None:  # noqa: ANN401
+    """Read class indices as whole numbers of Python, before the pass; None stays None.
+
+    Raises
+    ------
+    TypeError
+        Something else than whole numbers.
+    """
+    if given is None:
+        return None
+    if isinstance(given, Tensor) and given.dtype != torch.bool:
+        given = given.tolist()  # one transfer
     indices = []
-    for one in listed:
+    for one in list(given) if np.ndim(given) == 1 else [given]:
         try:
             index = operator.index(one)
         except TypeError:
             index = None
         if index is None or isinstance(one, bool) or getattr(one, "dtype", None) == torch.bool:
             raise TypeError(f"{argument} must be the index of a class, not {one!r}.")
+        indices.append(index)
+    return indices if np.ndim(given) == 1 else indices[0]
+
+
+def checked_targets(
+    given: Sequence[int] | int | None, logits: Tensor, argument: str = "target"
+) -> Tensor:
+    """One class index per photo, (N,) int64; None: the most probable ones."""
+    if given is None:  # as the probabilities are given out: equal to rounding, the first wins
+        return logits.float().softmax(1).argmax(1)
+    indices = [given] * len(logits) if isinstance(given, int) else list(given)
+    for index in indices:
         if not 0 <= index < logits.shape[1]:
             raise ValueError(
                 f"{argument} must be between 0 and {logits.shape[1] - 1}, not {index}."
             )
-        indices.append(index)
     if len(indices) != len(logits):
         raise ValueError(f"{argument} must hold one index for each of the {len(logits)} photos.")
     return torch.tensor(indices, device=logits.device)

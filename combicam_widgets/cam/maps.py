@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,9 @@ _ONE = 1 + 1e-3
 
 _SAME_PHOTO = 1e-3
 """Difference of probabilities that rounding explains: two passes for one photo may differ."""
+
+Further: TypeAlias = Callable[[str], tuple[npt.NDArray[np.float32], ...]]
+"""From the name of a method to its maps, one per layer."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,6 +63,9 @@ class LayerMaps:
         relu(mean of the gradients) of each layer, which the rule ``winsor`` reads.
     contrast : int or None
         The class that the target is contrasted with, if any.
+    further : callable or None
+        From the name of another method to its maps, one per layer: there is one while the
+        activations are kept, see `explain`; neither pickled nor saved.
 
     Raises
     ------
@@ -76,6 +82,7 @@ class LayerMaps:
     probabilities: npt.NDArray[np.float32]
     importances: npt.NDArray[np.float32]
     contrast: int | None = None
+    further: Further | None = None
 
     def __post_init__(self) -> None:
         _check_texts(names=self.names, methods=[*self.methods], method=[self.method])
@@ -111,7 +118,7 @@ class LayerMaps:
         object.__setattr__(self, "methods", MappingProxyType(methods))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "methods": dict(self.methods)}
+        return {**vars(self), "methods": dict(self.methods), "further": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -187,8 +194,24 @@ class LayerMaps:
         return dict(zip(self.names, values.tolist(), strict=True))
 
     def with_method(self, method: str) -> LayerMaps:
-        """Show the maps of another CAM method; no new pass through the network."""
-        return replace(self, method=method)
+        """Show the maps of another CAM method; no new pass through the network.
+
+        Raises
+        ------
+        ValueError
+            The method was not asked for in that pass, and no activations are kept from which its
+            maps could be made; see `explain`.
+        """
+        if method in self.methods:
+            return replace(self, method=method)
+        if self.further is None:
+            raise ValueError(
+                f"Unknown CAM method {reprlib.repr(method)}; these maps know "
+                f"{', '.join(self.methods)}. Others are made in the pass that explain() makes: "
+                "name them there, methods=[...], or give keep=True, and they can be made later."
+            )
+        methods = {**self.methods, method: self.further(method)}
+        return replace(self, methods=methods, method=method)
 
     def joined(self, other: LayerMaps) -> LayerMaps:
         """Add the methods of other maps of the same layers, photo and target; see `score_cam`.

@@ -377,7 +377,23 @@ def checked_batch(batch: object) -> Tensor:
 
 
 def checked_scores(output: object, n: int) -> Tensor:
-    """Return the class scores (N, C) in a network's output if they are finite; else raise.
+    """Return the class scores (N, C) in a network's output if they are finite; else raise."""
+    scores = shaped_scores(output, n)
+    check_finite(scores)
+    return scores
+
+
+def check_finite(scores: Tensor) -> None:
+    """Refuse class scores that are not finite; on other devices than a CPU this waits for them."""
+    if not scores.isfinite().all():
+        raise ValueError(
+            "The network returned NaN or infinite class scores for this photo: nothing can be "
+            "explained. Check its weights and the image transform."
+        )
+
+
+def shaped_scores(output: object, n: int) -> Tensor:
+    """Return the class scores (N, C) in a network's output, or raise what is wrong with it.
 
     Of objects and dicts with ``logits``, as the networks of Hugging Face give, these are taken.
     """
@@ -394,11 +410,6 @@ def checked_scores(output: object, n: int) -> Tensor:
         raise ValueError(
             f"The network returned shape {tuple(output.shape)}; class scores (N, C) with N = {n} "
             "and at least 2 classes are needed."
-        )
-    if not output.isfinite().all():
-        raise ValueError(
-            "The network returned NaN or infinite class scores for this photo: nothing can be "
-            "explained. Check its weights and the image transform."
         )
     return output
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
-from weakref import WeakMethod
 
 import numpy as np
 import numpy.typing as npt
 
+from combicam_widgets.cam.listeners import Listeners
 from combicam_widgets.cam.upsampling import (
     Map,
     Size,
@@ -102,7 +102,7 @@ class FusionRule:
 
 _RULES: dict[str, FusionRule] = {}
 
-_listeners: list[WeakMethod[Callable[[], None]]] = []
+when_rules_change = Listeners()
 
 
 def fusion_rule(
@@ -124,18 +124,10 @@ def fusion_rule(
 
     def register(combine: Combine) -> Combine:
         _RULES[name] = FusionRule(name, summary, combine, contributions)
-        _listeners[:] = [listener for listener in _listeners if listener() is not None]
-        for listener in _listeners:
-            if told := listener():
-                told()
+        when_rules_change.tell()
         return combine
 
     return register
-
-
-def when_rules_change(told: Callable[[], None]) -> None:
-    """Call a method whenever a rule is registered, for as long as its object lives."""
-    _listeners.append(WeakMethod(told))
 
 
 def get_rule(name: str) -> FusionRule:

@@ -18,6 +18,7 @@ from combicam_widgets.cam.explain import (
     Layers,
     check_that_all_ran,
     checked_targets,
+    host_targets,
     layer_names,
 )
 from combicam_widgets.cam.maps import LayerMaps
@@ -117,7 +118,7 @@ def score_cam(
     scores, outputs = captured(network, names, batch)
     logits = checked_scores(scores, 1)
     check_that_all_ran(network, names, outputs)
-    index = int(checked_targets(target, logits)[0])
+    index = int(checked_targets(host_targets(target), logits)[0])
     probabilities = logits.detach().float().softmax(1)[0].cpu().numpy()
     for name, output in outputs.items():
         if len(output) != len(logits):

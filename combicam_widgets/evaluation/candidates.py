@@ -20,7 +20,7 @@ class Candidate:
     name : str
         For people.
     method : str
-        CAM method, one of `combicam_widgets.cam.METHODS` (or ``scorecam``, if the maps know it).
+        CAM method, one of `combicam_widgets.cam.method_names` (``scorecam`` if the maps know it).
     rule : str
         Fusion rule, one of `combicam_widgets.cam.rule_names`.
     weights : mapping from layer name to float, or None
@@ -35,7 +35,7 @@ class Candidate:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise TypeError(f"A candidate needs a name, not {self.name!r}.")
-        methods = (*cam.METHODS, *cam.SLOW_METHODS)
+        methods = cam.method_names()
         if self.method not in methods:
             raise ValueError(
                 f"Unknown CAM method {self.method!r}; the methods are {', '.join(methods)}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -72,7 +72,7 @@ def explainer(
     network, names = _network(model), _layers(model, layers)
 
     def explain(batch: Tensor) -> Heatmap:
-        maps = _explained(network, batch, target, names)
+        maps = _explained(network, batch, target, names, candidate.method)
         return candidate.heatmap(maps, (batch.shape[2], batch.shape[3]))
 
     return explain
@@ -228,9 +228,10 @@ def randomisation(
     network = copied(_network(model))
     names = _explained(network, asks.batch, asks.target, _layers(model, layers)).names
     size = (asks.batch.shape[2], asks.batch.shape[3])
+    methods = [each.method for each in candidates]
 
     def heatmaps() -> dict[str, npt.NDArray[np.float32]]:
-        maps = _explained(network, asks.batch, asks.target, names)
+        maps = _explained(network, asks.batch, asks.target, names, methods)
         return {each.name: each.heatmap(maps, size) for each in candidates}
 
     before = heatmaps()
@@ -322,8 +323,14 @@ def _layers(model: GeoModel | nn.Module, given: Layers) -> Layers:
     return model.layers if given is None and isinstance(model, GeoModel) else given
 
 
-def _explained(network: nn.Module, batch: Tensor, target: int, layers: Layers) -> cam.LayerMaps:
-    return cam.explain(network, batch, target, layers)
+def _explained(
+    network: nn.Module,
+    batch: Tensor,
+    target: int,
+    layers: Layers,
+    methods: str | Iterable[str] | None = None,
+) -> cam.LayerMaps:
+    return cam.explain(network, batch, target, layers, methods=methods)
 
 
 def _pearson(first: Heatmap, second: Heatmap) -> float:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from combicam_widgets import cam
 from combicam_widgets.cam.passes import names_of
+from combicam_widgets.cam.scores import ScoreOf
 from combicam_widgets.geo import CellGrid, GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.models.fixed_size import (
@@ -219,10 +220,12 @@ class GeoModel:
         self,
         photo: Photo,
         target: int | None = None,
-        method: str = "gradcam",
-        score: str = "log_probability",
+        method: str | None = None,
+        score: str | ScoreOf = "log_probability",
         contrast: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        *,
+        methods: str | Iterable[str] | None = None,
     ) -> cam.LayerMaps:
         """Compute the maps of all layers: one forward and one backward pass.
 
@@ -234,8 +237,9 @@ class GeoModel:
         photo : Photo
         target : int, optional
             Index of the cell to explain; default: the most probable one.
-        method, score : str
-            See `combicam_widgets.cam.explain`.
+        method, score, methods
+            See `combicam_widgets.cam.explain`: the CAM method in view, what is differentiated, and
+            which methods are computed, by default all that one pass can give.
         contrast : int, optional
             Index of another cell: explain why here *rather than* there (not for ``scorecam``).
         progress : callable, optional
@@ -252,7 +256,7 @@ class GeoModel:
         slow = method in cam.SLOW_METHODS
         if slow and contrast is not None:
             raise ValueError(f"The method {method!r} knows no contrast; choose another one.")
-        quick = cam.METHODS[0] if slow else method
+        quick = None if slow else method
         view = partial(self._view, photo)
         if not self._asked:
             self._fitted(view, self._predictions)
@@ -261,7 +265,17 @@ class GeoModel:
 
         def explain(batch: Tensor) -> cam.LayerMaps:
             size = photo.height, photo.width
-            maps = cam.explain(self.network, batch, target, layers, quick, score, size, contrast)
+            maps = cam.explain(
+                self.network,
+                batch,
+                target,
+                layers,
+                quick,
+                score,
+                size,
+                contrast,
+                methods=methods,
+            )
             self._check_classes(len(maps.probabilities))
             if not slow:
                 return maps
@@ -274,7 +288,7 @@ class GeoModel:
                 progress=progress,
                 size=size,
             )
-            return maps.joined(scored).with_method(method)
+            return maps.joined(scored).with_method(scored.method)
 
         return self._fitted(view, explain)
 

@@ -89,6 +89,7 @@ class Analysis:
                 contrast=None,
                 probabilities=nothing.copy(),
                 importances=np.zeros_like(maps.importances),
+                further=None,
             ),
             seen="",
         )

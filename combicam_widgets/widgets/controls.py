@@ -15,7 +15,7 @@ from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.state import Shown
 from combicam_widgets.widgets.places import titles
 from combicam_widgets.widgets.presets import PRESETS
-from combicam_widgets.widgets.rule_menu import RuleMenu
+from combicam_widgets.widgets.rule_menu import MethodMenu, RuleMenu
 from combicam_widgets.widgets.upload import Upload
 from combicam_widgets.widgets.words import Words
 
@@ -78,7 +78,7 @@ class Controls(w.VBox):
             style={"description_width": "auto"},
             layout=w.Layout(width="220px"),
         )
-        self.method = _menu("Method", [*cam.METHODS, *cam.SLOW_METHODS])
+        self.method = MethodMenu(description="Method", **_menu_look())
         self.rule = RuleMenu(description="Rule", **_menu_look())
         self.normalize = _menu("Normalise", [n or NONE for n in cam.NORMALIZATIONS])
         self.colormap = _menu("Colours", list(COLORMAPS))

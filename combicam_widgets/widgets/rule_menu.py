@@ -1,26 +1,34 @@
-"""The menu of fusion rules, which grows when somebody registers a rule of their own."""
+"""Menus of fusion rules and CAM methods, which grow when somebody registers one of their own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
 
 from combicam_widgets import cam
+from combicam_widgets.cam.methods import when_methods_change
 from combicam_widgets.cam.rules import when_rules_change
 
 
-class RuleMenu(w.Dropdown):
-    """Offers every fusion rule there is, also those registered after it was made."""
+class _GrowingMenu(w.Dropdown):
+    """Offers all names there are, also those registered after it was made."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        names: Callable[[], tuple[str, ...]],
+        when_they_change: Callable[[Callable[[], None]], None],
+        **options: Any,  # noqa: ANN401
+    ) -> None:
         self._growing = False
-        super().__init__(options=list(cam.rule_names()), **options)
-        when_rules_change(self._offer)
+        self._names = names
+        super().__init__(options=list(names()), **options)
+        when_they_change(self._offer)
 
     def _offer(self) -> None:
         offered: tuple[str, ...] = tuple(self.options)  # type: ignore[has-type]
-        names = *offered, *(name for name in cam.rule_names() if name not in offered)
+        names = *offered, *(name for name in self._names() if name not in offered)
         if names == offered:
             return
         # Dropdowns select the first of new options; here the one that is selected stays so.
@@ -35,3 +43,17 @@ class RuleMenu(w.Dropdown):
         """Keep still about the selection while the menu grows: it is the same afterwards."""
         if not (self._growing and change["name"] in {"index", "label", "value"}):
             super().notify_change(change)
+
+
+class RuleMenu(_GrowingMenu):
+    """Offers every fusion rule."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(cam.rule_names, when_rules_change, **options)
+
+
+class MethodMenu(_GrowingMenu):
+    """Offers every CAM method."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(cam.method_names, when_methods_change, **options)

@@ -15,8 +15,6 @@ from combicam_widgets.shown.state import Shown
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.diagram import NEEDS_WIDGETS
 
-_METHODS = (*cam.METHODS, *cam.SLOW_METHODS)
-
 
 class ExplorerState(w.VBox):
     """Traits of the `Explorer`: fields of the one value that is shown. The read-only ones follow.
@@ -46,8 +44,8 @@ class ExplorerState(w.VBox):
     """Weight of each layer, >= 0, to six decimals; 0 means off, and so are layers not named.
     Default: all 1. What is read is a read-only dict: assign another one to change it."""
 
-    method = traits.Setting(traits.one_of("method", lambda: _METHODS), default_value=_METHODS[0])
-    """The CAM method, one of `cam.METHODS` or, slow, of `cam.SLOW_METHODS`."""
+    method = traits.Setting(traits.one_of("method", cam.method_names), default_value=cam.METHODS[0])
+    """The CAM method, one of `cam.method_names`: built in, your own (see `cam.method`), or slow."""
 
     rule = traits.Setting(traits.one_of("rule", cam.rule_names), default_value="sum")
     """The fusion rule, one of `cam.rule_names`; ``sum`` (default) is Combi-CAM."""

@@ -1,4 +1,4 @@
-"""The menu of fusion rules follows the registry."""
+"""The menus of fusion rules and of CAM methods follow the registries."""
 
 import gc
 import weakref
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from combicam_widgets import cam
-from combicam_widgets.cam import rules
+from combicam_widgets.cam import methods, rules
 from combicam_widgets.widgets.rule_menu import RuleMenu
 
 pytestmark = pytest.mark.usefixtures("rules_as_they_were")
@@ -61,4 +61,24 @@ def test_a_menu_that_is_gone_is_not_told():
     gc.collect()
     register("late")
     assert gone() is None
-    assert all(listener() is not None for listener in rules._listeners)
+    assert all(listener() is not None for listener in rules.when_rules_change._methods)
+
+
+def test_a_method_of_ones_own_is_offered_and_explains(explorer, monkeypatch):
+    monkeypatch.setattr(methods, "_own", {})
+    before = explorer.maps.with_method("hirescam")
+
+    @cam.method("late")
+    def late(a, g):
+        return 2 * (a * g).sum(0)
+
+    menu = explorer._parts.controls.method
+    assert menu.options[-1] == "late"
+    assert explorer.method == menu.value == "gradcam"
+    explorer.method = "late"
+    assert menu.value == explorer.maps.method == "late"
+    for name in before:
+        expected = 2 * before[name]
+        np.testing.assert_allclose(explorer.maps[name], expected, atol=1e-5 * expected.max())
+    explorer.method = "layercam"
+    assert explorer.maps.method == "layercam"
