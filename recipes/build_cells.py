@@ -27,7 +27,6 @@ from build_coastline import land_polygons
 from numpy.typing import NDArray
 
 from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, great_circle_km, place_name
-from combicam_widgets.geo.outlines import flat_ring
 from combicam_widgets.geo.places import describe_place, read_cities
 
 HOME = Path(__file__).parents[1] / "combicam_widgets" / "models" / "naturalist"
@@ -106,8 +105,8 @@ def land_areas(grid: CellGrid, land: list[shapely.Polygon]) -> Floats:
     worlds = [shapely.make_valid(p) for turn in (-360, 0, 360) for p in shifted(world, turn)]
     tree = shapely.STRtree(worlds)
     areas = np.zeros(len(grid))
-    for index, outline in enumerate(grid.outlines):
-        ring = shapely.Polygon(equal_area(flat_ring(outline, 0.25)[:, ::-1]))
+    for index, flat in enumerate(grid.shapes.flat(range(len(grid)), 0.25)):
+        ring = shapely.transform(shapely.MultiPolygon(flat), equal_area)
         nearby = np.take(worlds, tree.query(ring, predicate="intersects"))
         areas[index] = shapely.area(shapely.intersection(nearby, ring)).sum()
     return areas * np.radians(1.0) * EARTH_RADIUS_KM**2

@@ -9,7 +9,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from combicam_widgets.export.antimeridian import cut_line, cut_polygon
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.geo import (
     CellGrid,
@@ -22,6 +21,7 @@ from combicam_widgets.geo import (
     mercator_y,
 )
 from combicam_widgets.geo.earth import Floats
+from combicam_widgets.geo.flat import cut_line, cut_polygon
 from combicam_widgets.shown.memory import remembered
 
 TOP = 5
@@ -31,6 +31,8 @@ _NORTH, _SOUTH = 78.0, -58.0
 """What is shown unless something lies beyond: the inhabited Earth."""
 _MARGIN = 0.03
 _POINTS = 64
+_STEP = 2.0
+"""Longest straight piece of an outline in degrees of arc."""
 _RASTER = 1024
 
 
@@ -138,9 +140,8 @@ def path_km(snapshot: Snapshot) -> float:
 
 def cell_polygons(cells: CellGrid, index: int) -> list[list[Floats]]:
     """Outline a cell: polygons of closed rings of (longitude, latitude) in [-180, 180]."""
-    shape = cells.outline_geojson([index])["features"][0]["geometry"]
-    polygons = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
-    return [part for rings in polygons for part in cut_polygon([np.array(r) for r in rings])]
+    parts = [part for flat in cells.shapes.flat([index], _STEP)[0] for part in cut_polygon(flat)]
+    return [[np.array(ring.coords) for ring in (part.exterior, *part.interiors)] for part in parts]
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Tables of S2 cells, as published with GeoEstimation (Mueller-Budack et al., ECCV 2018)."""
+"""Tables of cells: S2 cells as published with GeoEstimation (ECCV 2018), or named centres."""
 
 import csv
 from collections.abc import Iterator
@@ -18,6 +18,8 @@ _HEADINGS = (
     ("latitude_mean", "latitude"),
     ("longitude_mean", "longitude"),
 )
+_NAMED = ("name", "place")
+"""Headings of the column that stands for tokens in a table of centres."""
 _PREAMBLE = 9
 """How many lines may stand before the headings; GeoEstimation has two."""
 
@@ -30,8 +32,10 @@ class _Row(NamedTuple):
     longitude: float
 
 
-def read_cell_table(path: str | PathLike[str]) -> tuple[list[str], Floats, Floats]:
-    """Read the S2 cells of a network, sorted by class.
+def read_cell_table(
+    path: str | PathLike[str],
+) -> tuple[list[str] | None, list[str] | None, Floats, Floats]:
+    """Read the cells of a network, sorted by class.
 
     Parameters
     ----------
@@ -40,7 +44,8 @@ def read_cell_table(path: str | PathLike[str]) -> tuple[list[str], Floats, Float
 
     Returns
     -------
-    tokens : list of C str
+    tokens, names : list of C str, or None
+        Either the S2 tokens or, if there is no column of these, the names.
     latitudes, longitudes : ndarray of float64, shape (C,)
         Degrees.
 
@@ -56,7 +61,8 @@ def read_cell_table(path: str | PathLike[str]) -> tuple[list[str], Floats, Float
         reader = csv.reader(file)
         numbered = ((reader.line_num, row) for row in reader)
         try:
-            rows = _sorted(numbered)
+            columns, named = _columns(numbered)
+            rows = _sorted(numbered, columns, named=named)
         except (csv.Error, ValueError) as error:
             raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from error
     for label, row in enumerate(rows):
@@ -65,19 +71,22 @@ def read_cell_table(path: str | PathLike[str]) -> tuple[list[str], Floats, Float
                 f"{path.name}, line {row.line}: classes must be 0, 1, 2 and so on without gaps, "
                 f"but there is a class {row.label} and no class {label}"
             )
-    other = of_another_system([row.token for row in rows])
+    tokens = [row.token for row in rows]
+    other = None if named else of_another_system(tokens)
     if other is not None:
         raise ValueError(f"{path.name}, line {rows[other[0]].line}: {other[1]}")
     return (
-        [row.token for row in rows],
+        None if named else tokens,
+        tokens if named else None,
         np.array([row.latitude for row in rows]),
         np.array([row.longitude for row in rows]),
     )
 
 
-def _sorted(numbered: Iterator[tuple[int, list[str]]]) -> list[_Row]:
-    """Parse the rows of a table and sort them by class; classes and cells come once."""
-    columns = _columns(numbered)
+def _sorted(
+    numbered: Iterator[tuple[int, list[str]]], columns: list[int], *, named: bool
+) -> list[_Row]:
+    """Parse the rows of a table and sort them by class; classes and S2 cells come once."""
     classes: dict[int, _Row] = {}
     cells: dict[int, _Row] = {}
     for line, entries in numbered:
@@ -86,25 +95,28 @@ def _sorted(numbered: Iterator[tuple[int, list[str]]]) -> list[_Row]:
             earlier = classes.setdefault(row.label, row)
             if earlier is not row:
                 raise ValueError(f"class {row.label} is already in line {earlier.line}")
-            earlier = cells.setdefault(s2_cell_id(row.token), row)
-            if earlier is not row:
+            if not named and (earlier := cells.setdefault(s2_cell_id(row.token), row)) is not row:
                 raise ValueError(f"cell {row.token!r} is already in line {earlier.line}")
     if not classes:
         raise ValueError("there are no classes below the headings")
     return [classes[label] for label in sorted(classes)]
 
 
-def _columns(numbered: Iterator[tuple[int, list[str]]]) -> list[int]:
-    """Find the headings and return the columns of class, token, latitude and longitude."""
+def _columns(numbered: Iterator[tuple[int, list[str]]]) -> tuple[list[int], bool]:
+    """Find the headings: columns of class, token or name, latitude, longitude; is it a name."""
     for line, entries in numbered:
         headings = [heading.strip().lower() for heading in entries]
         found = [[headings.index(n) for n in names if n in headings] for names in _HEADINGS]
+        names = [headings.index(n) for n in _NAMED if n in headings]
+        named = not found[1] and bool(names)
+        if named:
+            found[1] = names
         if all(found):
-            return [columns[0] for columns in found]
+            return [columns[0] for columns in found], named
         if line > _PREAMBLE:
             break
     wanted = ", ".join(" or ".join(names) for names in _HEADINGS)
-    raise ValueError(f"no headings found; there must be {wanted}")
+    raise ValueError(f"no headings found; there must be {wanted}; name may stand for the token")
 
 
 def _parsed(line: int, entries: list[str], columns: list[int]) -> _Row:

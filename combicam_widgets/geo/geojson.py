@@ -12,13 +12,12 @@ from combicam_widgets import files
 from combicam_widgets.geo.earth import (
     Floats,
     check_coordinates,
-    unit_vectors,
     vector_coordinates,
 )
 from combicam_widgets.geo.given import as_numbers, as_sequence, as_text, brief, is_missing
 from combicam_widgets.geo.outlines import outline_of
 from combicam_widgets.geo.planar import sphere_rings
-from combicam_widgets.geo.winding import Regions
+from combicam_widgets.geo.shapes import Shapes
 
 Feature = Mapping[str, Any]
 
@@ -253,7 +252,7 @@ def feature_cells(features: Sequence[Feature]) -> tuple[Floats, Floats, tuple[Fl
     -------
     latitudes, longitudes : ndarray of float64, shape (C,)
         Degrees: the centroid of each area on the sphere, or, where that lies outside, the place
-        that is farthest from the border, of a few dozen inside.
+        inside that is farthest from the border.
     outlines : tuple of C ndarrays of float64, shape (V, 2)
         (latitude, longitude); rings are parted by a row of NaN, the inside is on the left.
 
@@ -269,7 +268,7 @@ def feature_cells(features: Sequence[Feature]) -> tuple[Floats, Floats, tuple[Fl
             outlines.append(outline_of(sphere_rings(_polygons(feature))))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{_called(feature, index)}: {error}") from error
-    regions = Regions(outlines)
+    regions = Shapes(outlines)
     for index in np.flatnonzero(regions.turned).tolist():
         raise ValueError(
             f"{_called(features[index], index)}: a single ring must not hold more than "
@@ -278,8 +277,8 @@ def feature_cells(features: Sequence[Feature]) -> tuple[Floats, Floats, tuple[Fl
     centroids = regions.centroids
     centroids[np.linalg.norm(centroids, axis=1) == 0.0] = 1.0  # anywhere: there is no middle
     latitudes, longitudes = vector_coordinates(centroids)
-    held = regions.holds(unit_vectors(latitudes, longitudes), longitudes)
-    for index in np.flatnonzero(~held.diagonal()).tolist():
+    cells, points = regions.holds(latitudes, longitudes)
+    for index in np.setdiff1d(range(len(outlines)), cells[cells == points]).tolist():
         try:
             latitudes[index], longitudes[index] = regions.inner_place(index)
         except ValueError as error:

@@ -122,13 +122,17 @@ class CellGrid:
 
     @classmethod
     def from_csv(cls, path: str | PathLike[str]) -> Self:
-        """Read S2 cells from a table like GeoEstimation's (Mueller-Budack et al., ECCV 2018).
+        """Read cells from a table: named centres, or S2 cells as GeoEstimation has them.
+
+        With a column of names instead of tokens, the cells are those of `from_centers`: every
+        place belongs to the nearest centre. GeoEstimation: Mueller-Budack et al., ECCV 2018.
 
         Parameters
         ----------
         path : path-like
             Comma-separated, UTF-8. Headings, in any order and case: `class_label` or `class`
-            (0 to C - 1; rows may be in any order), `hex_id` or `token` (S2), `latitude_mean` or
+            (0 to C - 1; rows may be in any order), `hex_id` or `token` (S2), or instead `name` or
+            `place` (cells without a name may leave it empty), `latitude_mean` or
             `latitude`, `longitude_mean` or `longitude` (the centre in degrees, taken as it is
             even if outside the cell). Other columns, empty lines and up to nine lines before the
             headings are passed over.
@@ -138,7 +142,9 @@ class CellGrid:
         OSError, ValueError
             If there is no such file, or it is not such a table; the message names the line.
         """
-        tokens, latitudes, longitudes = read_cell_table(path)
+        tokens, names, latitudes, longitudes = read_cell_table(path)
+        if tokens is None:
+            return cls.from_centers(latitudes, longitudes, names)
         return cls(latitudes, longitudes, s2_cells(tokens)[2])
 
     @classmethod
@@ -177,6 +183,40 @@ class CellGrid:
         features, labels = choose_features(read_features(source), classes, key)
         names = as_names(labels if names is None else names, len(features))
         return cls(*feature_cells(features), names)
+
+    @classmethod
+    def from_geodataframe(
+        cls,
+        frame: Any,  # noqa: ANN401 - geopandas is not needed otherwise
+        classes: Iterable[str | int] | None = None,
+        key: str = "name",
+        names: Iterable[str | None] | None = None,
+    ) -> Self:
+        """Make a grid of the polygons of a geopandas frame, in whatever coordinates they are.
+
+        Parameters
+        ----------
+        frame : geopandas.GeoDataFrame or geopandas.GeoSeries
+            One Polygon or MultiPolygon per row. Without a coordinate system they are taken as
+            longitude and latitude.
+        classes, key, names
+            As `from_geojson`; `key` is a column.
+
+        Raises
+        ------
+        TypeError
+            If it is no such frame.
+        ValueError
+            As `from_geojson`.
+        """
+        if not (hasattr(frame, "to_crs") and hasattr(frame, "geometry")):
+            raise TypeError(
+                f"frame must be a geopandas frame or series, got {type(frame).__name__}; "
+                "from_geojson takes files and all else that has a geo interface"
+            )
+        if frame.crs is not None:
+            frame = frame.to_crs(4326)
+        return cls.from_geojson(frame, classes, key, names)
 
     def save(self, path: str | PathLike[str], **facts: ArrayLike) -> None:
         """Write the grid to a NumPy archive, without pickle.
@@ -282,8 +322,7 @@ class CellGrid:
             If they are not points on the Earth.
         """
         latitudes, longitudes = np.broadcast_arrays(*check_coordinates(latitudes, longitudes))
-        points = unit_vectors(latitudes, longitudes).reshape(-1, 3)
-        return self.shapes.locate(points, longitudes.ravel(), self.unit_vectors)
+        return self.shapes.locate(latitudes.ravel(), longitudes.ravel(), self.unit_vectors)
 
     def distances_km(self, latitude: float, longitude: float) -> Floats:
         """Great-circle distances from a point to all centres.
@@ -328,7 +367,53 @@ class CellGrid:
         IndexError, ValueError
             If there is no such cell, or max_step is not positive or too small.
         """
-        return self.shapes.geojson([self.check_index(index) for index in indices], max_step)
+        chosen = [self.check_index(index) for index in indices]
+        shapes = zip(chosen, self.shapes.geojson(chosen, max_step), strict=True)
+        return {
+            "type": "FeatureCollection",
+            "features": [
+                {"type": "Feature", "properties": {"index": index}, "geometry": geometry}
+                for index, geometry in shapes
+            ],
+        }
+
+    def to_geojson(self, max_step: float = 2.0) -> dict[str, Any]:
+        """All cells for other programs, such as QGIS, geopandas or geojson.io.
+
+        Parameters
+        ----------
+        max_step : float
+            Longest straight piece in degrees of arc, at least 0.001.
+
+        Returns
+        -------
+        dict
+            A GeoJSON FeatureCollection (RFC 7946) with one Polygon or MultiPolygon per cell in
+            class order, (longitude, latitude) to 3 decimals, cut at the antimeridian. `properties`
+            holds the cell's `index`, `latitude` and `longitude` (of its centre), and its `name`
+            where one was given. Write it with `json.dump`; `from_geojson` reads it again.
+
+        Raises
+        ------
+        ValueError
+            If max_step is not positive or too small.
+        """
+        names = self.names or (None,) * len(self)
+        centers = zip(self.latitudes.tolist(), self.longitudes.tolist(), strict=True)
+        shapes = self.shapes.geojson(range(len(self)), max_step, cut=True)
+        return {
+            "type": "FeatureCollection",
+            "features": [
+                {
+                    "type": "Feature",
+                    "properties": {"index": i, "name": name, "latitude": lat, "longitude": lon},
+                    "geometry": geometry,
+                }
+                for i, (name, (lat, lon), geometry) in enumerate(
+                    zip(names, centers, shapes, strict=True)
+                )
+            ],
+        }
 
     @cached_property
     def shapes(self) -> Shapes:

@@ -3,19 +3,21 @@
 from typing import overload
 
 import numpy as np
+import shapely
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from combicam_widgets.geo.earth import Floats, check_coordinates
+from combicam_widgets.geo.flat import cut_polygon
 from combicam_widgets.geo.given import as_whole
 from combicam_widgets.geo.grid import CellGrid
-from combicam_widgets.geo.outlines import flat_rings, ring_starts
 
 MAX_LATITUDE = 85.0511287798066
 """Where the Web-Mercator world ends, so that it is a square."""
 
 _ALMOST_POLE = 89.9
 _STEP_DEGREES = 1.0
+_FINE_STEP_DEGREES = 0.25
 _FINER = 3
 """Pillow counts every pixel that a polygon touches as inside. Drawing this much finer and keeping
 the middle pixels makes that margin small."""
@@ -85,13 +87,15 @@ def _convex_raster(cells: CellGrid, size: int) -> NDArray[np.int32]:
     image = Image.new("I", (fine, fine), -1)
     draw = ImageDraw.Draw(image)
     convex = cells.shapes.convex.tolist()
-    rings = flat_rings([cells.outlines[index] for index in convex], _STEP_DEGREES)
+    flat = cells.shapes.flat(convex, _STEP_DEGREES)
+    owners = [index for index, own in zip(convex, flat, strict=True) for _ in own]
+    rings = [polygon.exterior for own in flat for polygon in own]
     # Pillow's whole numbers are the centres of pixels.
-    vertices = np.concatenate([np.zeros((0, 2)), *rings])
-    x = (vertices[:, 1] + 180.0) / 360.0 * fine - 0.5
-    y = mercator_y(vertices[:, 0]) * fine - 0.5
-    corners = np.split(np.stack([x, y], axis=1), ring_starts(rings)[1:])
-    for index, polygon in zip(convex, corners, strict=False):  # of no rings there is one empty one
+    vertices, ring = shapely.get_coordinates(rings, return_index=True)
+    x = (vertices[:, 0] + 180.0) / 360.0 * fine - 0.5
+    y = mercator_y(vertices[:, 1]) * fine - 0.5
+    corners = np.split(np.stack([x, y], axis=1), np.flatnonzero(np.diff(ring)) + 1)
+    for index, polygon in zip(owners, corners, strict=False):  # of no rings there is one empty one
         west, east = polygon[:, 0].min(), polygon[:, 0].max()
         for world in (-fine, 0, fine):
             if east + world >= -0.5 and west + world <= fine - 0.5:
@@ -100,14 +104,18 @@ def _convex_raster(cells: CellGrid, size: int) -> NDArray[np.int32]:
 
 
 def _general_raster(cells: CellGrid, size: int) -> NDArray[np.int32]:
-    """Fill the cells of other shapes column by column, exactly, whatever holes they have."""
-    general, regions = cells.shapes.general, cells.shapes.regions
-    raster = np.empty((size, size), dtype=np.int32)
-    for column in range(size):
-        owners, latitudes, changes = regions.crossings((column + 0.5) / size * 360.0 - 180.0)
-        rows = np.ceil(mercator_y(latitudes) * size - 0.5).clip(0, size).astype(np.intp)
-        levels = np.zeros((len(general), size + 1), dtype=np.int32)
-        np.add.at(levels, (owners, rows), changes)
-        inside = regions.north[:, None] + levels.cumsum(axis=1)[:, :size] > 0
-        raster[:, column] = np.where(inside, general[:, None], -1).max(axis=0)
+    """Fill the cells of other shapes pixel by pixel, whatever holes they have."""
+    general = cells.shapes.general.tolist()
+    raster = np.full((size, size), -1, dtype=np.int32)
+    longitudes = (np.arange(size) + 0.5) / size * 360.0 - 180.0
+    heights = np.pi * (1 - 2 * (np.arange(size) + 0.5) / size)
+    latitudes = np.degrees(np.arctan(np.sinh(heights)))
+    for index, flat in zip(general, cells.shapes.flat(general, _FINE_STEP_DEGREES), strict=True):
+        for polygon in (part for whole in flat for part in cut_polygon(whole)):
+            west, south, east, north = polygon.bounds
+            columns = slice(*np.searchsorted(longitudes, [west, east]).tolist())
+            rows = slice(*np.searchsorted(-latitudes, [-north, -south]).tolist())
+            shapely.prepare(polygon)
+            inside = shapely.contains_xy(polygon, longitudes[columns], latitudes[rows, None])
+            raster[rows, columns][inside] = index
     return raster

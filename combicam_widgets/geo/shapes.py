@@ -1,27 +1,37 @@
-"""Which cells hold which points: half-spaces for convex cells, winding numbers for the others."""
+"""Which cells hold which places, exactly; and their shapes on a flat map.
+
+Seen from the middle of the Earth, great circles are straight: a ring that fits into a hemisphere
+is a plane polygon in the gnomonic projection around its own middle, without poles or antimeridian.
+There shapely says what lies inside.
+"""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
-from combicam_widgets.geo.earth import Floats, unit_vectors
-from combicam_widgets.geo.flat import flat_polygons
-from combicam_widgets.geo.given import as_numbers, brief
-from combicam_widgets.geo.outlines import (
-    edge_normals,
-    flat_ring,
-    inside,
-    ring_starts,
+from combicam_widgets.geo.earth import Floats, unit_vectors, vector_coordinates
+from combicam_widgets.geo.flat import (
+    cut_polygon,
+    faces_between,
+    flat_paths,
+    polygons_of,
+    runs_around_pole,
 )
-from combicam_widgets.geo.winding import Regions
+from combicam_widgets.geo.given import as_numbers, brief
+from combicam_widgets.geo.outlines import following, ring_starts, rings_of
 
-_BEND = 1e-9
-"""How far a convex ring may bend inwards: rounded corners do, by less than a centimetre."""
+_ON = 1e-12
+"""How far outside an edge still counts as on it, in radians (a hundredth of a millimetre)."""
+_FLATTEST = 0.05
+"""Cosine of the farthest corner from a ring's middle: at 87 degrees planes still are precise."""
 _FINEST = 0.001
 """Degrees of arc: 100 m. No map shows more, and the Earth's circumference has 360,000 of them."""
+_ASIDE = np.array([0.31, -0.53, 0.79]) / np.linalg.norm([0.31, -0.53, 0.79])
+"""Some place that is neither a corner nor opposite to one."""
 _PIECE = 1_000_000
 """Products of edges and points computed at once, 8 MB."""
 
@@ -31,6 +41,9 @@ Indices = NDArray[np.intp]
 class Shapes:
     """The shapes of all cells of a grid.
 
+    A single ring may run either way round: it holds its smaller side. Where there are more, the
+    inside is on the left: counter-clockwise around land, clockwise around holes.
+
     Parameters
     ----------
     outlines : sequence of C ndarrays, shape (V, 2)
@@ -38,59 +51,106 @@ class Shapes:
 
     Attributes
     ----------
-    convex : ndarray of int, shape (K,)
-        Cells with one convex ring, smaller than a hemisphere.
+    areas : ndarray of float64, shape (C,)
+        Steradians; the whole Earth has 4 pi.
+    centroids : ndarray of float64, shape (C, 3)
+        Directions of the centroids of the areas; of any length, short where they mean little.
+    turned : ndarray of bool, shape (C,)
+        Whether the cell is a single ring with its inside on the right.
     general : ndarray of int, shape (G,)
-        All others.
+        Cells of several rings, or of one that is not convex.
     """
 
     def __init__(self, outlines: Sequence[Floats]) -> None:
         self._outlines = outlines
-        single = [i for i, outline in enumerate(outlines) if not np.isnan(outline).any()]
-        convex = _are_convex([outlines[i] for i in single])
-        self.convex = np.array(single, dtype=np.intp)[convex]
-        self.general = np.setdiff1d(np.arange(len(outlines)), self.convex)
-        rings = [outlines[i] for i in self.convex.tolist()]
+        split = [rings_of(outline) for outline in outlines]
+        counts = np.array([len(rings) for rings in split])
+        rings = [ring for own in split for ring in own]
+        self._owners = np.repeat(np.arange(len(split)), counts)
         self._starts = ring_starts(rings)
-        vertices = np.concatenate([np.zeros((0, 2)), *rings])
-        self._normals = edge_normals(unit_vectors(*vertices.T), self._starts[: len(rings)])
+        self._begin = unit_vectors(*np.concatenate(rings).T)
+        self._end = self._begin[following(self._starts, len(self._begin))]
+        self._ring = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+        self._normals = np.cross(self._begin, self._end)
+        self._middles = self._find_middles()
 
-    @cached_property
-    def regions(self) -> Regions:
-        """The cells `general`, in that order. There must be some."""
-        return Regions([self._outlines[i] for i in self.general.tolist()])
+        lefts = self._areas_on_the_left()
+        single = (counts == 1)[self._owners]
+        self.turned = np.zeros(len(split), dtype=np.bool_)
+        self.turned[self._owners[single]] = lefts[single] < 0
+        sides = np.where(single & (lefts < 0), -1, 1)
+        norms = np.linalg.norm(self._normals, axis=1)
+        turns = np.arctan2(norms, (self._begin * self._end).sum(axis=1))
+        self._normals = np.divide(
+            self._normals, norms[:, None], out=self._normals, where=norms[:, None] > 1e-15
+        )
+        arms = self._normals * (turns * sides[self._ring] / 2)[:, None]
+        self.centroids = np.zeros((len(split), 3))
+        np.add.at(self.centroids, self._owners[self._ring], arms)
 
-    def holds(self, points: Floats, longitudes: Floats) -> NDArray[np.bool_]:
+        # A ring that does not fit into a hemisphere holds what is on its left, the others their
+        # small side: as an island if that is on the left, or as a hole.
+        self._fits: NDArray[np.bool_] = np.any(self._middles != 0, axis=1)
+        self._signs = np.where(single | ~self._fits | (lefts >= 0), 1, -1)
+        lefts = np.where(single, np.abs(lefts), lefts)
+        self._flip = ~self._fits & single & self.turned[self._owners]
+        lefts = np.where(self._fits, lefts, lefts % (4 * np.pi))
+        areas = np.bincount(self._owners, lefts, len(split))
+        self._base = -np.floor(areas / (4 * np.pi)).astype(np.intp)
+        self.areas = areas + 4 * np.pi * self._base
+
+        self._polygons, self._planes = self._project()
+        hull = shapely.area(shapely.convex_hull(self._polygons))
+        convex = single & self._fits & (shapely.area(self._polygons) >= hull * (1 - 1e-9))
+        self._convex = convex
+        self.general = np.setdiff1d(np.arange(len(split)), self._owners[convex])
+
+    @property
+    def convex(self) -> Indices:
+        """Cells with one convex ring, smaller than a hemisphere: all that are not general."""
+        return np.setdiff1d(np.arange(len(self._outlines)), self.general)
+
+    def holds(self, latitudes: Floats, longitudes: Floats) -> tuple[Indices, Indices]:
         """Which cells hold which points, borders included.
 
         Parameters
         ----------
-        points : ndarray, shape (N, 3)
-            Unit vectors.
-        longitudes : ndarray, shape (N,)
-            Of the same points, in [-180, 180).
+        latitudes, longitudes : ndarray, shape (N,)
+            Degrees; longitudes in [-180, 180).
 
         Returns
         -------
-        ndarray of bool, shape (C, N)
+        cells, points : ndarray of int, shape (K,)
+            All pairs of a cell and a point in it, each once, in no order.
         """
-        if not len(self.general):
-            return inside(self._normals, self._starts, points)
-        held = np.empty((len(self._outlines), len(points)), dtype=np.bool_)
-        held[self.general] = self.regions.holds(points, longitudes)
-        if len(self.convex):
-            held[self.convex] = inside(self._normals, self._starts, points)
-        return held
+        points = unit_vectors(latitudes, longitudes)
+        tree, rings = self._tree
+        at, found = tree.query(shapely.points(longitudes, latitudes))
+        ring = rings[found]
+        axes = np.einsum("kij,kj->ki", self._planes[ring], points[at])
+        front = axes[:, 2] > _FLATTEST / 2
+        x, y = (axes[:, :2] / np.where(front, axes[:, 2], 1.0)[:, None]).T
+        convex = self._convex[ring]
+        # On the border of a convex ring is what a hair's breadth moves into it.
+        hair = np.where(convex, 1 - _ON / np.maximum(np.hypot(x, y), _ON), 1.0)
+        inside = front & shapely.intersects_xy(self._polygons[ring], x * hair, y * hair)
+        alone = inside & convex
+        cells, here = self._owners[ring[alone]], at[alone]
+        if len(self.general):
+            others = front & ~convex
+            more = self._wound(
+                points, ring[others], at[others], inside[others], x[others], y[others]
+            )
+            cells, here = np.concatenate([cells, more[0]]), np.concatenate([here, more[1]])
+        return cells, here
 
-    def locate(self, points: Floats, longitudes: Floats, centers: Floats) -> Indices:
+    def locate(self, latitudes: Floats, longitudes: Floats, centers: Floats) -> Indices:
         """Find the cell of each point; where there are several, that with the nearest centre.
 
         Parameters
         ----------
-        points : ndarray, shape (N, 3)
-            Unit vectors.
-        longitudes : ndarray, shape (N,)
-            Of the same points, in [-180, 180).
+        latitudes, longitudes : ndarray, shape (N,)
+            Degrees; longitudes in [-180, 180).
         centers : ndarray, shape (C, 3)
             Unit vectors.
 
@@ -99,66 +159,237 @@ class Shapes:
         ndarray of int, shape (N,)
             0 to C - 1; -1 outside all cells.
         """
-        found = np.empty(len(points), dtype=np.intp)
-        step = max(1, _PIECE // max(len(self._normals), len(self._outlines)))
-        for begin in range(0, len(points), step):
-            some = slice(begin, begin + step)
-            held = self.holds(points[some], longitudes[some])
-            closeness = np.where(held, centers @ points[some].T, -2.0)
-            found[some] = np.where(held.any(axis=0), closeness.argmax(axis=0), -1)
+        cells, points = self.holds(latitudes, longitudes)
+        found = np.full(len(latitudes), -1, dtype=np.intp)
+        found[points] = cells
+        several = np.bincount(points, minlength=len(found))[points] > 1
+        if several.any():
+            cells, points = cells[several], points[several]
+            places = unit_vectors(latitudes[points], longitudes[points])
+            away = -(centers[cells] * places).sum(axis=1)
+            order = np.lexsort((-cells, -away, -points))  # the last one written counts
+            found[points[order]] = cells[order]
         return found
 
-    def geojson(self, indices: Iterable[int], max_step: float) -> dict[str, Any]:
-        """Outlines of a few cells for a flat map; see `CellGrid.outline_geojson`."""
+    def flat(self, indices: Iterable[int], max_step: float) -> list[list[shapely.Polygon]]:
+        """Draw cells on the map with straight meridians.
+
+        Parameters
+        ----------
+        indices : iterable of int
+        max_step : float
+            Longest straight piece, in degrees of arc.
+
+        Returns
+        -------
+        list of lists of shapely.Polygon
+            Of each cell its parts, (longitude, latitude), counter-clockwise around them and
+            clockwise around holes. Longitudes do not jump, so they may leave [-180, 180]; what
+            holds a pole is closed along the edge of the map.
+        """
+        wanted = list(indices)
+        split = [rings_of(self._outlines[index]) for index in wanted]
+        paths = flat_paths([ring for rings in split for ring in rings], max_step)
+        flat, place = [], 0
+        for index, rings in zip(wanted, split, strict=True):
+            own = paths[place : place + len(rings)]
+            place += len(rings)
+            if len(own) == 1 and not runs_around_pole(own[0]):
+                flat.append([_polygon(own[0])])
+            else:
+                faces = faces_between(own)
+                faces = faces[self._hold_middles(index, faces)]
+                flat.append(polygons_of(shapely.union_all(faces)))
+        return flat
+
+    def geojson(
+        self, indices: Iterable[int], max_step: float, *, cut: bool = False
+    ) -> list[dict[str, Any]]:
+        """Geometries for a flat map; see `CellGrid.outline_geojson` and `CellGrid.to_geojson`."""
         step = as_numbers("max_step", max_step)
         if step.ndim or not step > 0:
             raise ValueError(f"max_step must be positive, got {brief(max_step)}")
         if step < _FINEST:
             raise ValueError(f"max_step must be at least {_FINEST} degrees, got {brief(max_step)}")
-        max_step = float(step)
-        features = [
-            {
-                "type": "Feature",
-                "properties": {"index": index},
-                "geometry": self._geometry(index, max_step),
-            }
-            for index in indices
-        ]
-        return {"type": "FeatureCollection", "features": features}
+        if not np.isfinite(step):
+            raise ValueError("max_step must be finite")
+        geometries = []
+        for polygons in self.flat(indices, float(step)):
+            if cut:
+                polygons = [part for polygon in polygons for part in cut_polygon(polygon)]  # noqa: PLW2901
+            coordinates = [_positions(polygon) for polygon in polygons]
+            if len(coordinates) == 1:
+                geometries.append({"type": "Polygon", "coordinates": coordinates[0]})
+            else:
+                geometries.append({"type": "MultiPolygon", "coordinates": coordinates})
+        return geometries
 
-    def _geometry(self, index: int, max_step: float) -> dict[str, Any]:
-        outline = self._outlines[index]
-        place = int(np.searchsorted(self.general, index))
-        if place < len(self.general) and self.general[place] == index:
-            north, south = bool(self.regions.north[place]), bool(self.regions.south[place])
-            outline = outline[::-1] if self.regions.turned[place] else outline
-            polygons = flat_polygons(outline, max_step, north=north, south=south)
-        else:
-            polygons = [[flat_ring(outline, max_step)]]
-        coordinates = [[_closed(ring) for ring in polygon] for polygon in polygons]
-        if len(coordinates) == 1:
-            return {"type": "Polygon", "coordinates": coordinates[0]}
-        return {"type": "MultiPolygon", "coordinates": coordinates}
+    def inner_place(self, index: int) -> tuple[float, float]:
+        """Latitude and longitude of the place that is farthest from a cell's border, in degrees.
+
+        ValueError if the cell covers nothing.
+        """
+        (polygons,) = self.flat([index], 1.0)
+        polygons = [polygon for polygon in polygons if polygon.is_valid and polygon.area > 0]
+        if not polygons:
+            raise ValueError("there is no border around an area")
+        largest = shapely.MultiPolygon(polygons)
+        # East-west distances as they are on the ground, about.
+        narrow = np.array([max(0.1, np.cos(np.radians(largest.centroid.y))), 1.0])
+        largest = shapely.transform(largest, lambda xy: xy * narrow)
+        circle = shapely.maximum_inscribed_circle(largest, tolerance=0.01)
+        longitude, latitude = shapely.get_coordinates(circle)[0] / narrow
+        return float(latitude), float(longitude)
+
+    def _find_middles(self) -> Floats:
+        """Return unit vectors from which the rings are in front; zero where there is none."""
+        middles: Floats = np.add.reduceat(self._begin, self._starts, axis=0)
+        norms = np.linalg.norm(middles, axis=1, keepdims=True)
+        middles = np.divide(middles, norms, out=np.zeros_like(middles), where=norms > 1e-9)
+        front = np.minimum.reduceat((self._begin * middles[self._ring]).sum(axis=1), self._starts)
+        for ring in np.flatnonzero(front <= _FLATTEST).tolist():
+            corners = self._begin[self._ring == ring]
+            # Towards the middle of the smallest circle around the corners (Badoiu and Clarkson,
+            # Smaller core-sets for balls, SODA 2003).
+            middle = middles[ring] if middles[ring].any() else corners[0]
+            for step in range(2, 200):
+                middle = middle + (corners[(corners @ middle).argmin()] - middle) / step
+            middle /= max(float(np.linalg.norm(middle)), 1e-300)
+            middles[ring] = middle if (corners @ middle).min() > _FLATTEST else 0.0
+        return middles
+
+    def _areas_on_the_left(self) -> Floats:
+        """Signed areas of all rings, of triangles around their middles, in (-2 pi, 2 pi]."""
+        seen = np.any(self._middles != 0, axis=1, keepdims=True)
+        apex = np.where(seen, self._middles, _ASIDE)[self._ring]
+        height = (apex * self._normals).sum(axis=1)
+        width = 1 + (self._begin * self._end + self._end * apex + apex * self._begin).sum(axis=1)
+        areas = np.add.reduceat(2 * np.arctan2(height, width), self._starts)
+        whole = 4 * np.pi * np.ceil((areas - 2 * np.pi) / (4 * np.pi))
+        folded: Floats = areas - whole
+        return folded
+
+    def _project(self) -> tuple[NDArray[Any], Floats]:
+        """Project each ring on the plane that touches the Earth in its middle.
+
+        Returns the polygons, empty for rings that do not fit, and the axes of the planes (x, y and
+        the view), shape (R, 3, 3).
+        """
+        middles = np.where(self._fits.reshape(-1, 1), self._middles, [1.0, 0.0, 0.0])
+        aside = np.where(np.abs(middles[:, 2:]) < 0.9, [[0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0]])
+        x = np.cross(aside, middles)
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+        planes = np.stack([x, np.cross(middles, x), middles], axis=1)
+        chosen = self._fits[self._ring]
+        axes = np.einsum("kij,kj->ki", planes[self._ring[chosen]], self._begin[chosen])
+        corners = axes[:, :2] / axes[:, 2:]
+        polygons = np.full(len(planes), shapely.Polygon(), dtype=object)
+        if len(corners):
+            _, order = np.unique(self._ring[chosen], return_inverse=True)
+            rings = shapely.linearrings(corners, indices=order)
+            polygons[self._fits] = shapely.polygons(rings)
+        self._borders = shapely.boundary(polygons)
+        shapely.prepare(polygons)
+        shapely.prepare(self._borders)
+        return polygons, planes
+
+    @cached_property
+    def _tree(self) -> tuple[shapely.STRtree, Indices]:
+        """Boxes of (longitude, latitude) around the rings that fit, and the ring of each box."""
+        rings = np.flatnonzero(self._fits)
+        latitude, longitude = vector_coordinates(self._middles[rings])
+        cosines = (self._begin * self._middles[self._ring]).sum(axis=1)
+        nearest = np.minimum.reduceat(cosines, self._starts)[rings]
+        radius = np.arccos(nearest.clip(-1.0, 1.0)) + 1e-7
+        high = np.degrees(radius)
+        sine = np.sin(radius) / np.maximum(np.cos(np.radians(latitude)), 1e-12)
+        wide = np.where(
+            np.abs(latitude) + high >= 90.0, 180.0, np.degrees(np.arcsin(sine.clip(0, 1)))
+        )
+        wide += 1e-7
+        turns = np.repeat([-360.0, 0.0, 360.0], len(rings))
+        west, east = np.tile(longitude - wide, 3) + turns, np.tile(longitude + wide, 3) + turns
+        seen = (east >= -180.0) & (west <= 180.0)
+        boxes = shapely.box(west, np.tile(latitude - high, 3), east, np.tile(latitude + high, 3))
+        return shapely.STRtree(boxes[seen]), np.tile(rings, 3)[seen]
+
+    def _wound(
+        self,
+        points: Floats,
+        ring: Indices,
+        at: Indices,
+        inside: NDArray[np.bool_],
+        x: Floats,
+        y: Floats,
+    ) -> tuple[Indices, Indices]:
+        """Pairs of cells that are not convex and points, from how often their rings hold them.
+
+        `ring` and `at` are pairs of a ring and a point near it, which has x and y in its plane.
+        """
+        on = shapely.dwithin(self._borders[ring], shapely.points(x, y), _ON)
+        keys = [self._owners[ring[inside]] * len(points) + at[inside]]
+        windings = [self._signs[ring[inside]]]
+        borders = [self._owners[ring[on]] * len(points) + at[on]]
+        everywhere = np.arange(len(points))
+        for cell in np.flatnonzero(self._base).tolist():
+            keys.append(cell * len(points) + everywhere)
+            windings.append(np.full(len(points), self._base[cell]))
+        for giant in np.flatnonzero(~self._fits).tolist():
+            held, edge = self._beside(giant, points)
+            cell = int(self._owners[giant])
+            keys.append(cell * len(points) + np.flatnonzero(held))
+            windings.append(np.ones(int(held.sum()), dtype=np.intp))
+            borders.append(cell * len(points) + np.flatnonzero(edge))
+        pairs, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+        wound = np.bincount(inverse, np.concatenate(windings), len(pairs)) > 0.5
+        cells, here = np.divmod(np.union1d(pairs[wound], np.concatenate(borders)), len(points))
+        return cells, here
+
+    def _beside(self, ring: int, points: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which points a ring of more than a hemisphere holds, and which are on its border.
+
+        Inside is what the arc to a place just left of an edge reaches by an even number of
+        crossings.
+        """
+        own = self._ring == ring
+        begin, end, normals = self._begin[own], self._end[own], self._normals[own]
+        lengths = np.arccos((begin * end).sum(axis=1).clip(-1.0, 1.0))
+        longest = int(lengths.argmax())
+        place = (0.47 * begin + 0.53 * end)[longest]
+        place = place / max(float(np.linalg.norm(place)), 1e-300)
+        place = place + (-1e-6 if self._flip[ring] else 1e-6) * normals[longest]
+        beyond = normals @ place >= 0
+        held, on = np.empty((2, len(points)), dtype=np.bool_)
+        step = max(1, _PIECE // len(begin))
+        for some in (slice(first, first + step) for first in range(0, len(points), step)):
+            sides = points[some] @ normals.T
+            across = np.cross(points[some], place)
+            first, second = across @ begin.T >= 0, across @ end.T >= 0
+            left = sides >= 0
+            crossed = (left != beyond) & (first != second) & (left == second)
+            held[some] = crossed.sum(axis=1) % 2 == 0
+            near = np.minimum(points[some] @ begin.T, points[some] @ end.T)
+            between = near >= np.cos(lengths) - _ON
+            on[some] = ((np.abs(sides) <= _ON) & between).any(axis=1)
+        return held, on
+
+    def _hold_middles(self, index: int, faces: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which faces of the map a cell holds."""
+        longitude, latitude = shapely.get_coordinates(shapely.point_on_surface(faces)).T
+        alone = Shapes([self._outlines[index]])
+        held = np.zeros(len(faces), dtype=np.bool_)
+        held[alone.holds(latitude, (longitude + 180.0) % 360.0 - 180.0)[1]] = True
+        return held
 
 
-def _closed(ring: Floats) -> list[list[float]]:
-    """Positions (longitude, latitude), the last like the first."""
-    positions: list[list[float]] = np.round(ring[:, ::-1], 3).tolist()
-    return [*positions, positions[0]]
+def _polygon(path: Floats) -> shapely.Polygon:
+    """Fill a closed path, counter-clockwise."""
+    (x, y), (x2, y2) = path[:-1].T, path[1:].T
+    area = float(((x - x[0]) * (y2 - y[0]) - (x2 - x[0]) * (y - y[0])).sum())
+    return shapely.Polygon(path if area >= 0 else path[::-1])
 
 
-def _are_convex(rings: Sequence[Floats]) -> NDArray[np.bool_]:
-    """Which rings have all their corners on the inner side of all their edges."""
-    convex = np.zeros(len(rings), dtype=np.bool_)
-    lengths = np.array([len(ring) for ring in rings])
-    for length in np.unique(lengths):
-        alike = np.flatnonzero(lengths == length)
-        vertices = np.stack([rings[i] for i in alike.tolist()])
-        corners = unit_vectors(vertices[..., 0], vertices[..., 1])
-        normals = edge_normals(corners.reshape(-1, 3), np.arange(len(alike)) * length)
-        normals = normals.reshape(corners.shape)
-        # The corner after each edge tells for nearly all rings, and a country has many edges.
-        after = (normals * np.roll(corners, -2, axis=1)).sum(axis=-1).min(axis=1) >= -_BEND
-        products = normals[after] @ corners[after].swapaxes(1, 2)
-        convex[alike[after]] = products.min(axis=(1, 2)) >= -_BEND
-    return convex
+def _positions(polygon: shapely.Polygon) -> list[list[list[float]]]:
+    """Rings of positions (longitude, latitude) to 3 decimals."""
+    rings = [polygon.exterior, *polygon.interiors]
+    return [(shapely.get_coordinates(ring).round(3) + 0.0).tolist() for ring in rings]

@@ -15,6 +15,7 @@ from combicam_widgets.geo import (
     circle_points,
     great_circle_points,
 )
+from combicam_widgets.geo.flat import cut_line
 from combicam_widgets.shown.memory import remembered
 
 Place = tuple[float, float]
@@ -40,24 +41,14 @@ def cut(points: Iterable[Iterable[float]]) -> list[list[Place]]:
         Pieces of at least two points, to 3 decimals, with longitudes in [-180, 180]. What lies
         beyond 85.05 degrees, where the map ends, is left out.
     """
-    pieces: list[list[Place]] = [[]]
-    before: Place | None = None
-    for latitude, longitude in points:
-        if abs(latitude) > MAX_LATITUDE:
-            pieces.append([])
-            before = None
-            continue
-        world = _world(longitude)
-        if before is not None and world != (left := _world(before[1])):
-            edge = 360.0 * max(world, left) - 180.0
-            share = (edge - before[1]) / (longitude - before[1])
-            there = before[0] + share * (latitude - before[0])
-            side = 180.0 if world > left else -180.0
-            pieces[-1].append((round(there, 3), side))
-            pieces.append([(round(there, 3), -side)])
-        pieces[-1].append((round(latitude, 3), round(longitude - 360.0 * world, 3)))
-        before = latitude, longitude
-    return [piece for piece in pieces if len(piece) > 1]
+    line = np.array(list(points), dtype=np.float64).reshape(-1, 2)
+    if not len(line):
+        return []
+    seen = np.abs(line[:, 0]) <= MAX_LATITUDE
+    runs = np.split(line, np.flatnonzero(np.diff(seen)) + 1)
+    runs = [run for run in runs[not seen[0] :: 2] if len(run) > 1]
+    pieces = [piece for run in runs for piece in cut_line(run[:, ::-1])]
+    return [[(y, x) for x, y in piece.round(3).tolist()] for piece in pieces]
 
 
 def arc(start: Place, end: Place) -> tuple[list[list[Place]], list[Place]]:

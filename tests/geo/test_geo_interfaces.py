@@ -297,3 +297,32 @@ def test_polygons_at_a_pole_without_an_area_are_refused(corners):
     ring = [list(corner) for corner in [*corners, corners[0]]]
     with pytest.raises(ValueError, match="feature 1: there is no border around an area"):
         CellGrid.from_geojson(changed(lambda f: f["geometry"].update(coordinates=[ring])))
+
+
+@pytest.mark.parametrize("system", [4326, 3857, "ESRI:54009", None])
+def test_a_frame_in_any_coordinates(frame, system):
+    given = frame.set_crs(None, allow_override=True) if system is None else frame.to_crs(system)
+    grid = CellGrid.from_geodataframe(given, [9, 7], key="code", names=given["where"][[2, 0]])
+    assert [grid.at(5, x) for x in (5, 15, 25)] == [1, None, 0]
+    assert grid.names == ("c", "a")
+    np.testing.assert_allclose(grid.longitudes, [25, 5], atol=1e-6)
+    with pytest.raises(TypeError, match="got DataFrame; from_geojson takes files"):
+        CellGrid.from_geodataframe(pd.DataFrame({"name": ["a"]}))
+
+
+def test_all_cells_as_geojson_are_read_again_by_others():
+    rng = np.random.default_rng(0)
+    lat, lon = np.degrees(np.arcsin(rng.uniform(-1, 1, 60))), rng.uniform(-180, 180, 60)
+    grid = CellGrid.from_centers(lat, lon, ["one", *[None] * 59])
+    collection = json.loads(json.dumps(grid.to_geojson(0.5)))
+    shapes = [shapely.geometry.shape(f["geometry"]) for f in collection["features"]]
+    assert all(shape.is_valid for shape in shapes)
+    west, south, east, north = shapely.total_bounds(shapes)
+    assert (west, south, east, north) == (-180, -90, 180, 90)
+    assert shapely.union_all(shapes, grid_size=1e-3).area == pytest.approx(360 * 180, rel=1e-4)
+    frame = gpd.GeoDataFrame.from_features(collection, crs=4326)
+    assert frame["index"].tolist() == list(range(60))
+    again = CellGrid.from_geodataframe(frame)
+    assert again.names == grid.names
+    lat, lon = rng.uniform(-90, 90, 3000), rng.uniform(-180, 180, 3000)
+    assert (again.locate(lat, lon) == grid.locate(lat, lon)).mean() > 0.998

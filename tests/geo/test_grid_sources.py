@@ -184,3 +184,16 @@ def test_missing_headings_are_named(table, headings):
 def test_a_missing_table_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         CellGrid.from_csv(tmp_path / "none.csv")
+
+
+def test_a_table_of_named_centers(table):
+    headings = "Class,name,latitude,longitude"
+    rows = ["1,Oslo,59.9,10.8", "0,Rome,41.9,12.5", "2,,-33.9,18.4", "3,Lima,-12,-77"]
+    grid = CellGrid.from_csv(table(*rows, headings=headings))
+    assert grid.names == ("Rome", "Oslo", None, "Lima")
+    assert [grid.at(*p) for p in [(48, 12), (70, 20), (-20, 25), (-5, -60)]] == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="line 2: the centre must be two numbers"):
+        CellGrid.from_csv(table("0,Rome,x,12", headings=headings))
+    both = "class,name,token,latitude,longitude"
+    named = CellGrid.from_csv(table("0,x,8744,39.3,-107.9", headings=both))
+    assert len(named.outlines[0]) == 4

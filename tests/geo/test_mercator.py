@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from combicam_widgets.geo import MAX_LATITUDE, CellGrid, cell_raster, mercator_y, vector_coordinates
-from combicam_widgets.geo.outlines import flat_ring, flat_rings
+from combicam_widgets.geo.flat import flat_paths
 
 SIZE = 256
 
@@ -74,12 +74,12 @@ def test_raster_agrees_with_the_cells(name):
 @pytest.mark.parametrize("name", GRIDS)
 def test_many_rings_are_flattened_as_each_alone(name):
     outlines = GRIDS[name]().outlines
-    for many, outline in zip(flat_rings(outlines, 1.5), outlines, strict=True):
-        np.testing.assert_allclose(many, flat_ring(outline, 1.5), atol=1e-9)
+    for many, outline in zip(flat_paths(outlines, 1.5), outlines, strict=True):
+        np.testing.assert_allclose(many, flat_paths([outline], 1.5)[0], atol=1e-9)
 
 
 def test_no_rings_at_all():
-    assert flat_rings([]) == []
+    assert flat_paths([]) == []
 
 
 def test_raster_of_a_rectangle_of_meridians_and_equator():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
-from combicam_widgets.export.antimeridian import cut_line, cut_polygon
+from combicam_widgets.geo.flat import cut_line, cut_polygon
 
 
 def ring(middle, radii, height=1.0):
@@ -27,8 +27,8 @@ def expected(rings):
 
 
 def check(rings):
-    parts = cut_polygon(rings)
-    polygons = [shapely.Polygon(part[0], part[1:]) for part in parts]
+    polygons = cut_polygon(shapely.Polygon(rings[0], rings[1:]))
+    parts = [[np.array(r.coords) for r in (p.exterior, *p.interiors)] for p in polygons]
     assert all(shapely.is_valid(polygon) for polygon in polygons)
     difference = shapely.symmetric_difference(shapely.union_all(polygons), expected(rings))
     assert difference.area < 1e-6
@@ -67,7 +67,8 @@ def test_a_comb_across_the_border_gives_each_tooth():
 
 def test_what_is_within_stays_as_it_is():
     square = np.array([[170.0, 0], [180, 0], [180, 10], [170, 10]])
-    (((*corners, _),),) = cut_polygon([square])
+    (part,) = cut_polygon(shapely.Polygon(square))
+    corners = part.exterior.coords[:-1]
     assert {tuple(c) for c in corners} == {tuple(c) for c in square}
 
 
