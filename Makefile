@@ -1,18 +1,20 @@
 # make lab    set everything up and open JupyterLab on the first notebook
 # make app    show the explorer as a page of its own, without code
 # make test   set everything up and run every check and test
+# make test-oldest   test with the oldest versions that are promised (slow)
 # make bench  print the benchmark tables
 # make study  measure which heatmap carries the answer (an hour or two), and write docs/study.md
 # make clean  remove what the above made
 
 VENV := .venv
+OLDEST := .venv-oldest
 PYTHON ?= python3
 BIN := $(VENV)/bin
 WORKERS ?= 2
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
 
-.PHONY: lab app test check bench study clean browser
+.PHONY: lab app test test-oldest check bench study clean browser
 .DEFAULT_GOAL := lab
 
 lab: $(VENV)/lab.stamp
@@ -25,6 +27,12 @@ app: $(VENV)/app.stamp
 
 test: browser check
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+test-oldest:
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(PYTHON) .ci/oldest.py > $(OLDEST)/oldest.txt
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/oldest.txt ".[test]"
+	$(OLDEST)/bin/python -m pytest -n $(WORKERS) --ignore=tests/browser --ignore=tests/test_notebooks.py
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
@@ -59,4 +67,4 @@ $(VENV)/%.stamp: $(BIN)/python setup.cfg pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) artifacts build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(OLDEST) artifacts build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

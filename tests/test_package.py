@@ -1,6 +1,7 @@
 """The package as a whole: what importing it costs, what it promises, what the wheel holds."""
 
 import ast
+import configparser
 import json
 import re
 import shutil
@@ -233,6 +234,43 @@ def test_notebooks_are_committed_clean(path):
         if cell["cell_type"] == "code":
             assert cell["outputs"] == []
             assert cell["execution_count"] is None
+
+
+def _requirements(*extras):
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    sections = [setup["options"]["install_requires"]]
+    sections += [setup["options.extras_require"][extra] for extra in extras]
+    return {line for section in sections for line in section.splitlines() if line}
+
+
+def test_binder_and_setup_name_the_same():
+    text = (ROOT / "binder" / "environment.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"^  - (.+)$", text, re.MULTILINE)) - {
+        "conda-forge",
+        "nodefaults",
+        "pip",
+    }
+    named = {line for line in named if not line.startswith("python=")}
+    wanted = {
+        line.replace("torch>", "pytorch-cpu>") if line.startswith("torch>") else line
+        for line in _requirements("lab")
+    }
+    # conda-forge has none or an old one: postBuild installs these with the package.
+    wanted -= {line for line in wanted if re.match("efficientnet-lite0|reverse-geocode", line)}
+    assert named == wanted
+
+
+def test_the_oldest_versions_are_those_of_setup():
+    script = [sys.executable, str(ROOT / ".ci" / "oldest.py")]
+    lines = subprocess.run(script, capture_output=True, text=True, check=True).stdout.split()
+    assert {line.replace("==", ">=") for line in lines} >= _requirements("lab", "study", "app")
+
+
+def test_every_dependency_is_told():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for line in _requirements("lab", "app", "certh", "heic", "study"):
+        assert re.search(rf"\b{re.split('[>=]', line)[0]}\b", text), line
 
 
 def test_data_have_credits():
