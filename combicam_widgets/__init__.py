@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from combicam_widgets.models import GeoModel, list_models, load_model
     from combicam_widgets.samples import list_samples, sample
     from combicam_widgets.widgets import Explorer
-    from combicam_widgets.widgets.overlay import overlay
+    from combicam_widgets.widgets.heat.overlay import overlay
     from combicam_widgets.widgets.trust import TrustPanel
 
 __version__ = "0.1.0"

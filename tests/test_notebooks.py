@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 from combicam_widgets import evaluation
-from combicam_widgets.widgets import requests
+from combicam_widgets.widgets.explorer import requests
 from combicam_widgets.widgets.trust import TrustPanel
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))

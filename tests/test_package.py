@@ -180,8 +180,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(contents):
         "models/naturalist/MODEL_CARD.md",
         "geo/data/coastline.json",
         "geo/data/CREDITS.md",
-        "widgets/static/diagram.js",
-        "widgets/static/diagram.css",
+        "shown/fusion.js",
+        "widgets/_bridge/attentive.js",
+        "widgets/diagram/diagram.js",
+        "widgets/diagram/diagram.css",
     ],
 )
 def test_the_wheel_holds_what_the_package_needs_to_run(name, contents):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from combicam_widgets.export import colors, world_view
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_svg import world_svg
 from combicam_widgets.images import to_data_uri
+from combicam_widgets.javascript import joined
 from combicam_widgets.shown.colors import COLORMAPS, palette
 from combicam_widgets.shown.words import percent
 
@@ -27,7 +29,7 @@ MAX_BYTES = 3_000_000
 """Size of a page, at most: what every mail server lets through."""
 
 RULES = ("sum", "mean", "max", "layercam", "product", "winsor")
-"""Fusion rules that a page knows too, those of `static/fusion.js`."""
+"""Fusion rules that a page knows too, those of `shown/fusion.js`."""
 
 _PHOTO_SIDE = 800
 _EXACT = 300_000
@@ -47,7 +49,7 @@ def to_html(
     """Write a page that needs nothing else: no kernel, no internet, no other file.
 
     Layers can be switched, weighed and viewed alone, and rule, normalisation, colours and opacity
-    changed; the fusion runs in the page (`static/fusion.js`) and gives what Python's gives. Up to
+    changed; the fusion runs in the page (`shown/fusion.js`) and gives what Python's gives. Up to
     300,000 values (all models of this package) the maps are exact; larger ones are sent as 16-bit
     numbers, which changes each map by at most 1/131,070 of its range. What would ask the network
     again stays as it was: prediction, evidence and votes. Nothing can be loaded from elsewhere: a
@@ -99,7 +101,7 @@ def to_html(
 def page(snapshot: Snapshot, *, title: str | None = None, include_position: bool = False) -> str:
     """Give the text of the page; see `to_html`."""
     photo = snapshot.photo
-    script = _script()
+    script = joined(Path(__file__).parent / "static" / "page.js")
     style = _static("page.css")
     name = title or (photo.credit and photo.public_name) or "A photo"
     texts = {
@@ -179,22 +181,6 @@ def _legend(snapshot: Snapshot) -> str:
     if not snapshot.votes:
         return ""
     return '<p class="legend"><span class="dot"></span> where single layers point</p>'
-
-
-def _script() -> str:
-    """Join the modules into one script: each becomes a constant that holds what it exports."""
-    parts = [
-        _module("fusion", _static("fusion.js")),
-        _module("tiles", _static("tiles.js")),
-        re.sub(r"^import .*;\n", "", _static("page.js"), flags=re.MULTILINE),
-    ]
-    return "\n".join(parts)
-
-
-def _module(name: str, source: str) -> str:
-    names = re.findall(r"^export (?:function|const) (\w+)", source, flags=re.MULTILINE)
-    body = re.sub(r"^export ", "", source, flags=re.MULTILINE)
-    return f"const {name} = (() => {{\n{body}\nreturn {{ {', '.join(names)} }};\n}})();"
 
 
 def _static(name: str) -> str:

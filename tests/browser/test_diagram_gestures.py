@@ -13,7 +13,7 @@ FIRST, OTHER, LAST = "blocks.0", "blocks.3", "blocks.15"
 CELL = '''
 from ipywidgets import VBox
 import combicam_widgets as ccw
-from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
+from combicam_widgets.widgets.diagram.widget import Diagram, anywidget_missing
 from combicam_widgets.shown.history import History
 
 model, photo = ccw.load_model("naturalist"), ccw.sample("koala")
@@ -547,7 +547,7 @@ def test_no_motion_for_those_who_want_none(lab: Lab):
 
 BOXED = """
 from ipywidgets import VBox
-from combicam_widgets.widgets.diagram import Diagram, anywidget_missing
+from combicam_widgets.widgets.diagram.widget import Diagram, anywidget_missing
 diagram = Diagram()
 """
 MISSING = {
@@ -609,7 +609,7 @@ PURE = """async (source) => {
 
 def test_what_the_diagram_computes(browser):
     page = browser.new_page()
-    source = (ROOT / "combicam_widgets" / "widgets" / "static" / "diagram.js").read_text()
+    source = (ROOT / "combicam_widgets" / "widgets" / "diagram" / "diagram.js").read_text()
     assert page.evaluate(PURE, source) == [
         [1.1, 0.9, 0, 2, 0.4],
         [5, 4.9, 0.7],

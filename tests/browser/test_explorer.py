@@ -200,7 +200,7 @@ PURE = """async (source) => {
 
 def test_pure_functions_of_the_diagram(browser):
     page = browser.new_page()
-    source = (ROOT / "combicam_widgets" / "widgets" / "static" / "diagram.js").read_text()
+    source = (ROOT / "combicam_widgets" / "widgets" / "diagram" / "diagram.js").read_text()
     assert page.evaluate(PURE, source) == [
         {"a": 0, "b": 0.5, "c": 0},
         {"a": 1, "b": 0.5, "c": 1},

@@ -10,7 +10,7 @@ from lab import ROOT, Lab, notebook
 from PIL import Image
 from playwright.sync_api import expect
 
-from combicam_widgets.widgets.attentive import joined_modules
+from combicam_widgets.javascript import joined
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -20,7 +20,7 @@ OPEN = notebook(
 import combicam_widgets as ccw
 from combicam_widgets import cam
 from combicam_widgets.cam.contributions import contributions
-from combicam_widgets.widgets.overlay import Overlay
+from combicam_widgets.widgets.heat.overlay import Overlay
 from ipywidgets import HTML, HBox""",
     """maps = [np.float32([[1, 0], [0, 0]]), np.float32([[0, 0], [0, 1]])]
 overlay, boxes, on = Overlay(), [], [1, 1]
@@ -240,8 +240,8 @@ PURE = """async (source) => {
 
 def test_pure_functions_of_the_box(browser):
     page = browser.new_page()
-    static = ROOT / "combicam_widgets" / "widgets" / "static"
-    source = joined_modules(static, ("attentive", "box"))
+    box = ROOT / "combicam_widgets" / "widgets" / "heat" / "box.js"
+    source = joined(box)
     assert page.evaluate(PURE, source) == [
         [0.25, 0.125, 0.75, 0.5],
         [0.5, 0, 1, 0.5],

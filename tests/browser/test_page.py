@@ -22,7 +22,7 @@ from snapshots import HOSTILE, make_maps, make_snapshot
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-STATIC = ROOT / "combicam_widgets" / "export" / "static"
+FUSION = ROOT / "combicam_widgets" / "shown" / "fusion.js"
 
 ALPHA = """() => {
   const canvas = document.getElementById("heat");
@@ -153,7 +153,7 @@ def test_the_module_gives_what_python_gives(browser):
         for maps, weights, size, rule, normalize, importances in cases
     ]
     page = browser.new_page()
-    answers = page.evaluate(RUN, [(STATIC / "fusion.js").read_text(encoding="utf-8"), sent])
+    answers = page.evaluate(RUN, [(FUSION).read_text(encoding="utf-8"), sent])
     page.close()
     stretch = {None: lambda x: x, "minmax": minmax, "max": by_maximum}
     for (maps, *recipe), answer in zip(cases, answers, strict=True):
@@ -169,7 +169,7 @@ def test_the_module_gives_what_python_gives(browser):
 
 
 def test_the_module_knows_the_factors_of_winsor(browser):
-    source = (STATIC / "fusion.js").read_text(encoding="utf-8")
+    source = (FUSION).read_text(encoding="utf-8")
     run = """async ([source, importances, quantile]) => {
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
       return (await import(url)).winsorized(importances, quantile);
@@ -185,7 +185,7 @@ def test_the_module_knows_the_factors_of_winsor(browser):
 
 def test_the_module_refuses_what_python_refuses(browser):
     page = browser.new_page()
-    source = (STATIC / "fusion.js").read_text(encoding="utf-8")
+    source = (FUSION).read_text(encoding="utf-8")
     refuse = """async ([source, weights, rule, how]) => {
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
       const { fuse } = await import(url);

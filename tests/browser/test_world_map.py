@@ -13,7 +13,7 @@ SETUP = """
 import numpy as np
 import combicam_widgets as ccw
 from combicam_widgets.geo import GeoPrediction
-from combicam_widgets.widgets.world import World
+from combicam_widgets.widgets.world.widget import World
 
 heard = []
 world = World(
@@ -338,7 +338,7 @@ PURE = """async (source) => {
 
 def test_pure_functions_of_the_marks(browser):
     page = browser.new_page()
-    source = (ROOT / "combicam_widgets" / "widgets" / "static" / "marks_layout.js").read_text()
+    source = (ROOT / "combicam_widgets" / "widgets" / "world" / "marks_layout.js").read_text()
     found = page.evaluate(PURE, source)
     page.close()
     assert found["named"] == ["3, 5\u20139", "1, 2", "1, 2, 3", "4"]

@@ -6,7 +6,7 @@ from traitlets import TraitError
 
 import combicam_widgets as ccw
 from combicam_widgets.widgets import Explorer
-from combicam_widgets.widgets.places import PLACES
+from combicam_widgets.widgets.explorer.places import PLACES
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -11,7 +11,7 @@ from ipywidgets.widgets.widget import _instances as widgets_alive
 from traitlets import TraitError
 
 from combicam_widgets.widgets import Explorer
-from combicam_widgets.widgets.figure_widget import bundle
+from combicam_widgets.widgets._bridge.figure_widget import bundle
 
 MODELS = tiny.model("one", 1), tiny.model("two", 2)
 PHOTOS = [tiny.photo(seed, place) for seed, place in enumerate([None, (10, 20), (-60, 170)])]

@@ -3,18 +3,18 @@
 import anywidget
 import pytest
 
-from combicam_widgets.widgets.attentive import Attentive
-from combicam_widgets.widgets.box import DrawnBox
-from combicam_widgets.widgets.caption import Caption
-from combicam_widgets.widgets.compare import Panel
-from combicam_widgets.widgets.diagram import Diagram
-from combicam_widgets.widgets.discreet import Discreet
-from combicam_widgets.widgets.figure_widget import Bundle, FigureWidget
-from combicam_widgets.widgets.marks import CellList, Marks
+from combicam_widgets.widgets._bridge.attentive import Attentive
+from combicam_widgets.widgets._bridge.discreet import Discreet
+from combicam_widgets.widgets._bridge.figure_widget import Bundle, FigureWidget
+from combicam_widgets.widgets.diagram.widget import Diagram
+from combicam_widgets.widgets.explorer.upload import Upload
+from combicam_widgets.widgets.explorer.words import Words
+from combicam_widgets.widgets.heat.box import DrawnBox
+from combicam_widgets.widgets.heat.caption import Caption
+from combicam_widgets.widgets.heat.compare import Panel
 from combicam_widgets.widgets.trust import TrustPanel
-from combicam_widgets.widgets.upload import Upload
-from combicam_widgets.widgets.words import Words
-from combicam_widgets.widgets.world import World
+from combicam_widgets.widgets.world.marks import CellList, Marks
+from combicam_widgets.widgets.world.widget import World
 
 MAKE = {
     Bundle: Bundle,

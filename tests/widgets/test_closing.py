@@ -16,12 +16,12 @@ from ipywidgets.widgets.widget import _instances as widgets_alive
 
 import combicam_widgets as ccw
 from combicam_widgets.widgets import Explorer
-from combicam_widgets.widgets import explorer as explorer_module
-from combicam_widgets.widgets.attentive import Attentive
-from combicam_widgets.widgets.closing import made_of
-from combicam_widgets.widgets.diagram import Diagram
-from combicam_widgets.widgets.overlay import Overlay
-from combicam_widgets.widgets.world import World
+from combicam_widgets.widgets._bridge.attentive import Attentive
+from combicam_widgets.widgets._bridge.closing import made_of
+from combicam_widgets.widgets.diagram.widget import Diagram
+from combicam_widgets.widgets.explorer import explorer as explorer_module
+from combicam_widgets.widgets.heat.overlay import Overlay
+from combicam_widgets.widgets.world.widget import World
 
 
 def use_everything(explorer, folder):
@@ -184,7 +184,7 @@ a[0].other, sys.hold = a, a
 a[1].close()
 """,
     "some that failed, and one that was interrupted": """
-from combicam_widgets.widgets import explorer
+from combicam_widgets.widgets.explorer import explorer
 for wrong in ({"image": "kaola"}, {"colour": 5}, {"weights": {"x": 1}}, {"layout": 5}):
     try:
         ccw.Explorer(**wrong)

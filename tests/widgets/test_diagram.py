@@ -2,15 +2,13 @@
 
 import base64
 import io
-import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import combicam_widgets as ccw
-from combicam_widgets.widgets import diagram as module
-from combicam_widgets.widgets.diagram import NEEDS_WIDGETS, Diagram, joined_modules
+from combicam_widgets.widgets.diagram.widget import NEEDS_WIDGETS, Diagram
 
 
 @pytest.fixture(scope="session")
@@ -113,21 +111,3 @@ def test_a_page_without_widgets_says_so(diagram):
     assert bundle["text/html"] == NEEDS_WIDGETS
     assert "pip install ipywidgets anywidget" in NEEDS_WIDGETS
     assert "application/vnd.jupyter.widget-view+json" in bundle
-
-
-def test_modules_are_joined_in_the_order_of_their_imports():
-    needed = {}
-    for name in module._MODULES:
-        text = (module._STATIC / f"{name}.js").read_text()
-        needed[name] = set(re.findall(r'^import .* from "\./(.*)\.js"', text, re.MULTILINE))
-        assert len(text.splitlines()) <= 350
-        before = set(module._MODULES[: module._MODULES.index(name)])
-        assert needed[name] <= before, f"{name} imports from a later module"
-    assert set().union(*needed.values()) == set(module._MODULES) - {"diagram_view"}
-    joined = joined_modules(module._STATIC, module._MODULES)
-    assert not re.search(r"^import", joined, re.MULTILINE)
-    assert joined.count("export default") == 1
-    declared = re.findall(
-        r"^(?:export )?(?:async )?(?:function|const|let) (\w+)", joined, re.MULTILINE
-    )
-    assert len(declared) == len(set(declared)), "two modules use the same top-level name"

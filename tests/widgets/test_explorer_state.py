@@ -15,9 +15,9 @@ from combicam_widgets import cam
 from combicam_widgets.cam import rules
 from combicam_widgets.shown.state import derive
 from combicam_widgets.widgets import Explorer
-from combicam_widgets.widgets import explorer as explorer_module
+from combicam_widgets.widgets._bridge.closing import made_of
 from combicam_widgets.widgets.background import Report
-from combicam_widgets.widgets.closing import made_of
+from combicam_widgets.widgets.explorer import explorer as explorer_module
 
 
 def snapshot(explorer):

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from combicam_widgets.images import load_image
-from combicam_widgets.widgets import figure_widget
-from combicam_widgets.widgets.figure_widget import Bundle, FigureWidget, bundle
-from combicam_widgets.widgets.overlay import Overlay
+from combicam_widgets.widgets._bridge import figure_widget
+from combicam_widgets.widgets._bridge.figure_widget import Bundle, FigureWidget, bundle
+from combicam_widgets.widgets.heat.overlay import Overlay
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_a_guess_must_be_a_place(guessing, wrong):
 
 
 def test_puzzles_lie_where_the_model_has_cells():
-    from combicam_widgets.widgets.places import puzzle
+    from combicam_widgets.widgets.explorer.places import puzzle
 
     atlas = ccw.load_model("atlas")
     random = np.random.default_rng(3)

@@ -19,11 +19,11 @@ from combicam_widgets.images import FileName
 from combicam_widgets.shown.analysis import Analysis
 from combicam_widgets.shown.state import derive, same
 from combicam_widgets.widgets import Explorer
-from combicam_widgets.widgets import explorer as explorer_module
-from combicam_widgets.widgets import gestures as gestures_module
+from combicam_widgets.widgets._bridge.interrupts import interrupts_wait
 from combicam_widgets.widgets.background import Worker
-from combicam_widgets.widgets.interrupts import interrupts_wait
-from combicam_widgets.widgets.world import World
+from combicam_widgets.widgets.explorer import explorer as explorer_module
+from combicam_widgets.widgets.explorer import gestures as gestures_module
+from combicam_widgets.widgets.world.widget import World
 
 TRAITS = (
     *("model", "image", "target", "contrast", "weights", "method", "rule", "normalize", "keep"),

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from combicam_widgets.widgets.postponed import postponed
+from combicam_widgets.widgets._bridge.postponed import postponed
 
 INIT = """
 import builtins
@@ -100,7 +100,7 @@ def test_an_error_in_the_block_comes_through_and_leaves_no_stand_in(imported):
 
 PLOTLY = """
 import sys
-from combicam_widgets.widgets.overlay import Overlay
+from combicam_widgets.widgets.heat.overlay import Overlay
 Overlay()
 assert "plotly.io._renderers" in sys.modules, "plotly was to be asked"
 assert "jsonschema" not in sys.modules, "opening an explorer imports what it does not need"

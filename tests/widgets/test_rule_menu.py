@@ -8,7 +8,7 @@ import pytest
 
 from combicam_widgets import cam
 from combicam_widgets.cam import methods, rules
-from combicam_widgets.widgets.rule_menu import RuleMenu
+from combicam_widgets.widgets.explorer.rule_menu import RuleMenu
 
 pytestmark = pytest.mark.usefixtures("rules_as_they_were")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from combicam_widgets.shown.history import History
 from combicam_widgets.shown.readonly import ReadOnlyDict
 from combicam_widgets.shown.state import derive, first, redacted, same
-from combicam_widgets.widgets.requests import analyse
+from combicam_widgets.widgets.explorer.requests import analyse
 
 NAMES = ("0", "2", "4")
 TRUTH = (12.34567, -67.89012)

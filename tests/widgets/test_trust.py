@@ -183,7 +183,7 @@ def test_layers_that_are_worth_nothing_change_nothing(small_model, monkeypatch):
     def nothing(*_given, **_more):
         raise evaluation.NothingWorth("No layer's map alone carries anything of this answer.")
 
-    monkeypatch.setattr("combicam_widgets.widgets.requests.by_worth", nothing)
+    monkeypatch.setattr("combicam_widgets.widgets.explorer.requests.by_worth", nothing)
     with pytest.raises(evaluation.NothingWorth, match="carries anything"):
         explorer.use("by worth")
     assert explorer.shown is before

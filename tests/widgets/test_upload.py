@@ -3,7 +3,7 @@
 import pytest
 
 from combicam_widgets.images import MAX_FILE_BYTES
-from combicam_widgets.widgets.upload import Upload
+from combicam_widgets.widgets.explorer.upload import Upload
 
 
 def send(upload, which, data, piece, name="grandma.jpg"):

@@ -10,7 +10,7 @@ import combicam_widgets as ccw
 from combicam_widgets.geo import MAX_LATITUDE
 from combicam_widgets.shown.lines import arc, cut, outlines, ring
 from combicam_widgets.shown.scene import RING_RADII_KM, Scene, ramp
-from combicam_widgets.widgets.world import World
+from combicam_widgets.widgets.world.widget import World
 
 SPHERE = Geodesic(6371008.8, 0)
 LATITUDES = [0, 40, -30, 65, 10, -45, 20, 84]

@@ -1,5 +1,5 @@
 // The page: its state, what shows it, what changes it. The mathematics is in fusion.js.
-import * as fusion from "./fusion.js";
+import * as fusion from "../../shown/fusion.js";
 import * as tiles from "./tiles.js";
 
 const THUMBNAIL = 96;

@@ -19,11 +19,12 @@ from combicam_widgets.evaluation import knowing_nothing
 from combicam_widgets.evaluation.asking import Progress
 from combicam_widgets.evaluation.explaining import rank_correlation
 from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.javascript import joined
 from combicam_widgets.models import GeoModel
 from combicam_widgets.shown.colors import COLORMAPS, heat_image
 from combicam_widgets.shown.words import NO_EVIDENCE
 from combicam_widgets.widgets import traits
-from combicam_widgets.widgets.attentive import Attentive, joined_modules
+from combicam_widgets.widgets._bridge.attentive import Attentive
 from combicam_widgets.widgets.background import Background, Worker, on_page
 from combicam_widgets.widgets.trust.scores import (
     Scores,
@@ -118,9 +119,7 @@ class TrustPanel(Attentive):
     >>> TrustPanel(model, photo, model.explain(photo))  # doctest: +SKIP
     """
 
-    _esm = joined_modules(_HERE.parent / "static", ("attentive",)) + joined_modules(
-        _HERE, ("trust",)
-    )
+    _esm = joined(_HERE / "trust.js")
     _css = (_HERE / "trust.css").read_text(encoding="utf-8")
 
     maps = T.Instance(LayerMaps, allow_none=True)

@@ -1,7 +1,7 @@
 // How much of the answer a heatmap carries: a scale, and on demand the curves behind it and what a
 // network that knows nothing would show. State in, DOM out.
 
-import { initialize } from "../static/attentive.js";
+import { initialize } from "../_bridge/attentive.js";
 
 const WIDTH = 300;
 const views = new WeakMap(); // how often a model is on the page

@@ -1,0 +1,1 @@
+"""What we repair in plotly, anywidget and ipywidgets, and what every component stands on."""

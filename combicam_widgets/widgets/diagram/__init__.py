@@ -1,0 +1,1 @@
+"""The architecture diagram: stages as columns, one tile per layer, everything clickable."""

@@ -1,0 +1,199 @@
+"""The architecture diagram: stages as columns, one tile per layer, everything clickable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+import numpy.typing as npt
+import traitlets as T
+
+from combicam_widgets.cam import Layer, LayerMaps, minmax, upsample
+from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.javascript import joined
+from combicam_widgets.shown.colors import heat_image
+from combicam_widgets.widgets._bridge.attentive import Attentive
+
+_HERE = Path(__file__).parent
+_THUMBNAIL = 96
+_CARD = 360
+
+NEEDS_WIDGETS = (
+    "<p>Nothing to click on here yet: this is an interactive widget, and the page around it cannot "
+    "show widgets. If this is a notebook that you have just opened, run its cells. Otherwise "
+    "install <code>ipywidgets</code> and <code>anywidget</code> where JupyterLab itself is "
+    "installed (<code>pip install ipywidgets anywidget</code>), and reload the page.</p>"
+)
+"""What a page without Jupyter widgets shows instead, as HTML."""
+
+
+def anywidget_missing() -> w.HTML:
+    """Return a message that is seen only where Jupyter widgets work but `anywidget` does not.
+
+    Diagrams bring the style that hides it; it waits five seconds for them.
+    """
+    message = w.HTML(
+        "<style>@keyframes ccw-wait { from, to { visibility: hidden; height: 0; } } "
+        ".ccw-missing { overflow: hidden; border-left: 4px solid #c62828; padding-left: 8px; "
+        "animation: ccw-wait 5s; }</style>"
+        "<p>Parts of this cannot be shown: install <code>anywidget</code> where JupyterLab itself "
+        "is installed (<code>pip install anywidget</code>), and reload the page.</p>"
+    )
+    message.add_class("ccw-missing")
+    return message
+
+
+class Diagram(Attentive):
+    """Tiles of all layers, with their maps, weights and shares.
+
+    The page changes `weights` (with `gesture`), `preview` and `opened`, and asks for undo and redo
+    (`on_history`); everything else is shown as Python sets it.
+    """
+
+    _esm = joined(_HERE / "diagram_view.js")
+    _css = (_HERE / "diagram.css").read_text(encoding="utf-8")
+
+    stages: T.List[dict[str, Any]] = T.List().tag(sync=True)
+    """Stages in forward order: ``{"label": str, "layers": [{"name", "detail", "picture",
+    "silent"}]}``. See `show_maps`."""
+
+    photo = T.Unicode().tag(sync=True)
+    """Small picture of the photo, a data URI, drawn under each layer's map."""
+
+    weights = T.Dict(value_trait=T.Float(), key_trait=T.Unicode()).tag(sync=True)
+    """Weight of each layer, >= 0; 0 means off."""
+
+    shares = T.Dict(value_trait=T.Float(), key_trait=T.Unicode()).tag(sync=True)
+    """Share of each layer in the fused map, in [0, 1]."""
+
+    gesture = T.Unicode().tag(sync=True)
+    """Name of the gesture that `weights` last came from, set with them by the page: a drag keeps
+    its name, every click has a new one. See `gesture_of`."""
+
+    preview = T.Unicode().tag(sync=True)
+    """Layer that is pointed at, to be shown alone meanwhile; empty (default): none."""
+
+    highlight = T.Unicode().tag(sync=True)
+    """Layer whose tile gets a ring; empty (default): none."""
+
+    opened = T.Unicode().tag(sync=True)
+    """Layer whose card is open; empty (default): none. To be answered by `show_card`."""
+
+    card = T.Dict().tag(sync=True)
+    """What the card shows beyond the tile; see `show_card`."""
+
+    can_undo = T.Bool(False).tag(sync=True)  # noqa: FBT003
+    """Whether the button "Undo" does something."""
+
+    can_redo = T.Bool(False).tag(sync=True)  # noqa: FBT003
+    """Whether the button "Redo" does something."""
+
+    def show_photo(self, photo: Photo) -> None:
+        """Put a photo under the maps."""
+        self.photo = to_data_uri(photo, format="webp", max_side=_THUMBNAIL)
+
+    def show_maps(
+        self,
+        maps: LayerMaps,
+        kinds: Mapping[str, str],
+        colormap: str,
+        weights: Mapping[str, float],
+        *,
+        hidden: bool = False,
+    ) -> None:
+        """Draw new tiles; a card that is open waits for a new `show_card`.
+
+        Parameters
+        ----------
+        maps : LayerMaps
+            Each tile shows its map stretched to its own maximum.
+        kinds : mapping from layer name to str
+            What kind of module each layer is.
+        colormap : str
+        weights : mapping from layer name to float
+        hidden : bool
+            Whether the maps are blank since somebody is to guess first, not for want of evidence.
+        """
+        stages: list[dict[str, Any]] = []
+        for name, x in zip(maps.names, maps.maps, strict=True):
+            label = f"{x.shape[0]} x {x.shape[1]}"
+            if not stages or stages[-1]["label"] != label:
+                stages.append({"label": label, "layers": []})
+            silent = not (hidden or x.any())
+            stages[-1]["layers"].append(
+                {
+                    "name": name,
+                    "detail": f"{kinds[name]}, map of {label}",
+                    "picture": heat_image(_enlarged(x, maps.size, _THUMBNAIL), colormap),
+                    "silent": silent,
+                }
+            )
+        with self.hold_sync():
+            self.card = {}
+            for name in ("preview", "highlight", "opened"):
+                if getattr(self, name) not in maps.names:
+                    setattr(self, name, "")
+            self.stages = stages
+            self.weights = dict(weights)
+
+    def show_card(
+        self, layer: Layer, maps: LayerMaps, photo: Photo, colormap: str, vote: str | None = None
+    ) -> None:
+        """Fill the card of a layer: what it is, its map over the photo, where it points.
+
+        Parameters
+        ----------
+        layer : Layer
+            The one named by `opened`; the card of another one is not shown.
+        maps : LayerMaps
+        photo : Photo
+        colormap : str
+        vote : str, optional
+            Where the evidence of this layer alone points, in words. None: still being asked; call
+            again when it is known.
+        """
+        x = maps[layer.name]
+        facts = {
+            "kind": layer.kind,
+            "map": f"{x.shape[0]} x {x.shape[1]}, from {layer.shape[0]:,} channels",
+            "stride": f"{layer.stride} {'pixel' if layer.stride == 1 else 'pixels'}",
+            "parameters": f"{layer.parameters:,}",
+        }
+        self.card = {
+            "name": layer.name,
+            "facts": [list(fact) for fact in facts.items()],
+            "vote": vote,
+            "picture": heat_image(_enlarged(x, maps.size, _CARD), colormap),
+            "photo": to_data_uri(photo, format="webp", max_side=_CARD),
+        }
+
+    def gesture_of(self, weights: Mapping[str, float]) -> str | None:
+        """Name the gesture on the page that led to these weights; None if none did."""
+        return self.gesture if self.gesture and dict(weights) == self.weights else None
+
+    def on_history(self, handle: Callable[[str], None]) -> None:
+        """Call ``handle("undo")`` or ``handle("redo")`` when the page asks for it."""
+
+        def hear(_widget: object, content: object, _buffers: object) -> None:
+            step = content.get("do") if isinstance(content, dict) else None
+            if step in {"undo", "redo"}:
+                handle(step)
+
+        self.on_msg(hear)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:  # noqa: ANN401
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            bundle[0]["text/html"] = NEEDS_WIDGETS
+        return bundle
+
+
+def _enlarged(
+    x: npt.NDArray[np.float32], size: tuple[int, int], side: int
+) -> npt.NDArray[np.float32]:
+    """Stretch a map to its own maximum and to the photo's shape, at most ``side`` pixels long."""
+    scale = side / max(size)
+    return minmax(upsample(x, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))))

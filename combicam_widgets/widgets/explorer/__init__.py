@@ -1,0 +1,1 @@
+"""The explorer: diagram, overlay, map and words, kept in step with each other and with Python."""

@@ -1,0 +1,231 @@
+"""The toolbar: which model, photo, CAM method and fusion; presets; what is shown and how."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import cast
+
+import ipywidgets as w
+
+from combicam_widgets import cam
+from combicam_widgets.imagery import WIDTHS_KM
+from combicam_widgets.images import Photo, picture_endings
+from combicam_widgets.models import GeoModel, list_models
+from combicam_widgets.shown.colors import COLORMAPS
+from combicam_widgets.shown.state import Shown
+from combicam_widgets.widgets.explorer.places import titles
+from combicam_widgets.widgets.explorer.presets import PRESETS
+from combicam_widgets.widgets.explorer.rule_menu import MethodMenu, RuleMenu
+from combicam_widgets.widgets.explorer.upload import Upload
+from combicam_widgets.widgets.explorer.words import Words
+
+NONE = "none"
+"""How a menu writes None, which ipywidgets takes for "nothing selected"."""
+
+TUNED = ("rule", "normalize", "keep", "opacity", "colormap")
+"""Traits that a control of the same name shows and sets."""
+
+SWITCHED = ("outline", "show_opposite", "show_votes", "show_rings", "online_tiles", "guessing")
+"""Traits that a button of the same name switches."""
+
+_OWN_PHOTO, _OWN_PLACE, _PUZZLE = "(a photo of your own)", "(a place on the map)", "(guess where)"
+
+
+class Controls(w.VBox):
+    """Menus, sliders and buttons; no logic.
+
+    Attributes
+    ----------
+    models : dict
+        The models of the menu, or their names in the registry, by the name that is shown.
+    titles : tuple of str
+        What the model in view can be shown, as the menu names it.
+    own : dict
+        Photos from outside that can be chosen again, by their entry in the menu.
+    model, photo, method, rule, normalize, colormap : ipywidgets.Dropdown
+    opacity, keep, tile_width : ipywidgets.FloatSlider
+    upload : Upload
+    presets : dict
+        A button for each of `PRESETS`.
+    outline, pin, show_opposite, show_votes, show_rings, online_tiles, guessing, comparing :
+        ipywidgets.ToggleButton
+    next_round : ipywidgets.Button
+    """
+
+    def __init__(self) -> None:
+        self.models: dict[str, GeoModel | str] = {
+            name: name for name, info in list_models().items() if info.ready
+        }
+        self.titles: tuple[str, ...] = ()
+        self.own: dict[str, Photo] = {}
+        self.model = _menu("Model", list(self.models))
+        self.photo = _menu("Photo", [_OWN_PHOTO])
+        self.photo.layout.max_width = "200px"
+        self.upload = Upload(
+            accept=",".join(["image/*", *picture_endings()]),
+            description="Your photo…",
+            hint="Open a photo of your own; it stays on this computer",
+        )
+        self.tile_width = w.FloatSlider(
+            description="Width",
+            min=max(500, WIDTHS_KM[0]),
+            max=min(3000, WIDTHS_KM[1]),
+            step=100,
+            value=1500,
+            readout_format=",.0f",
+            continuous_update=False,
+            tooltip="How wide a piece of the Earth the model sees, in km",
+            style={"description_width": "auto"},
+            layout=w.Layout(width="220px"),
+        )
+        self.method = MethodMenu(description="Method", **_menu_look())
+        self.rule = RuleMenu(description="Rule", **_menu_look())
+        self.normalize = _menu("Normalise", [n or NONE for n in cam.NORMALIZATIONS])
+        self.colormap = _menu("Colours", list(COLORMAPS))
+        self.opacity = _slider("Opacity", 0.0, 1.0, "Opacity of the hottest pixels")
+        self.keep = _slider(
+            "Keep",
+            0.01,
+            1.0,
+            "Evidence: so much of the photo, the hottest, is all that the model gets to see",
+        )
+        self.presets = {name: _button(name, tip) for name, tip in PRESETS.items()}
+        self.outline = _switch("Outline", "Draw the border of what the evidence shows")
+        self.pin = _switch("Compare", "Keep this fusion beside the ones that follow, or let it go")
+        self.show_opposite = _switch(
+            "The rest", "The opposite: what the model says of the photo without its evidence"
+        )
+        self.show_votes = _switch(
+            "Votes", "Layer votes: where the model points when it sees only what one layer found"
+        )
+        self.show_rings = _switch(
+            "Rings", "How much probability lies within 25, 200, 750 and 2,500 km of the best cell"
+        )
+        self.comparing = _switch(
+            "Why not there",
+            "Contrast: click another cell, and see what speaks for the place that is explained "
+            "rather than for that one",
+        )
+        self.online_tiles = _switch("Online map", "Fetch OpenStreetMap's tiles from the internet")
+        self.guessing = _switch("Guess first", "Say where it is before the model does")
+        self.next_round = _button("Next round", "Another photo to guess")
+        self._score = Words(look="ccw-score")
+        layers = w.HBox([w.Label("Layers:"), *self.presets.values()])
+        self._round = w.HBox([self.next_round, self._score])
+        of_photo = [self.model, self.photo, self.upload, self.tile_width, layers]
+        of_heat = [self.method, self.rule, self.normalize, self.opacity, self.colormap, self.pin]
+        of_answer = [self.keep, self.outline, self.show_opposite, self.comparing]
+        of_map = [self.show_votes, self.show_rings, self.online_tiles, self.guessing, self._round]
+        rows = [of_photo, of_heat, [*of_answer, *of_map]]
+        for first in (self.show_votes, self.guessing):  # of what belongs together
+            first.add_class("ccw-apart")
+        boxes = [w.HBox(row) for row in rows]
+        for box in (*boxes, layers, self._round):
+            box.add_class("ccw-toolbar")
+        super().__init__(boxes)
+
+    def show(self, shown: Shown, *, choices: bool = True) -> None:
+        """Show the settings and how the game stands; models and photos from outside get an entry.
+
+        Without ``choices``, model, photo, method and the like stay as somebody has set them.
+        """
+        for name in (*TUNED, "comparing"):
+            value = getattr(shown, name)
+            control = getattr(self, name)
+            if isinstance(control, w.FloatSlider):
+                _make_room(control, value)
+            control.value = NONE if value is None else value
+        self.pin.value = bool(shown.pinned)
+        if choices:
+            self._show_choices(shown)
+        asking = self.show_votes.add_class if shown.voting else self.show_votes.remove_class
+        asking("ccw-asking")
+        _show_if(self._round, shown.guessing)
+        score, saved = (shown.game.score_line(include_position=told) for told in (True, False))
+        self._score.say(score, saved=saved)
+
+    def _show_choices(self, shown: Shown) -> None:
+        model = shown.model
+        self.models[model.name] = cast(GeoModel, model)
+        if model.name not in self.model.options:
+            self.model.options = list(self.models)
+        self.model.value = model.name
+        self.method.value = shown.method
+        for name in SWITCHED:
+            getattr(self, name).value = getattr(shown, name)
+        self.titles = titles(model)
+        self.own = _labelled(shown.own_photos, self.titles)
+        present = _entry(shown.image, self.titles, self.own)
+        if shown.hidden or present is None:
+            present = _PUZZLE if shown.hidden else _OWN_PLACE if model.from_above else _OWN_PHOTO
+        entries = dict.fromkeys([*self.titles, *self.own, present])
+        if self.photo.options != tuple(entries):
+            self.photo.options = list(entries)
+        self.photo.value = present
+        self.photo.description = "Place" if model.from_above else "Photo"
+        _make_room(self.tile_width, shown.tile_width)
+        self.tile_width.value = shown.tile_width
+        _show_if(self.tile_width, model.from_above)
+
+
+def _labelled(photos: tuple[Photo, ...], titles: tuple[str, ...]) -> dict[str, Photo]:
+    """Name photos from outside for the menu, each differently.
+
+    The menu is saved with the notebook: names of files stay out of it.
+    """
+    named: dict[str, Photo] = {}
+    for photo in photos:
+        name = photo.public_name or _OWN_PHOTO
+        taken = {*titles, *named}
+        more = (f"{name} ({number})" for number in count(2))
+        label = name if name not in taken else next(label for label in more if label not in taken)
+        named[label] = photo
+    return named
+
+
+def _entry(photo: Photo, titles: tuple[str, ...], own: dict[str, Photo]) -> str | None:
+    """Return the menu's entry of a photo."""
+    if any(photo is mine for mine in own.values()):
+        return next(label for label, mine in own.items() if mine is photo)
+    return photo.name if photo.name in titles else None
+
+
+def _make_room(slider: w.FloatSlider, value: float) -> None:
+    """Let a slider reach a value: it would show, and report, another one instead."""
+    slider.min, slider.max = min(slider.min, value), max(slider.max, value)
+
+
+def _show_if(widget: w.Widget, condition: bool) -> None:  # noqa: FBT001
+    widget.layout.display = "" if condition else "none"
+
+
+def _menu(label: str, options: list[object]) -> w.Dropdown:
+    return w.Dropdown(description=label, options=options, **_menu_look())
+
+
+def _menu_look() -> dict[str, object]:
+    return {
+        "style": {"description_width": "auto"},
+        "layout": w.Layout(width="auto", max_width="260px"),
+    }
+
+
+def _slider(label: str, low: float, high: float, tip: str) -> w.FloatSlider:
+    return w.FloatSlider(
+        description=label,
+        min=low,
+        max=high,
+        step=0.01,
+        readout_format=".0%",
+        tooltip=tip,
+        style={"description_width": "auto"},
+        layout=w.Layout(width="190px"),
+    )
+
+
+def _button(label: str, tip: str) -> w.Button:
+    return w.Button(description=label, tooltip=tip, layout=w.Layout(width="auto"))
+
+
+def _switch(label: str, tip: str) -> w.ToggleButton:
+    return w.ToggleButton(description=label, tooltip=tip, layout=w.Layout(width="auto"))

@@ -1,0 +1,363 @@
+"""The explorer: diagram, overlay, map and words, kept in step with each other and with Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+import traitlets as T
+from traitlets import Bunch
+
+from combicam_widgets import cam, export
+from combicam_widgets.images import Photo
+from combicam_widgets.models import GeoModel
+from combicam_widgets.shown.analysis import Analysis
+from combicam_widgets.shown.state import Shown, derive, first, redacted, same
+from combicam_widgets.widgets._bridge.closing import whole_or_not_at_all
+from combicam_widgets.widgets._bridge.interrupts import interrupts_wait
+from combicam_widgets.widgets.background import Report, left_behind
+from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED
+from combicam_widgets.widgets.explorer.gestures import Gestures
+from combicam_widgets.widgets.explorer.held import Held
+from combicam_widgets.widgets.explorer.parts import Parts
+from combicam_widgets.widgets.explorer.places import first_picture, puzzle, titles
+from combicam_widgets.widgets.explorer.presets import BY_WORTH, preset
+from combicam_widgets.widgets.explorer.questions import QUESTIONS
+from combicam_widgets.widgets.explorer.requests import (
+    ASKED,
+    Request,
+    analyse,
+    request_for,
+    weigh_by_worth,
+)
+from combicam_widgets.widgets.explorer.state import ExplorerState
+from combicam_widgets.widgets.explorer.take_along import TakeAlong
+from combicam_widgets.widgets.explorer.view import View
+from combicam_widgets.widgets.heat.overlay import Overlay
+from combicam_widgets.widgets.traits import as_model
+from combicam_widgets.widgets.trust import TrustPanel
+from combicam_widgets.widgets.world.widget import World
+
+_OWN_PHOTOS = 8
+"""How many photos from outside can be chosen again."""
+
+
+class Explorer(TakeAlong, ExplorerState):
+    """See which layers make a model believe that a photo was taken *there*.
+
+    Whatever the mouse can do, a trait can do, and either shows in the other. Set from Python, a
+    trait takes effect before the statement ends, or raises and changes nothing. What is done on
+    the page runs beside it, the latest request wins, and an error is shown in words; the last
+    good state stays.
+
+    Parameters
+    ----------
+    model : str or GeoModel
+        A name from `list_models`, or a model of your own.
+    image : str, path, bytes, array, PIL image or Photo, optional
+        A name from `list_samples` or from the menu ("Madagascar", for a model that looks from
+        above), or whatever `load_image` reads. Default: the koala, or Italy from above.
+    **values
+        Initial values of the other traits of `ExplorerState`; anything else is refused.
+
+    Examples
+    --------
+    >>> explorer = Explorer(model="naturalist", image="koala")  # doctest: +SKIP
+    >>> explorer.weights = {"blocks.15": 1}  # doctest: +SKIP
+    """
+
+    @whole_or_not_at_all()
+    def __init__(
+        self,
+        model: object = "naturalist",
+        image: object = None,
+        **values: Any,  # noqa: ANN401
+    ) -> None:
+        known = {
+            *("target", "contrast", "weights", "method", "tile_width", "box"),
+            *(*TUNED, *SWITCHED),
+        }
+        if unknown := sorted(set(values) - known - {"layout"}):
+            raise TypeError(
+                f"Explorer has no option {unknown[0]!r}; the options are model, image, "
+                f"{', '.join(sorted(known))}."
+            )
+        super().__init__(layout=values.pop("layout", w.Layout()))
+        self.add_class("ccw-explorer")
+        self._parts = parts = Parts(
+            overlay=Overlay(),  # first: the page reads Plotly while the rest is being made
+            world=World(
+                self._click_map, self._choose_cell, self._hover_vote, self._choose_contrast
+            ),
+        )
+        self._view = View(parts)
+        self._gestures = Gestures(self, parts, self._view)
+        try:
+            self._open(model, image, values)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, model: object, image: object, values: dict[str, Any]) -> None:
+        """Show the first photo, with the given values of other traits."""
+        wanted: dict[str, Any] = {}
+        self._held = wanted  # collects what the traits let pass
+        try:
+            for name, value in {"model": model, **values}.items():
+                setattr(self, name, value)
+            if image is not None:
+                self.image = image
+            if wanted.get("guessing") and (image is None or self.image.position is None):
+                wanted["image"] = self.draw_puzzle()
+        finally:
+            self._held = None
+        geo_model: GeoModel = wanted.pop("model")
+        photo = wanted.pop("image", None) or first_picture(
+            geo_model, wanted.get("tile_width", 1500.0)
+        )
+        target, contrast = wanted.pop("target", None), wanted.pop("contrast", None)
+        method = wanted.pop("method", cam.METHODS[0])
+        analysis = analyse(geo_model, photo, target, method, contrast)
+        wanted |= self._own_photos((), analysis)
+        with _as_trait_error("weights" in wanted):
+            shown = first(analysis, wanted)
+        self.children = self._parts.laid_out()
+        self.commit(self._answered(shown))
+        self._gestures.listen()
+
+    def close(self) -> None:
+        """Take the explorer off the page, and all of its widgets out of the kernel's memory."""
+        if self.comm is None:
+            return
+        if hasattr(self, "_parts"):
+            self._parts.close(self)
+        else:  # it was never finished
+            super().close()
+
+    def use(self, name: str) -> None:
+        """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM), "by worth" or "invert".
+
+        "by worth" measures for some seconds how much of the answer each layer's map carries alone,
+        and sets method, rule and weights; see `combicam_widgets.evaluation.by_worth`.
+        """
+        self.change(self.preset(name))
+
+    def preset(self, name: str, report: Report | None = None) -> dict[str, Any]:
+        """Return the change that a preset makes; see `use`."""
+        if name != BY_WORTH:
+            return {"weights": preset(name, self._analysis.stages, self.weights)}
+        if self.hidden:
+            raise ValueError("Guess first: what the layers are worth would tell where to look.")
+        return weigh_by_worth(self._analysis, report)
+
+    def undo(self) -> None:
+        """Take the last change of weights, rule, method and normalisation back, if there is one."""
+        self.change(self.step("undo"))
+
+    def redo(self) -> None:
+        """Make the change again that was taken back last, if there is one."""
+        self.change(self.step("redo"))
+
+    def step(self, way: str) -> dict[str, Any]:
+        """Return the change that undoing or redoing makes; empty if there is nothing to do."""
+        past = self.shown.past.copy()
+        if not (past.can_undo if way == "undo" else past.can_redo):
+            return {}
+        recipe = past.undo() if way == "undo" else past.redo()
+        return {**vars(recipe), "past": past}
+
+    def pin(self) -> None:
+        """Keep the present fusion to compare the ones that follow with."""
+        self.change({"pin": True})
+
+    def unpin(self) -> None:
+        """Compare no longer."""
+        self.change({"pin": False})
+
+    def next_round(self) -> None:
+        """Show another picture to be guessed."""
+        self.image = self.draw_puzzle()
+
+    def draw_puzzle(self, model: GeoModel | None = None) -> Photo:
+        """Draw a picture whose place is known, for the present model or another one."""
+        return puzzle(model or self.model, self.tile_width, np.random.default_rng())
+
+    def open_card(self, name: str) -> None:
+        """Open the card of a layer in the diagram; "" closes it."""
+        self.change({"opened": name})
+
+    # One value, one commit.
+
+    def change(self, wanted: Mapping[str, Any]) -> None:
+        """Change what is shown; takes effect before it returns, or raises and changes nothing.
+
+        Parameters
+        ----------
+        wanted : mapping
+            Values by the names of traits, checked already, and whatever else `derive` takes.
+        """
+        if self._held is not None:
+            self._held.update(wanted)
+            return
+        if not (wanted := self.news(wanted)):
+            return
+        request = request_for(self.shown, wanted, self.draw_puzzle)
+        analysis = None if request is None else self.look(request)
+        with self._parts.lock:
+            shown = self._answered(self.derived(wanted, analysis))
+            if analysis is not None:
+                self._parts.asking.cancel()
+                shown = derive(shown, {"busy": False})
+            self._gestures.forget_questions()
+            self.commit(shown)
+
+    def news(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out of a change what is so already."""
+        shown = self.shown
+        return {
+            name: value
+            for name, value in wanted.items()
+            if not (hasattr(shown, name) and same(getattr(shown, name), value))
+        }
+
+    def look(self, request: Request, report: Report | None = None) -> Analysis:
+        """Ask a model; with a ``report``, a picture that takes long to read is left behind."""
+        model = as_model(request.model)
+        photo = request.image
+        if not isinstance(photo, Photo):
+            read = partial(photo, model)
+            photo = read() if report is None else left_behind(read, report)
+        return analyse(model, photo, request.target, request.method, request.contrast, report)
+
+    def derived(self, wanted: Mapping[str, Any], analysis: Analysis | None) -> Shown:
+        """Derive the next value from the present one, an analysis and what was wanted beside it."""
+        shown = self.shown
+        change = {name: value for name, value in wanted.items() if name not in ASKED}
+        if analysis is not None:
+            # Another method may have been chosen while the photo was looked at.
+            if "method" not in change and shown.method in analysis.maps.methods:
+                change["method"] = shown.method
+            change |= {"analysis": analysis, **self._own_photos(shown.own_photos, analysis)}
+        with _as_trait_error(bool({"weights", "preview"} & set(change))):
+            return derive(shown, change)
+
+    def commit(self, shown: Shown) -> None:
+        """Show a value: all traits have it at once, each part is handed it once, observers hear.
+
+        If that is interrupted, all is as it was before. What an observer raises is raised at the
+        end: then the value is in place, and the other observers have heard of it.
+        """
+        with self._parts.lock:
+            before = self._shown
+            try:
+                with interrupts_wait():
+                    self._shown = shown
+                    self._view.show(redacted(shown))
+            except BaseException:
+                self._shown = before
+                if before is not None:
+                    with interrupts_wait():
+                        self._view.show(redacted(before))
+                raise
+            if before is not None:
+                self._tell(before, shown)
+
+    def _tell(self, before: Shown, shown: Shown) -> None:
+        """Tell observers of what has changed, unless one of them has changed it again."""
+        failed: list[Exception] = []
+        for name, trait in self.traits().items():
+            if not isinstance(trait, Held):
+                continue
+            old, new = getattr(before, name), getattr(shown, name)
+            if same(old, new) or not same(new, getattr(self._shown, name)):
+                continue
+            change = {"name": name, "old": old, "new": new, "owner": self, "type": "change"}
+            try:
+                self.notify_change(Bunch(change))
+            except Exception as error:  # noqa: BLE001  (raised below, when all have heard)
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+    def _answered(self, shown: Shown) -> Shown:
+        """Ask all that is still to be asked about a value, in place."""
+        for question in QUESTIONS:
+            if question.open(shown) is not None:
+                shown = derive(shown, question.ask(shown))
+        return shown
+
+    @property
+    def shown(self) -> Shown:
+        """All that is shown, as one value."""
+        if self._shown is None:
+            raise RuntimeError("The explorer is still being made.")
+        return self._shown
+
+    @property
+    def trust(self) -> TrustPanel:
+        """The panel that says how much of the answer the heatmap carries."""
+        return self._parts.trust
+
+    @property
+    def _analysis(self) -> Analysis:
+        return self.shown.analysis
+
+    def _own_photos(self, known: tuple[Photo, ...], analysis: Analysis) -> dict[str, Any]:
+        """Remember a photo that no menu has, to be chosen again."""
+        photo = analysis.photo
+        model = analysis.model
+        # Who gives a photo of their own the name of one in the menu gives it no credit.
+        listed = model.from_above or (photo.credit and photo.name in titles(model))
+        if listed or any(photo is mine for mine in known):
+            return {}
+        return {"own_photos": (*known, photo)[-_OWN_PHOTOS:]}
+
+    def _snapshot(self, *, votes: bool = False) -> export.Snapshot:
+        """Freeze what is shown, with the answers that belong to it; votes are asked for if need be.
+
+        Raises
+        ------
+        RuntimeError
+            Somebody is to guess first, and an export would tell.
+        """
+        with self._parts.lock:
+            if self.hidden:
+                raise RuntimeError(
+                    "The answers are hidden until somebody has guessed, and an export would tell "
+                    "them: set explorer.guess, or explorer.guessing = False, and export then."
+                )
+            shown = self._answered(self.shown)
+            if shown is not self._shown:
+                self._gestures.forget_questions()
+                self.commit(shown)
+            given = shown.votes or (shown.analysis.votes(shown.keep) if votes else ())
+            return export.Snapshot.of(shown, given)
+
+    # The map is made before there is anything to listen to it.
+
+    def _click_map(self, latitude: float, longitude: float) -> None:
+        self._gestures.click_map(latitude, longitude)
+
+    def _choose_cell(self, index: int) -> None:
+        self._gestures.choose_cell(index)
+
+    def _choose_contrast(self, index: int | None) -> None:
+        self._gestures.choose_contrast(index)
+
+    def _hover_vote(self, layer: int | None) -> None:
+        self._parts.diagram.highlight = "" if layer is None else self.maps.names[layer]
+
+
+@contextmanager
+def _as_trait_error(expected: bool) -> Iterator[None]:  # noqa: FBT001
+    """Say that a value which does not fit the layers is a wrong value of a trait."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if not expected:
+            raise
+        raise T.TraitError(str(error)) from error

@@ -1,0 +1,285 @@
+"""What a person does on the page, turned into changes of what the explorer shows.
+
+Heavy work runs beside the page, the latest request wins, nothing queues up; an error is shown in
+words, and the controls go back to what is on screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+
+from combicam_widgets.imagery import tile
+from combicam_widgets.images import FileName, load_image
+from combicam_widgets.shown.state import Asked, Shown, derive, same
+from combicam_widgets.widgets.background import Report
+from combicam_widgets.widgets.explorer.controls import NONE, SWITCHED, TUNED
+from combicam_widgets.widgets.explorer.parts import Parts
+from combicam_widgets.widgets.explorer.places import picture
+from combicam_widgets.widgets.explorer.presets import BY_WORTH
+from combicam_widgets.widgets.explorer.questions import QUESTIONS, Question
+from combicam_widgets.widgets.explorer.requests import ASKED, Request, request_for
+from combicam_widgets.widgets.explorer.view import View
+
+if TYPE_CHECKING:
+    from combicam_widgets.widgets.explorer.explorer import Explorer
+
+
+_OF_DIAGRAM = ("weights", "preview", "opened")
+"""What the page changes on the diagram."""
+
+
+class Gestures:
+    """Listens to the page.
+
+    Parameters
+    ----------
+    explorer : Explorer
+    parts : Parts
+    view : View
+    """
+
+    def __init__(self, explorer: Explorer, parts: Parts, view: View) -> None:
+        self._explorer, self._parts, self._view = explorer, parts, view
+        self._slow_method = False  # whether what is being worked on is a method that was chosen
+        self._asked: dict[str, Asked] = {}  # what each kind of work has been asked last
+
+    def listen(self) -> None:
+        """Begin to listen; the parts show what the explorer holds."""
+        explorer, controls, diagram = self._explorer, self._parts.controls, self._parts.diagram
+        for name in (*TUNED, *SWITCHED, "comparing"):
+            if name not in {"guessing", "comparing"}:
+                self._take(getattr(controls, name), "value", partial(self._set, name))
+        for name in _OF_DIAGRAM:
+            self._take(diagram, name, partial(self._hear_diagram, name))
+        self._take(controls.model, "value", self._choose_model)
+        self._take(controls.photo, "value", self._choose_picture)
+        self._take(controls.method, "value", self._choose_method)
+        self._take(controls.tile_width, "value", self._widen)
+        self._take(controls.comparing, "value", self._begin_or_end_comparing)
+        self._take(controls.guessing, "value", self._begin_or_end_guessing)
+        self._take(controls.pin, "value", lambda on: self.change({"pin": on}))
+        controls.upload.on_file(self._upload)
+        for name, button in controls.presets.items():
+            self._on_click(button, partial(self._use, name))
+        self._on_click(controls.next_round, lambda: self.change({"image": explorer.draw_puzzle}))
+        diagram.on_history(lambda way: self._attempt(lambda: self.change(explorer.step(way))))
+        self._parts.overlay.on_box(lambda box: self._attempt(lambda: self._set("box", box)))
+        self._parts.status_bar.on_cancel = self.cancel
+
+    # One change from the page.
+
+    def change(self, wanted: Mapping[str, Any]) -> None:
+        """Change what is shown, as the page does: nobody waits for a model."""
+        explorer = self._explorer
+        news = explorer.news(wanted)
+        if set(ASKED) & set(wanted) and not set(ASKED) & set(news):
+            self._stop_asking()  # who comes back to what is shown wants nothing else any more
+        request = request_for(explorer.shown, news, explorer.draw_puzzle)
+        if request is None:
+            self._commit(explorer.derived(news, None))
+        else:
+            self._ask(request, news)
+
+    def _commit(self, shown: Shown) -> None:
+        """Show a value, and ask beside the page what is still to be asked about it."""
+        try:
+            self._explorer.commit(shown)
+        finally:
+            self._ask_questions()
+
+    def _ask(self, request: Request, wanted: Mapping[str, Any]) -> None:
+        explorer, asking = self._explorer, self._parts.asking
+        self._slow_method = "method" in wanted
+
+        def ask(report: Report) -> tuple[Any, Shown, Shown]:
+            analysis = explorer.look(request, report)
+            base = explorer.shown
+            shown = explorer.derived(wanted, analysis)
+            evidence = QUESTIONS[0]
+            if evidence.open(shown) is not None:
+                shown = derive(shown, evidence.ask(shown))
+            return analysis, base, shown
+
+        def done(result: tuple[Any, Shown, Shown]) -> None:
+            self._slow_method = False
+            analysis, base, shown = result
+            if explorer.shown is not base:  # something else has changed meanwhile
+                shown = explorer.derived(wanted, analysis)
+            self._commit(derive(shown, {"busy": False}))
+
+        asking.run(
+            ask,
+            lambda result: self._attempt(lambda: done(result)),
+            self.fail,
+            self._parts.status_bar.show_progress,
+        )
+        if asking.busy:
+            self._commit(derive(explorer.shown, {"busy": True, "error": ""}))
+
+    def _ask_questions(self) -> None:
+        """Ask what is open and not yet being asked; drop what nobody wants to know any more."""
+        shown = self._explorer.shown
+        for question in QUESTIONS:
+            work, asked = getattr(self._parts, question.work), question.open(shown)
+            if asked is None:
+                work.cancel()
+            elif not (work.busy and same(self._asked.get(question.work), asked)):
+                self._asked[question.work] = asked
+                self._run(question, shown)
+
+    def _run(self, question: Question, shown: Shown) -> None:
+        def done(answer: dict[str, Any]) -> None:
+            self._asked.pop(question.work, None)
+            explorer = self._explorer
+            self._attempt(lambda: explorer.commit(derive(explorer.shown, answer)))
+
+        def failed(error: BaseException) -> None:
+            self._asked.pop(question.work, None)
+            self.fail(error)
+
+        work = getattr(self._parts, question.work)
+        work.run(lambda _report: question.ask(shown), done, failed, delay=question.delay)
+
+    def forget_questions(self) -> None:
+        """Drop what is being asked: somebody else has asked it."""
+        self._asked.clear()
+        for question in QUESTIONS:
+            getattr(self._parts, question.work).cancel()
+
+    def fail(self, error: BaseException) -> None:
+        """Say what went wrong; the controls go back to what is on screen."""
+        words = str(error) or type(error).__name__
+        busy = self._parts.asking.busy
+        self._explorer.commit(derive(self._explorer.shown, {"error": words, "busy": busy}))
+
+    def _stop_asking(self) -> None:
+        self._parts.asking.cancel()
+        self._explorer.commit(derive(self._explorer.shown, {"busy": False}))
+
+    def cancel(self) -> None:
+        """Stop what is going on."""
+        with self._parts.lock:
+            self._parts.asking.cancel()
+            self.fail(Exception("Cancelled; what is shown is as before."))
+
+    def _attempt(self, change: Callable[[], object]) -> None:
+        """Change something as the page does; say what is wrong with it."""
+        with self._parts.lock:
+            try:
+                change()
+            except Exception as error:  # noqa: BLE001  (whatever it is, the person is told)
+                self.fail(error)
+
+    def _take(self, widget: w.Widget, trait: str, act: Callable[[Any], object]) -> None:
+        """Act when somebody changes a part, but not when we do."""
+
+        def take(change: Any) -> None:  # noqa: ANN401
+            with self._parts.lock:
+                if not self._view.drawing:
+                    self._attempt(lambda: act(change["new"]))
+
+        widget.observe(take, trait)
+
+    def _on_click(self, button: w.Button, act: Callable[[], object]) -> None:
+        button.on_click(lambda _button: self._attempt(act))
+
+    # What each gesture means.
+
+    def _set(self, name: str, value: Any) -> None:  # noqa: ANN401
+        value = None if value == NONE else value
+        trait = self._explorer.traits()[name] if self._explorer.has_trait(name) else None
+        checked = value if trait is None else trait._validate(self._explorer, value)  # noqa: SLF001
+        self.change({name: checked})
+
+    def _hear_diagram(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Take all that a message has changed as one change; nothing of it is put back first.
+
+        What this is about is given: a cell beside this thread may just have had it put back.
+        """
+        diagram = self._parts.diagram
+        wanted = {name: getattr(diagram, name) for name in _OF_DIAGRAM} | {name: value}
+        self.change({**wanted, "gesture": diagram.gesture_of(wanted["weights"])})
+
+    def _use(self, name: str) -> None:
+        explorer, asking = self._explorer, self._parts.asking
+        if name != BY_WORTH:
+            self.change(explorer.preset(name))
+            return
+
+        def done(change: dict[str, Any]) -> None:
+            wanted = {**change, "busy": False}
+            self._attempt(lambda: self._commit(explorer.derived(wanted, None)))
+
+        asking.run(
+            partial(explorer.preset, name), done, self.fail, self._parts.status_bar.show_progress
+        )
+        if asking.busy:
+            self._commit(derive(explorer.shown, {"busy": True, "error": ""}))
+
+    def click_map(self, latitude: float, longitude: float) -> None:
+        """Guess, or look there from above, or explain the cell that was clicked."""
+        self._attempt(lambda: self._click_map(latitude, longitude))
+
+    def _click_map(self, latitude: float, longitude: float) -> None:
+        shown = self._explorer.shown
+        if shown.hidden:
+            self.change({"guess": (latitude, longitude)})
+        elif shown.model.from_above and not shown.comparing:
+            width = shown.tile_width
+            self.change({"image": lambda _model: tile(latitude, longitude, width_km=width)})
+        else:
+            cell = shown.model.cells.at(latitude, longitude)
+            if cell is None:
+                raise ValueError("There is no cell here; click a place on land.")
+            self.change({"contrast" if shown.comparing else "target": cell})
+
+    def choose_cell(self, index: int) -> None:
+        """Explain another cell, compared with none."""
+        self._attempt(lambda: self.change({"target": index, "contrast": None}))
+
+    def choose_contrast(self, index: int | None) -> None:
+        """Explain why the target rather than this cell."""
+        self._attempt(lambda: self.change({"contrast": index}))
+
+    def _begin_or_end_comparing(self, on: bool) -> None:  # noqa: FBT001
+        """While it is on, a click on the map says which cell the target is compared with."""
+        self.change({"comparing": on} if on else {"comparing": False, "contrast": None})
+
+    def _begin_or_end_guessing(self, on: bool) -> None:  # noqa: FBT001
+        """Begin with another picture: the present one was looked at already, with its answer."""
+        more = {"image": self._explorer.draw_puzzle} if on else {}
+        self.change({"guessing": on, **more})
+
+    def _choose_model(self, name: str) -> None:
+        self.change({"model": self._parts.controls.models[name]})
+
+    def _choose_picture(self, title: str) -> None:
+        controls, shown = self._parts.controls, self._explorer.shown
+        if title in controls.own:
+            self.change({"image": controls.own[title]})
+        elif title in controls.titles:
+            self.change({"image": lambda model: picture(model, title, shown.tile_width)})
+
+    def _widen(self, width_km: float) -> None:
+        explorer = self._explorer
+        if width_km == explorer.tile_width:
+            return
+        self._set("tile_width", width_km)
+        if explorer.model.from_above and explorer.image.position is not None:
+            latitude, longitude = explorer.image.position
+            self.change({"image": lambda _model: tile(latitude, longitude, width_km=width_km)})
+
+    def _upload(self, content: bytes, name: str) -> None:
+        self._attempt(
+            lambda: self.change({"image": lambda _: load_image(content, name=FileName(name))})
+        )
+
+    def _choose_method(self, name: str) -> None:
+        if self._slow_method:
+            self._slow_method = False
+            self._stop_asking()  # the slow method that was chosen before
+        self.change({"method": name})

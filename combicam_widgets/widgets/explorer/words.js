@@ -1,0 +1,41 @@
+// A line of text, what is being worked on meanwhile, and an error below. State in, DOM out.
+
+import { initialize } from "../_bridge/attentive.js";
+import { confided } from "../_bridge/discreet.js";
+
+function render({ model, el }) {
+  const look = model.get("look");
+  const line = document.createElement("div");
+  line.className = look;
+  line.setAttribute("role", "status");
+  const text = document.createElement("span");
+  const asking = document.createElement("em");
+  asking.className = "ccw-asking-words";
+  line.append(text, " ", asking);
+  const error = document.createElement("div");
+  error.className = "ccw-status ccw-error";
+  error.setAttribute("role", "alert");
+  el.append(line);
+
+  function write(element, words) {
+    // What stays the same is not read out again.
+    if (element.textContent !== words) element.textContent = words;
+    element.hidden = !words;
+  }
+  function show() {
+    write(text, aside.told("text") ?? model.get("text"));
+    write(asking, model.get("asking"));
+    write(error, aside.told("error") ?? "");
+    if (error.hidden) error.remove();
+    else el.append(error); // what is new there is read out at once
+  }
+  const aside = confided({ model }, show);
+  show();
+  model.on("change:text change:asking", show);
+  return () => {
+    aside.stop();
+    model.off("change:text change:asking", show);
+  };
+}
+
+export default { initialize, render };

@@ -1,0 +1,1 @@
+"""The heatmap over the photo."""

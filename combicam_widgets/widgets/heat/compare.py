@@ -1,0 +1,127 @@
+"""A pinned heatmap and how the present one differs from it, as panels beside the present one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import traitlets as T
+
+from combicam_widgets.cam import upsample
+from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.javascript import joined
+from combicam_widgets.widgets._bridge.attentive import Attentive
+from combicam_widgets.widgets._bridge.closing import made_of
+from combicam_widgets.widgets.heat.pictures import difference_colors, difference_picture
+
+SIZE = 294, 260
+"""Size of a panel in CSS pixels, and of the figure while panels are beside it."""
+
+BAR = 62
+"""Part of the width that a legend takes; the photos are of one size, with or without it."""
+
+_PIXELS = 144
+"""Longer side of the pictures of heat while there are three: they are small, and cost bytes."""
+
+_HERE = Path(__file__).parent
+
+
+class Panel(Attentive):
+    """A photo with a picture laid over it, which the page does not change.
+
+    Not another Plotly figure: each of those sends the whole of Plotly, 5 MB, to the page.
+    """
+
+    _esm = joined(_HERE / "panel.js")
+
+    photo = T.Unicode().tag(sync=True)
+    """The photo, a data URI."""
+
+    picture = T.Unicode().tag(sync=True)
+    """What is laid over it, a data URI."""
+
+    size = T.Tuple(T.Int(), T.Int()).tag(sync=True)
+    """Width and height of the photo in CSS pixels."""
+
+    label = T.Unicode().tag(sync=True)
+    """What it is, in the upper left corner."""
+
+    words = T.Unicode().tag(sync=True)
+    """Said in the middle; empty: nothing."""
+
+    legend = T.List(T.Unicode()).tag(sync=True)
+    """Heading of the legend, then what its values are called, from the lowest; empty: no legend."""
+
+    colors = T.List(T.Unicode()).tag(sync=True)
+    """Colours of the legend, from the lowest value."""
+
+    name = T.Unicode().tag(sync=True)
+    """Accessible name."""
+
+
+class Comparison:
+    """Panels of the pinned heatmap and of the difference, over the same photo.
+
+    Parameters
+    ----------
+    photo : Photo
+    heatmap : (H, W) array in [0, 1]
+        What is pinned.
+    label : str
+        What it is.
+
+    Attributes
+    ----------
+    heatmap : (H, W) array in [0, 1]
+    label : str
+    pinned, difference : Panel
+    """
+
+    def __init__(self, photo: Photo, heatmap: npt.NDArray[np.float32], label: str) -> None:
+        self.heatmap = heatmap
+        self.label = f"pinned: {label}" if label else "pinned"
+        scale = min((SIZE[0] - BAR) / photo.width, SIZE[1] / photo.height)
+        given = {
+            "photo": to_data_uri(photo, format="jpeg", max_side=2 * max(SIZE)),
+            "size": (round(scale * photo.width), round(scale * photo.height)),
+        }
+        self.pinned = Panel(**given, label=self.label)  # its colours are those of the present one
+        self.difference = Panel(
+            **given,
+            label="difference: now minus pinned",
+            legend=["hotter", "pinned", "same", "now"],
+            colors=difference_colors(),
+        )
+
+    def show_pinned(self, picture: str, words: str, name: str) -> None:
+        """Show the picture of the pinned heatmap; what has not changed is not sent again."""
+        pinned = self.pinned
+        with pinned.hold_sync():
+            pinned.picture, pinned.words, pinned.name = picture, words, name
+
+    def follow(self, heatmap: npt.NDArray[np.float32], opacity: float) -> None:
+        """Show what differs now."""
+        pinned = self.heatmap
+        if pinned.shape != heatmap.shape:
+            pinned = upsample(pinned, (heatmap.shape[0], heatmap.shape[1]))
+        difference = heatmap - pinned
+        less, more = (round(100 * float(x)) for x in (difference.min(), difference.max()))
+        panel = self.difference
+        with panel.hold_sync():
+            panel.picture = difference_picture(coarse(difference), opacity)
+            panel.words = "" if less or more else "no difference"
+            panel.name = f"Difference: from {less} to {more} points of a hundred hotter now"
+
+    def close(self) -> None:
+        """Take the panels off the page for good."""
+        for widget in made_of(self.pinned, self.difference):
+            widget.close()
+
+
+def coarse(heatmap: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Take as many pixels of a heatmap, or of a mask, as are seen while it is compared."""
+    every = math.ceil(max(heatmap.shape) / _PIXELS)
+    return heatmap[::every, ::every]

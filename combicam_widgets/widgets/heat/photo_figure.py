@@ -1,0 +1,192 @@
+"""A photo with something laid over it, in one Plotly figure that is changed in place."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from combicam_widgets.images import Photo, to_data_uri
+from combicam_widgets.shown.words import only_text
+from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
+from combicam_widgets.widgets.heat.pictures import heat_picture
+
+GRID = 28
+"""Hover values are looked up on a grid of at most so many points a side: more cost bytes."""
+
+_PHOTO_SIDE = 800
+_LEGIBLE = "#808080"
+"""Grey that is legible on the light and the dark theme."""
+
+_NOTHING = heat_picture(np.zeros((1, 1)))
+_NOTE = {
+    "showarrow": False,
+    "text": "",
+    "visible": False,
+    "font": {"color": "#ffffff", "size": 11},
+    "bgcolor": "rgba(0,0,0,0.7)",
+    "borderpad": 3,
+}
+
+
+class PhotoFigure:
+    """Photo and heat are two layout images, which are fast to repaint.
+
+    Hover values come from a small transparent heatmap trace; the colour bar belongs to an empty
+    trace; a label in the corner and words in the middle are annotations.
+
+    Parameters
+    ----------
+    kind : type
+        Figure or FigureWidget.
+    size : (width, height)
+        In CSS pixels, the same for all photos so that nothing jumps.
+
+    Attributes
+    ----------
+    figure : plotly.graph_objects.Figure
+        Of that kind.
+    values : (rows, columns) int8 array
+        What hovering shows, in per cent.
+    """
+
+    def __init__(self, kind: type[go.Figure], size: tuple[int, int]) -> None:
+        self._colors, self._picture = "", ""
+        self._places: dict[str, float] = {}
+        self.values = np.zeros((2, 2), np.int8)
+        self.figure = kind(
+            data=[
+                go.Heatmap(
+                    z=self.values,
+                    opacity=0,
+                    showscale=False,
+                    hovertemplate="heat %{z} %<extra></extra>",
+                ),
+                go.Scatter(
+                    x=[None],
+                    y=[None],
+                    mode="markers",
+                    hoverinfo="skip",
+                    showlegend=False,
+                    marker={
+                        "color": [0],
+                        "cmin": 0,
+                        "cmax": 1,
+                        "showscale": True,
+                        "colorbar": {
+                            "title": {"text": "heat"},
+                            "thickness": 12,
+                            "outlinewidth": 0,
+                            "tickvals": [0, 0.5, 1],
+                            "ticktext": ["0", "½", "1"],
+                        },
+                    },
+                ),
+            ],
+            layout={
+                "template": "none",  # its styles are all for what is not drawn here
+                "width": size[0],
+                "height": size[1],
+                "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+                "xaxis": {"visible": False, "fixedrange": True, "constrain": "domain"},
+                # Like x: a range that grew to fit one size would shrink the photo at the next.
+                "yaxis": {
+                    "visible": False,
+                    "fixedrange": True,
+                    "scaleanchor": "x",
+                    "constrain": "domain",
+                },
+                "font": {"color": _LEGIBLE},
+                "paper_bgcolor": "rgba(0,0,0,0)",
+                "plot_bgcolor": "rgba(0,0,0,0)",
+                "images": [{"name": "photo"}, {"name": "heat"}],
+                "annotations": [
+                    {**_NOTE, "xanchor": "left", "yanchor": "top", "xshift": 3, "yshift": -3},
+                    _NOTE,
+                ],
+                "dragmode": False,
+            },
+        )
+
+    def show_photo(self, photo: Photo) -> None:
+        """Put another photo in, and take away what was laid over the old one."""
+        box = {
+            "xref": "x",
+            "yref": "y",
+            "x": 0,
+            "y": 0,
+            "sizex": photo.width,
+            "sizey": photo.height,
+            "sizing": "stretch",
+        }
+        source = to_data_uri(photo, format="jpeg", max_side=_PHOTO_SIDE)
+        self._picture = _NOTHING
+        with self.figure.batch_update():
+            self.figure.layout.images = [
+                {**box, "name": "photo", "source": source, "layer": "below"},
+                # Not "below" as well: Plotly drops a second image with the same box and layer.
+                {**box, "name": "heat", "source": _NOTHING, "layer": "above"},
+            ]
+            self.figure.update_layout(
+                xaxis_range=[0, photo.width],
+                yaxis_range=[photo.height, 0],
+            )
+            label, words = self.figure.layout.annotations
+            label.update(x=0, y=0, visible=False)
+            words.update(x=photo.width / 2, y=photo.height / 2, visible=False)
+
+    def lay_over(self, picture: str, label: str = "", words: str = "") -> None:
+        """Lay a picture over the photo.
+
+        Parameters
+        ----------
+        picture : str
+            A data URI.
+        label : str
+            What it is, in the upper left corner; may be empty.
+        words : str
+            Said in the middle; may be empty.
+        """
+        if self._picture != picture:
+            self._picture = picture
+            if isinstance(self.figure, FigureWidget):
+                self.figure.repaint(1, picture)
+            else:
+                self.figure.layout.images[1].source = picture
+        with self.figure.batch_update():
+            for note, text in zip(self.figure.layout.annotations, (label, words), strict=True):
+                escaped = only_text(text)
+                if escaped and note.text != escaped:
+                    note.text = escaped
+                if note.visible != bool(text):
+                    note.visible = bool(text)
+
+    def read(self, values: npt.NDArray[np.floating]) -> None:
+        """Read what hovering is to show: (H, W) values in [0, 1], on a coarse grid, in per cent."""
+        photo = self.figure.layout.images[0]
+        self._places = {}
+        indices = []
+        for axis, pixels, side in zip("yx", values.shape, (photo.sizey, photo.sizex), strict=True):
+            points = min(GRID, pixels)
+            step = (pixels - 1) / (points - 1) if points > 1 else 1
+            self._places |= {f"{axis}0": side * 0.5 / pixels, f"d{axis}": side * step / pixels}
+            indices.append(np.rint(np.arange(points) * step).astype(int))
+        self.values = np.rint(100 * values[np.ix_(*indices)]).astype(np.int8)
+
+    def show_values(self) -> None:
+        """Let hovering show what was read last."""
+        trace = self.figure.data[0]
+        with self.figure.batch_update():
+            # As bytes: a list of numbers would be five times as long.
+            trace.z = self.values
+            trace.update({name: x for name, x in self._places.items() if trace[name] != x})
+
+    def resize(self, size: tuple[int, int], margin: int = 0) -> None:
+        """Change the size; ``margin`` is kept free at the right for the colour bar."""
+        self.figure.update_layout(width=size[0], height=size[1], margin_r=margin)
+
+    def show_colors(self, colormap: str) -> None:
+        """Set the colours of the colour bar."""
+        if self._colors != colormap:
+            self._colors = colormap
+            self.figure.data[1].marker.colorscale = colormap

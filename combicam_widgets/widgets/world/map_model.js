@@ -1,0 +1,20 @@
+// The model of the map around: ipyleaflet's.
+
+/** The model of the Leaflet map. */
+export function worldOf(model) {
+  return model.widget_manager.get_model(model.get("map").replace("IPY_MODEL_", ""));
+}
+
+/**
+ * Keeps out of what is saved where somebody has moved the map to, which may be where the photo was
+ * taken, and the address of the page: like `WorldMap` in Python.
+ */
+export async function keepPrivate(model) {
+  const world = await worldOf(model);
+  const all = world.get_state;
+  world.get_state = function (...options) {
+    const state = { ...all.apply(this, options), ...model.get("kept") };
+    for (const name of model.get("private")) delete state[name];
+    return state;
+  };
+}

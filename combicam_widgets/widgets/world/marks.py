@@ -1,0 +1,82 @@
+"""What lies over the map: flags, lines and votes; and beside them the list and the legend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ipyleaflet
+import ipywidgets
+import traitlets as T
+
+from combicam_widgets.javascript import joined
+from combicam_widgets.widgets._bridge.discreet import Discreet
+
+_HERE = Path(__file__).parent
+
+
+class Marks(Discreet):
+    """Flags, lines and votes over a map, two buttons that move it, and a hint.
+
+    One widget for all of them: the page finds room for the flags, groups the votes that would
+    cover each other, and does both again whenever the map moves, without asking the kernel.
+    The page changes only `hovered`. More `flags` and `lines` may be told beside the state.
+    """
+
+    _esm = joined(_HERE / "marks.js")
+    _css = (_HERE / "world.css").read_text(encoding="utf-8")
+
+    map = T.Instance(ipyleaflet.Map).tag(sync=True, **ipywidgets.widget_serialization)
+    """The map that this widget is a control of."""
+
+    flags = T.List(T.Dict()).tag(sync=True)
+    """`Flag` as dicts."""
+
+    lines = T.List(T.Dict()).tag(sync=True)
+    """`Line` as dicts."""
+
+    rings = T.List(T.Dict()).tag(sync=True)
+    """`Line` as dicts; apart from the others, which change more often."""
+
+    votes = T.List(T.Dict()).tag(sync=True)
+    """`Vote` as dicts."""
+
+    highlighted = T.Int(None, allow_none=True).tag(sync=True)
+    """Index of the layer whose vote stands out; None: none does."""
+
+    hovered = T.Int(None, allow_none=True).tag(sync=True)
+    """Index of the layer whose vote the mouse or the focus is on; None: on none."""
+
+    answer: T.List[float] = T.List(T.Float()).tag(sync=True)
+    """[latitude, longitude] of the best cell, where a button leads; empty: no such button."""
+
+    private = T.List(T.Unicode()).tag(sync=True)
+    """Traits of the map that are not saved."""
+
+    kept = T.Dict().tag(sync=True)
+    """What is saved instead of other traits of the map."""
+
+    hint = T.Unicode().tag(sync=True)
+    """What a click on the map does, in words; empty: nothing."""
+
+
+class CellList(Discreet):
+    """The list of the most probable cells, and the legend.
+
+    A row that is chosen is sent as the message ``{"chosen": index}``; one that the target is to be
+    compared with as ``{"contrasted": index}``, with None when no longer. More of the `legend` may
+    be told beside the state.
+    """
+
+    _esm = joined(_HERE / "cell_list.js")
+
+    rows = T.List(T.Dict()).tag(sync=True)
+    """`Row` as dicts."""
+
+    legend = T.List(T.Dict()).tag(sync=True)
+    """`Key` as dicts."""
+
+    choosable = T.Bool(default_value=False).tag(sync=True)
+    """Whether rows can be chosen."""
+
+    comparable = T.Bool(default_value=False).tag(sync=True)
+    """Whether rows can be compared with the target."""

@@ -1,0 +1,376 @@
+"""The world map: what the model says of the whole photo, and of the evidence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import ipyleaflet
+import ipywidgets
+import numpy as np
+
+from combicam_widgets.geo import CellGrid, GeoPrediction, coastline
+from combicam_widgets.geo.mercator import MAX_LATITUDE, cell_raster
+from combicam_widgets.shown.colors import heat_image
+from combicam_widgets.shown.lines import Place
+from combicam_widgets.shown.memory import remembered
+from combicam_widgets.shown.scene import Scene
+from combicam_widgets.widgets.world.marks import CellList, Marks
+
+_RASTER = 512
+_LAND = {"color": "#9aa5a9", "weight": 0.5, "fillColor": "#f7f5ef", "fillOpacity": 1}
+_OUTLINE = "#0d3b78"
+_OUTLINES: dict[str, dict[str, Any]] = {
+    "top": {"weight": 1},
+    "target": {"weight": 3},
+    "contrast": {"weight": 3, "dash_array": "5 4"},
+}
+# Leaflet draws vectors above images; only single vectors and images can leave their pane.
+_PANES = {"shading": {"zIndex": 410, "pointerEvents": "none"}, "marks": {"zIndex": 420}}
+_VIEW: dict[str, Any] = {"center": (22, 8), "zoom": 0.9}
+"""Where the map is until somebody moves it."""
+
+_PRIVATE = ("window_url", "north", "south", "east", "west", "top", "bottom", "left", "right")
+_PROBABILITY_COLORS = "blues"
+_TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
+_CREDIT = (
+    '&copy; <a href="https://www.openstreetmap.org/copyright" target="_blank" rel="noopener">'
+    "OpenStreetMap</a> contributors"
+)
+
+
+class WorldMap(ipyleaflet.Map):
+    """A map of which is not saved where somebody has moved it, nor the address of the page.
+
+    Who looks closely at where their photo was taken would leave the place in the notebook. What
+    JupyterLab saves, `Marks` keeps clean on the page; this is for what Python saves.
+    """
+
+    def _get_embed_state(self, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        embedded: dict[str, Any] = super()._get_embed_state(drop_defaults)
+        state = {**embedded["state"], **_VIEW}
+        public = {name: value for name, value in state.items() if name not in _PRIVATE}
+        return embedded | {"state": public}
+
+
+class World:
+    """The map and what is drawn on it; needs no internet.
+
+    Where the photo was taken, and how far from there something lies, is told to the live page only:
+    it is no part of the widgets' state, and so of no saved notebook.
+
+    Parameters
+    ----------
+    on_click : callable (latitude, longitude), optional
+        Called for a click on the map, in degrees, longitude in [-180, 180).
+    on_choose : callable (index), optional
+        Called for a click or Enter on a cell in the list: the same without a mouse. Without it
+        the list cannot be clicked.
+    on_hover_vote : callable (layer index or None), optional
+        Called when the mouse or the focus comes to a layer's vote, and with None when it leaves.
+    on_contrast : callable (index or None), optional
+        Called for a cell in the list that the target is to be compared with; None: no longer.
+
+    Attributes
+    ----------
+    map : WorldMap
+    """
+
+    def __init__(
+        self,
+        on_click: Callable[[float, float], object] | None = None,
+        on_choose: Callable[[int], object] | None = None,
+        on_hover_vote: Callable[[int | None], object] | None = None,
+        on_contrast: Callable[[int | None], object] | None = None,
+    ) -> None:
+        self._scene, self._hidden = Scene(), False
+        self._shaded: GeoPrediction | None = None
+        # Widgets: as plain dicts, each of them would be a new one at every change.
+        self._cursors = {name: ipyleaflet.MapStyle(cursor=name) for name in ("crosshair", "grab")}
+        self._land = ipyleaflet.GeoJSON(data=coastline(), style=_LAND)
+        self._credit = ipyleaflet.AttributionControl(position="bottomright", prefix="")
+        self._tiles = ipyleaflet.TileLayer(url=_TILES, attribution=_CREDIT, max_zoom=19)
+        self._shading = ipyleaflet.ImageOverlay(
+            url=_shading(None), bounds=((-MAX_LATITUDE, -180), (MAX_LATITUDE, 180)), pane="shading"
+        )
+        self._outlines = {
+            kind: ipyleaflet.Polyline(
+                locations=[], color=_OUTLINE, fill=False, pane="marks", **style
+            )
+            for kind, style in _OUTLINES.items()
+        }
+        self.map = WorldMap(
+            **_VIEW,
+            zoom_snap=0.1,
+            zoom_delta=0.7,
+            min_zoom=0.5,
+            max_zoom=7,
+            scroll_wheel_zoom=False,
+            attribution_control=False,
+            panes=_PANES,
+            default_style=self._cursors["grab"],
+            layers=[self._land, self._shading, *self._outlines.values()],
+            layout=ipywidgets.Layout(flex="1 1 320px", height="440px", min_width="320px"),
+        )
+        self._marks = Marks(map=self.map, private=_PRIVATE, kept=_VIEW)
+        self._panel = CellList(choosable=on_choose is not None, comparable=on_contrast is not None)
+        self.map.add(
+            ipyleaflet.WidgetControl(widget=self._marks, position="topright", transparent_bg=True)
+        )
+        self.map.add(ipyleaflet.WidgetControl(widget=self._panel, position="bottomleft"))
+        self.map.add_class("ccw-world")
+        if on_click is not None:
+            self.map.on_interaction(lambda **event: _pass_on(event, on_click))
+        self._panel.on_msg(
+            lambda _widget, message, _buffers: _tell(
+                message, {"chosen": on_choose, "contrasted": on_contrast}
+            )
+        )
+        if on_hover_vote is not None:
+            self._marks.observe(lambda change: on_hover_vote(change["new"]), "hovered")
+
+    def show(self, scene: Scene, *, hidden: bool = False) -> None:
+        """Show a scene, whole, in one drawing; what has not changed is not sent again.
+
+        Parameters
+        ----------
+        scene : Scene
+        hidden : bool
+            Whether somebody is to guess first: then nothing but their own guess is shown and sent.
+            The whole world comes into view when this changes.
+        """
+        self._scene = scene
+        self._hide(hidden=hidden)
+
+    def show_prediction(self, prediction: GeoPrediction, target: int) -> None:
+        """Shade the world, outline the top cells and list them.
+
+        What belonged to the old prediction goes: evidence, contrast, rings and votes.
+
+        Parameters
+        ----------
+        prediction : GeoPrediction
+        target : int
+            The cell that is explained, 0 to C - 1.
+        """
+        target = prediction.cells.check_index(target)
+        self._scene = Scene(prediction, target, truth=self._scene.truth, guess=self._scene.guess)
+        self._draw()
+
+    def show_evidence(
+        self,
+        prediction: GeoPrediction,
+        evidence: GeoPrediction | None,
+        opposite: GeoPrediction | None = None,
+    ) -> None:
+        """Mark where the evidence alone points, with a line from the full prediction.
+
+        Parameters
+        ----------
+        prediction : GeoPrediction
+            Of the whole photo.
+        evidence : GeoPrediction or None
+            Of the highlighted part; None: no flag.
+        opposite : GeoPrediction or None
+            Of the photo without that part, flagged as "the rest".
+        """
+        self._change(prediction=prediction, evidence=evidence, opposite=opposite)
+
+    def show_contrast(self, index: int | None) -> None:
+        """Outline the cell that the target is compared with, and say which is which.
+
+        Parameters
+        ----------
+        index : int or None
+            0 to C - 1; None: no comparison.
+
+        Raises
+        ------
+        RuntimeError
+            If no prediction is shown yet.
+        """
+        if index is not None:
+            if self._scene.prediction is None:
+                raise RuntimeError("Show a prediction before a contrast: call show_prediction.")
+            index = self._scene.prediction.cells.check_index(index)
+        self._change(contrast=index)
+
+    def show_truth(self, position: Place | None) -> None:
+        """Mark where the photo was really taken, with the distance from the best cell.
+
+        Parameters
+        ----------
+        position : (latitude, longitude) or None
+            Degrees; None: not known.
+        """
+        self._change(truth=None if position is None else _on_the_map(*position))
+
+    def show_guess(self, position: Place | None) -> None:
+        """Mark where the person believes that the photo was taken; hiding answers spares it.
+
+        Parameters
+        ----------
+        position : (latitude, longitude) or None
+            Degrees; None: no guess.
+        """
+        self._change(guess=None if position is None else _on_the_map(*position))
+
+    def show_rings(self, prediction: GeoPrediction | None) -> None:
+        """Draw 25, 200, 750 and 2,500 km around the best cell, and the probability inside each.
+
+        Rings too small to see at the zoom in view are left to the legend.
+
+        Parameters
+        ----------
+        prediction : GeoPrediction or None
+            None: no rings.
+        """
+        self._change(rings=prediction)
+
+    def show_votes(
+        self,
+        predictions: Sequence[GeoPrediction] | None,
+        numbers: Sequence[int | str] = (),
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        """Put a number where each layer alone points; numbers at one place share a marker.
+
+        Parameters
+        ----------
+        predictions : sequence of GeoPrediction, or None
+            One per layer, in forward order. None: no votes.
+        numbers : sequence of int or str
+            The layers' numbers as elsewhere on the page. Default: 1 to the number of layers.
+        weights : sequence of float, optional
+            The layers' weights; votes of those that are off are dimmed. Default: all on.
+
+        Raises
+        ------
+        ValueError
+            If numbers or weights are not one per layer.
+        """
+        votes = tuple(predictions or ())
+        numbered = tuple(map(str, numbers)) or tuple(map(str, range(1, len(votes) + 1)))
+        weighted = (1.0,) * len(votes) if weights is None else tuple(map(float, weights))
+        if not votes:
+            numbered = weighted = ()
+        for name, given in (("numbers", numbered), ("weights", weighted)):
+            if len(given) != len(votes):
+                raise ValueError(f"{name} must be {len(votes)}, one per vote, got {len(given)}")
+        self._change(votes=votes, numbers=numbered, weights=weighted)
+
+    def highlight_vote(self, layer: int | None) -> None:
+        """Make the vote of a layer (its index, 0 to L - 1) stand out; None: of none."""
+        self._marks.highlighted = layer
+
+    def hide_answers(self) -> None:
+        """Show, and send to the page, nothing but the map and the person's own guess.
+
+        What is shown meanwhile is kept, and seen after `show_answers`. The whole world comes into
+        view, at this moment and at that.
+        """
+        self._hide(hidden=True)
+
+    def show_answers(self) -> None:
+        """Show again what `hide_answers` hid."""
+        self._hide(hidden=False)
+
+    def set_click_mode(self, text: str | None) -> None:
+        """Say on the map what a click does, such as "Click a cell to explain it".
+
+        Parameters
+        ----------
+        text : str or None
+            One line. None: nothing, and the mouse shows that the map can be dragged.
+        """
+        self._marks.hint = text or ""
+        self.map.default_style = self._cursors["crosshair" if text else "grab"]
+
+    @property
+    def aside(self) -> list[ipywidgets.Widget]:
+        """Widgets that the map does not show at every moment."""
+        return [*self._cursors.values(), self._land, self._tiles, self._credit]
+
+    @property
+    def online_tiles(self) -> bool:
+        """Whether the map shows OpenStreetMap's tiles; False by default: they are fetched."""
+        return self._tiles in self.map.layers
+
+    @online_tiles.setter
+    def online_tiles(self, on: bool) -> None:
+        if on == self.online_tiles:
+            return
+        if on:
+            self.map.add(self._credit)
+            self.map.substitute(self._land, self._tiles)
+            self.map.add_class("ccw-online")
+        else:
+            self.map.substitute(self._tiles, self._land)
+            self.map.remove(self._credit)
+            self.map.remove_class("ccw-online")
+
+    def _hide(self, *, hidden: bool) -> None:
+        if hidden != self._hidden:
+            self._marks.send({"view": "world"})
+        self._hidden = hidden
+        self._draw()
+
+    def _change(self, **changes: Any) -> None:  # noqa: ANN401
+        self._scene = replace(self._scene, **changes)
+        self._draw()
+
+    def _draw(self) -> None:
+        """Show the scene; what has not changed is not sent again."""
+        scene = self._scene.redacted if self._hidden else self._scene
+        if scene.prediction is not self._shaded:
+            self._shading.url = _shading(scene.prediction)
+            self._shaded = scene.prediction
+        for kind, lines in scene.outlines().items():
+            self._outlines[kind].locations = lines
+        best = None if scene.prediction is None else scene.prediction.best
+        truth = asdict(scene.of_truth())
+        with self._marks.hold_sync():
+            self._marks.tell(**_said(truth, ("flags", "lines")))
+            self._marks.flags = [asdict(flag) for flag in scene.flags()]
+            self._marks.lines = [asdict(line) for line in scene.lines()]
+            self._marks.rings = [asdict(ring) for ring in scene.circles()]
+            self._marks.votes = [asdict(vote) for vote in scene.marks()]
+            self._marks.answer = [] if best is None else [best.latitude, best.longitude]
+        with self._panel.hold_sync():
+            self._panel.tell(**_said(truth, ("legend",)))
+            self._panel.rows = [asdict(row) for row in scene.rows()]
+            self._panel.legend = [asdict(key) for key in scene.legend()]
+
+
+def _said(truth: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: truth[name] for name in names if truth[name]}
+
+
+def _tell(message: dict[str, Any], listeners: dict[str, Callable[[Any], object] | None]) -> None:
+    for name, listener in listeners.items():
+        if name in message and listener is not None:
+            listener(message[name])
+
+
+def _pass_on(event: dict[str, Any], on_click: Callable[[float, float], object]) -> None:
+    if event.get("type") == "click":
+        on_click(*_on_the_map(*event["coordinates"]))
+
+
+def _on_the_map(latitude: float, longitude: float) -> Place:
+    """Bring a longitude into [-180, 180), whichever copy of the world was clicked."""
+    return float(latitude), (float(longitude) + 180.0) % 360.0 - 180.0
+
+
+def _shading(prediction: GeoPrediction | None) -> str:
+    if prediction is None:
+        return heat_image(np.zeros((1, 1)), _PROBABILITY_COLORS)
+    height = np.sqrt(prediction.probabilities / prediction.probabilities.max())
+    raster = _raster(prediction.cells)
+    return heat_image(np.where(raster >= 0, height[raster], 0), _PROBABILITY_COLORS, opacity=0.9)
+
+
+@remembered(at_most=1)
+def _raster(cells: CellGrid) -> Any:  # noqa: ANN401
+    return cell_raster(cells, _RASTER)
