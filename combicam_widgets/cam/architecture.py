@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from weakref import ReferenceType, ref
 
 from torch import Tensor, nn
 
@@ -14,7 +15,9 @@ from combicam_widgets.cam.axes import (
     Shape,
     Size,
     axes_of,
+    main_output,
     memory_of,
+    size_of_map,
     warn_of_assumed,
 )
 from combicam_widgets.cam.passes import checked_batch, names_of, on_device_of
@@ -150,7 +153,8 @@ def architecture(
 class _Run:
     """One run of a module in a pass: what it was given, if that was 4-D, and what it gave.
 
-    ``has_weights`` is true of convolutions, linear layers and what is made of them.
+    ``has_weights`` is true of convolutions, linear layers and what is made of them; ``fed_by``
+    names the modules whose output is what it was given, as it is or turned.
     """
 
     name: str
@@ -160,18 +164,28 @@ class _Run:
     stride: tuple[float, float] | None
     before: Size | None
     shape: Shape
+    fed_by: frozenset[str]
 
 
 @recordable
 def _runs(network: nn.Module, batch: Tensor) -> list[_Run]:
     """Run the network once; list the runs of its modules in the order in which they end."""
     runs: list[_Run] = []
+    givers: dict[int, tuple[ReferenceType[Tensor], set[str]]] = {}
+
+    def givers_of(tensor: Tensor | None) -> set[str]:
+        known, names = givers.get(id(tensor), (None, set()))
+        return names if known is not None and known() is tensor else set()
 
     def note(name: str, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         first = inputs[0] if inputs else None
         before = None
         if isinstance(first, Tensor) and first.ndim == 4:
             before = first.shape[2], first.shape[3]
+        fed_by: set[str] = set()
+        if isinstance(first, Tensor):
+            fed_by = givers_of(first) | givers_of(first._base)  # noqa: SLF001
+        given = main_output(output)
         runs.append(
             _Run(
                 name=name,
@@ -181,9 +195,12 @@ def _runs(network: nn.Module, batch: Tensor) -> list[_Run]:
                 and any(isinstance(inner, (nn.Conv2d, nn.Linear)) for inner in module.modules()),
                 stride=own_stride(module),
                 before=before,
-                shape=tuple(output.shape) if isinstance(output, Tensor) else (),
+                shape=() if given is None else tuple(given.shape),
+                fed_by=frozenset(fed_by),
             )
         )
+        if given is not None:
+            givers[id(given)] = ref(given), {*givers_of(given), name}
 
     def prepare(modules: Mapping[str, nn.Module]) -> None:
         for name, module in modules.items():
@@ -207,11 +224,14 @@ class _Trace:
     maps : mapping from str to Layer
         Those whose outputs are maps.
     tokens : mapping from str to _Run
-        Those that give several tokens, (1, T, K).
+        Those that give several tokens, (1, T, K), of which no map can be made.
+    fed_by : mapping from str to set of str
+        Which modules gave them what they were given.
     """
 
     maps: Mapping[str, Layer]
     tokens: Mapping[str, _Run]
+    fed_by: Mapping[str, frozenset[str]]
 
 
 def _trace(network: nn.Module, batch: Tensor, runs: Sequence[_Run], named: Sequence[str]) -> _Trace:
@@ -221,7 +241,7 @@ def _trace(network: nn.Module, batch: Tensor, runs: Sequence[_Run], named: Seque
     candidates = {
         run.name: run.shape
         for run in once
-        if len(run.shape) == 4 and (run.has_weights or run.name in named)
+        if len(run.shape) in {3, 4} and (run.has_weights or run.name in named)
     }
     axes = axes_of(network, batch[:1], candidates)
     strides = Strides((batch.shape[2], batch.shape[3]))
@@ -231,14 +251,18 @@ def _trace(network: nn.Module, batch: Tensor, runs: Sequence[_Run], named: Seque
         order = axes.get(run.name, CHANNELS_FIRST if pools else None)
         if order is None:
             continue
-        channels, height, width = (run.shape[axis] for axis in order)
+        channels, height, width = size_of_map(run.shape, order)
         before = run.before if order == CHANNELS_FIRST else None
         stride = strides.after(before, run.stride, (height, width))
         if run.name in candidates:
             shape = (channels, height, width)
             maps[run.name] = Layer(run.name, run.kind, shape, run.parameters, stride)
-    tokens = {run.name: run for run in once if len(run.shape) == 3 and run.shape[1] > 1}
-    return _Trace(maps, tokens)
+    tokens = {
+        run.name: run
+        for run in once
+        if len(run.shape) == 3 and run.shape[1] > 1 and run.name not in maps
+    }
+    return _Trace(maps, tokens, {run.name: run.fed_by for run in once})
 
 
 def _planned(
@@ -283,17 +307,23 @@ def _planned(
 
 
 def _blocks(network: nn.Module, trace: _Trace) -> list[str]:
-    """Outermost modules that hold at least two convolutions but no two blocks of their own."""
+    """Outermost modules that hold at least two convolutions but no two blocks of their own.
+
+    Blocks of their own feed each other, or stand in a chain.
+    """
 
     def search(name: str, module: nn.Module) -> list[str]:
-        inner = [
-            block
-            for child_name, child in module.named_children()
-            for block in search(f"{name}.{child_name}".lstrip("."), unwrapped(child))
-        ]
         chain = isinstance(module, _CHAINS)
+        inner: list[str] = []
+        in_chains = False
+        for child_name, child in module.named_children():
+            blocks = search(f"{name}.{child_name}".lstrip("."), unwrapped(child))
+            inner += blocks
+            in_chains = in_chains or (bool(blocks) and isinstance(child, _CHAINS))
         own = name in trace.maps and not chain and _convolutions(name, module, trace) >= 2
-        return [name] if own and len(inner) < 2 else inner
+        # Attention and MLP of a transformer's block are branches, whose sums are the maps.
+        branches = not in_chains and not any(trace.fed_by[one].intersection(inner) for one in inner)
+        return [name] if own and (len(inner) < 2 or branches) else inner
 
     return search("", unwrapped(network))
 
@@ -325,7 +355,7 @@ def _check_that_more_than_a_stem_was_found(trace: _Trace, names: Sequence[str]) 
     blocks = [run for run in trace.tokens.values() if run.kind == kind]
     if len(blocks) > 1 and weight > sum(trace.maps[name].parameters for name in names):
         tokens = f"The {len(blocks)} blocks of this network ({kind}) give tokens of shape "
-        tokens += f"{blocks[0].shape}, which are not read as maps yet"
+        tokens += f"{blocks[0].shape}, of which no map can be made"
         if not names:
             raise ValueError(f"{tokens}.")
         raise ValueError(

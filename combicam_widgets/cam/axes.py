@@ -13,7 +13,9 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary, ref
@@ -26,8 +28,27 @@ from combicam_widgets.cam.replicas import Replica, add_hook, modules_of, recorda
 Shape: TypeAlias = tuple[int, ...]
 Size: TypeAlias = tuple[int, int]
 
-Axes: TypeAlias = tuple[int, int, int]
-"""Positions of channels, rows and columns in a layer's output, whose first axis are the photos."""
+
+@dataclass(frozen=True)
+class Grid:
+    """How tokens (N, T, K) make a map.
+
+    Attributes
+    ----------
+    before : int
+        How many tokens stand before those of the photo's places: class and register tokens.
+    rows, columns : int
+        Size of the map; its places follow each other row by row.
+    """
+
+    before: int
+    rows: int
+    columns: int
+
+
+Axes: TypeAlias = tuple[int, int, int] | Grid
+"""Positions of channels, rows and columns in a layer's output, whose first axis are the photos; or
+how its tokens make a map."""
 
 CHANNELS_FIRST: Axes = (1, 2, 3)
 CHANNELS_LAST: Axes = (3, 1, 2)
@@ -46,6 +67,31 @@ _SPATIAL = (
 """Modules that take channels first by definition."""
 
 
+def as_map(output: Tensor, axes: Axes) -> Tensor:
+    """Read a layer's output as a map, (N, K, h, w); a view of it."""
+    if isinstance(axes, Grid):
+        places = output[:, axes.before : axes.before + axes.rows * axes.columns]
+        rows = places.reshape(len(places), axes.rows, axes.columns, -1)
+        return rows.permute(0, 3, 1, 2)
+    return output.permute(0, *axes)
+
+
+def size_of_map(shape: Shape, axes: Axes) -> tuple[int, int, int]:
+    """Return channels, height and width of the map in an output of this shape."""
+    if isinstance(axes, Grid):
+        return shape[2], axes.rows, axes.columns
+    channels, rows, columns = axes
+    return shape[channels], shape[rows], shape[columns]
+
+
+def main_output(output: object) -> Tensor | None:
+    """Return what a module gives: a tensor, or the first of a tuple without others."""
+    if isinstance(output, (tuple, list)) and output:
+        first, *others = output
+        output = first if all(other is None for other in others) else None
+    return output if isinstance(output, Tensor) else None
+
+
 class Memory:
     """What is known about a network.
 
@@ -53,6 +99,8 @@ class Memory:
     ----------
     axes : dict
         The axes of layers, by name; None for those that give no maps.
+    grids : dict
+        The same of layers that give tokens, by name and the photo's size.
     assumed : set of str
         Names of the layers whose axes could not be tested, until that was said.
     found : dict
@@ -62,6 +110,7 @@ class Memory:
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self._modules = [ref(module) for module in modules]
         self.axes: dict[str, Axes | None] = {}
+        self.grids: dict[tuple[str, Size], Grid | None] = {}
         self.assumed: set[str] = set()
         self.found: dict[Any, Any] = {}
 
@@ -96,22 +145,133 @@ def axes_of(
     network : nn.Module
     batch : Tensor, shape (N, 3, h, w)
     shapes : mapping from str to tuple of int
-        Shapes of the layers' outputs for this batch, with four axes.
+        Shapes of the layers' outputs for this batch; those with four axes, (N, ...), or three,
+        (N, T, K), can be maps.
     """
     memory = memory_of(network)
-    untested = {name: shape[1:] for name, shape in shapes.items() if name not in memory.axes}
+    size = (batch.shape[2], batch.shape[3])
+    tokens = {name: shape for name, shape in shapes.items() if len(shape) == 3}
+    unread = {name: x for name, x in tokens.items() if (name, size) not in memory.grids}
+    if unread:
+        grids = _grids_of(network, batch, {shape[1] for shape in unread.values()})
+        memory.grids |= {(name, size): grids.get(shape[1]) for name, shape in unread.items()}
+    maps = {name: shape for name, shape in shapes.items() if len(shape) == 4}
+    untested = {name: shape[1:] for name, shape in maps.items() if name not in memory.axes}
     if untested:
         modules = modules_of(network)
         found = _tested(network, batch, untested)
         for name, shape in untested.items():
             axes = found.get(name, "unclear")
             if isinstance(axes, str):
-                size = (batch.shape[2], batch.shape[3])
                 axes = _likely(shape, size, modules[name], ran=axes == "constant")
                 if not (axes == CHANNELS_FIRST and _is_spatial(modules[name])):
                     memory.assumed.add(name)
             memory.axes[name] = axes
-    return {name: memory.axes[name] for name in shapes}
+    return {
+        name: memory.axes[name] if name in maps else memory.grids.get((name, size))
+        for name in shapes
+    }
+
+
+_MOST_EXTRA = 16
+"""Class and register tokens that a network may have."""
+
+_LOOKED_AT = 12
+"""Modules that give so many tokens which are asked how these lie."""
+
+
+def _grids_of(network: nn.Module, batch: Tensor, counts: Collection[int]) -> dict[int, Grid]:
+    """Tell how tokens lie in the photo, by how many there are: tested, not guessed.
+
+    The network sees the photo, the photo with another top right corner, and with another bottom
+    left one. The tokens that change most must be those of these corners, or next to them, in most
+    of the first layers with so many tokens: places mix from layer to layer, and in attention.
+    """
+    size = (batch.shape[2], batch.shape[3])
+    grids = {count: side for count in counts if (side := _sides(count, size)) is not None}
+    found: dict[int, Grid] = {}
+    for side in set(grids.values()):
+        changes = _changes(network, batch, side)
+        for count in (count for count in grids if grids[count] == side):
+            votes = Counter(_before(count, side, changed) for changed in changes[count])
+            agree = {before: n for before, n in votes.items() if before is not None}
+            if agree and 3 * max(agree.values()) >= votes.total():
+                found[count] = Grid(max(agree, key=agree.__getitem__), *side)
+    # Where attention has mixed all places, tokens lie as they do elsewhere in the network.
+    known = {count - grid.rows * grid.columns: grid for count, grid in found.items()}
+    for count, side in grids.items():
+        like = known.get(count - side[0] * side[1])
+        if count not in found and like is not None:
+            found[count] = Grid(like.before, *side)
+    return found
+
+
+def _before(count: int, grid: Size, changed: tuple[int, int]) -> int | None:
+    """Tell how many tokens stand before the map, by those that change with its two corners."""
+    rows, columns = grid
+    extra = count - rows * columns
+    top_right, bottom_left = columns - 1, (rows - 1) * columns
+    exact = changed[0] - top_right
+    if 0 <= exact <= extra and changed[1] == exact + bottom_left:
+        return exact
+    if min(grid) < 4:
+        return None
+    # Patches that overlap can change their neighbours more.
+    near = [
+        before
+        for before in {0, extra}
+        for right, left in [(changed[0] - before, changed[1] - before)]
+        if 0 <= right < 2 * columns and right % columns >= columns - 2
+        if (rows - 2) * columns <= left < rows * columns and left % columns <= 1
+    ]
+    return near[0] if len(near) == 1 else None
+
+
+def _sides(count: int, photo: Size) -> Size | None:
+    """Return the map in the photo's proportions that so many tokens can be: the largest."""
+    height, width = photo
+    sides = [(rows, max(2, round(rows * width / height))) for rows in range(2, count // 2 + 1)]
+    fitting = [side for side in sides if side[0] * side[1] <= count]
+    if not fitting:
+        return None
+    rows, columns = max(fitting, key=lambda side: side[0] * side[1])
+    extra = count - rows * columns
+    return (rows, columns) if extra <= min(_MOST_EXTRA, rows * columns) else None
+
+
+def _changes(network: nn.Module, batch: Tensor, grid: Size) -> dict[int, list[tuple[int, int]]]:
+    """Tell which token changes most with each of two corners of the photo.
+
+    Returns
+    -------
+    dict
+        By the number of tokens; one pair for each of the first modules that give so many.
+    """
+    height, width = -(-batch.shape[2] // grid[0]), -(-batch.shape[3] // grid[1])
+    photos = batch[:1].detach().repeat(3, 1, 1, 1)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(batch.shape[1], height, width, generator=generator).to(photos)
+    noise = batch[:1].mean() + 3 * (batch[:1].std() + 0.1) * noise
+    photos[1, :, :height, -width:] = noise
+    photos[2, :, -height:, :width] = noise
+    changes: dict[int, list[tuple[int, int]]] = defaultdict(list)
+
+    def note(output: object) -> None:
+        tokens = main_output(output)
+        if tokens is None or tokens.ndim != 3 or len(tokens) != 3:
+            return
+        seen = changes[tokens.shape[1]]
+        if len(seen) < _LOOKED_AT:
+            places = (tokens[1:].float() - tokens[:1].float()).norm(dim=2).argmax(1).tolist()
+            seen.append((places[0], places[1]))
+
+    def prepare(modules: Mapping[str, nn.Module]) -> None:
+        for module in modules.values():
+            add_hook(module, lambda _module, _args, output: note(output))
+
+    with contextlib.suppress(Exception), Replica(network, prepare, noticed=False) as twin:
+        twin(photos)
+    return changes
 
 
 def _tested(
@@ -167,7 +327,8 @@ def _shapes_in(
     shapes: dict[str, Shape] = {}
 
     def note(name: str, output: object) -> None:
-        shapes[name] = tuple(output.shape) if isinstance(output, Tensor) else ()
+        given = main_output(output)
+        shapes[name] = () if given is None else tuple(given.shape)
         if len(shapes) == len(names):
             raise _EnoughSeen
 
@@ -248,7 +409,7 @@ def checked_axes(network: nn.Module, batch: Tensor, shapes: Mapping[str, Shape])
             raise ValueError(
                 f"Layer {name!r} gives an output of shape {shapes[name]} in which no two axes are "
                 "the photo's height and width: there is no map in it. Choose another layer, for "
-                "example the module around it."
+                "example the module around it, or say with reshape= how a map is made of it."
             )
         axes[name] = order
     warn_of_assumed(network, axes)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from combicam_widgets.cam.architecture import architecture
-from combicam_widgets.cam.axes import Axes, Shape, checked_axes
+from combicam_widgets.cam.axes import Axes, Shape, as_map, checked_axes, size_of_map
 from combicam_widgets.cam.maps import Further, LayerMaps
 from combicam_widgets.cam.methods import checked_methods, method_maps
 from combicam_widgets.cam.passes import (
@@ -98,10 +98,10 @@ def explain(
         Index of the class to explain, for all photos or one for each; default: each photo's most
         probable one.
     layers : sequence of str or nn.Module, or str, optional
-        Modules whose outputs are maps, (N, K, h, w) or (N, h, w, K), or their names; or a
-        granularity ("stage", "block", "convolution"). Default: the blocks that `architecture`
-        finds. Finding them, or which axes of named ones are the photo's, takes other forward
-        passes once, and is remembered.
+        Modules whose outputs are maps, (N, K, h, w) or (N, h, w, K), or tokens of which a map can
+        be made, (N, T, K), or their names; or a granularity ("stage", "block", "convolution").
+        Default: the blocks that `architecture` finds. Finding them, or which axes of named ones
+        are the photo's, takes other forward passes once, and is remembered.
     method : str, optional
         The CAM method in view, one of `METHODS` or of your own, see `cam.method`. Default: the
         first of ``methods``, "gradcam" if these are not given either.
@@ -226,8 +226,8 @@ class _Passed:
 
     def look(self, name: str, activations: Tensor, gradients: Tensor) -> None:
         """Take in a layer's output and gradient."""
-        order = (0, *self.axes[name])
-        layer = name, activations.permute(order), gradients.permute(order)
+        axes = self.axes[name]
+        layer = name, as_map(activations, axes), as_map(gradients, axes)
         if self._keep:
             self._kept[name] = layer[1:]
         if gradients.dtype == torch.float16:
@@ -263,8 +263,7 @@ class _Passed:
         device, photos = asked.logits.device, len(asked.logits)
         maps, importances = [], []
         for name, shape in asked.shapes.items():
-            _, rows, columns = self.axes[name]
-            size = len(self._methods), photos, shape[rows], shape[columns]
+            size = len(self._methods), photos, *size_of_map(shape, self.axes[name])[1:]
             if name not in self._made:  # no gradient came by: its output does not reach the score
                 silent = torch.zeros(size, device=device), torch.zeros(photos, device=device)
                 self._made[name] = silent

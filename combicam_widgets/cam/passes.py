@@ -10,7 +10,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
-from combicam_widgets.cam.axes import Shape
+from combicam_widgets.cam.axes import Shape, main_output
 from combicam_widgets.cam.lighter import lighten
 from combicam_widgets.cam.replicas import (
     Replica,
@@ -305,15 +305,22 @@ def _watch(
         )
     seen: set[str] = set()
 
-    def hook(name: str, output: object) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim != 4:
-            raise TypeError(f"Layer {name!r} gives {_kind(output)}; a 4-D tensor is needed.")
+    def hook(name: str, output: object) -> object:
+        given = main_output(output)
+        if given is None or given.ndim < 3:
+            raise TypeError(
+                f"Layer {name!r} gives {_kind(output)}; a 4-D tensor is needed, or tokens "
+                "(N, T, K)."
+            )
         if name in seen and not again():
             raise ValueError(
                 f"Layer {name!r} runs more than once in one pass; choose the module around it."
             )
         seen.add(name)
-        return replace(name, output)
+        if isinstance(output, (tuple, list)):
+            others = (replace(name, given), *output[1:])
+            return list(others) if isinstance(output, list) else tuple.__new__(type(output), others)
+        return replace(name, given)
 
     for name in dict.fromkeys(layers):
         # Before the hooks of the network's owner, which may keep the output for a later layer.

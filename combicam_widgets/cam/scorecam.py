@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from combicam_widgets.cam.axes import checked_axes
+from combicam_widgets.cam.axes import as_map, checked_axes
 from combicam_widgets.cam.explain import (
     Layers,
     check_that_all_ran,
@@ -127,7 +127,7 @@ def score_cam(
             )
     axes = checked_axes(network, batch, {name: tuple(x.shape) for name, x in outputs.items()})
     layer_activations = {
-        name: output.permute(0, *axes[name])[0].float() for name, output in outputs.items()
+        name: as_map(output, axes[name])[0].float() for name, output in outputs.items()
     }
     outputs.clear()
     for name, activations in layer_activations.items():

@@ -7,7 +7,15 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from cam_networks import Mixed, RandomNet, Snapshot, photo
+from cam_networks import (
+    Mixed,
+    RandomNet,
+    Snapshot,
+    activations_and_gradients,
+    assert_close,
+    obvious_map,
+    photo,
+)
 from torch import nn
 
 from combicam_widgets import cam
@@ -322,8 +330,18 @@ class Vision(nn.Module):
         return self.head(self.blocks(self.norm(self.patches(x)).flatten(2).transpose(1, 2)).mean(1))
 
 
+class Shuffled(Vision):
+    """Its tokens stand in no order."""
+
+    def forward(self, x):
+        order = torch.randperm(64, generator=torch.Generator().manual_seed(1))
+        tokens = self.patches(x).flatten(2).transpose(1, 2)[:, order]
+        return self.head(self.blocks(tokens).mean(1))
+
+
 def test_a_transformer_of_which_only_the_patch_embedding_gives_maps_is_refused():
-    network, x = Vision(), photo(1, 3, 32, 32)
+    torch.manual_seed(0)
+    network, x = Shuffled(), photo(1, 3, 32, 32)
     for granularity in ("block", "stage"):
         with pytest.raises(
             ValueError, match=r"3 blocks .*\(TransformerEncoderLayer\).*\(1, 64, 8\).*'patches'"
@@ -332,7 +350,48 @@ def test_a_transformer_of_which_only_the_patch_embedding_gives_maps_is_refused()
     with pytest.raises(ValueError, match="tokens"):
         cam.explain(network, x)
     assert cam.explain(network, x, layers=["patches"])["patches"].any()
-    assert cam.explain(Vision(1), x).names == ("patches",)  # one layer after a convolution
+    with pytest.raises(ValueError, match=r"'blocks.1' gives .*\(1, 64, 8\).* no map in it"):
+        cam.explain(network, x, layers=["blocks.1"])
+
+
+class Marked(nn.Module):
+    """Class and register tokens before the places, or after them."""
+
+    def __init__(self, before=1, after=0, blocks=3):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+        self.before = nn.Parameter(torch.randn(1, before, 8))
+        self.after = nn.Parameter(torch.randn(1, after, 8))
+        self.blocks = nn.Sequential(
+            *(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True) for _ in range(blocks))
+        )
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        marks = [t.expand(len(x), -1, -1) for t in (self.before, self.after)]
+        return self.head(self.blocks(torch.cat([marks[0], x, marks[1]], 1)).mean(1))
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (1, 0), (2, 0), (5, 0), (0, 1), (1, 3)])
+@pytest.mark.parametrize("size", [(32, 32), (32, 48)])
+def test_tokens_are_read_as_maps(before, after, size):
+    """Against activations and gradients by plain autograd, cut up by hand."""
+    torch.manual_seed(before + 7 * after)
+    network, x = Marked(before, after).eval(), photo(2, 3, *size)
+    rows, columns = size[0] // 4, size[1] // 4
+    maps = cam.explain(network, x, [1, 2], score="logit")
+    names = [f"blocks.{n}" for n in range(3)]
+    places = slice(before, before + rows * columns)
+    for n, one in enumerate(maps):
+        assert list(one) == names
+        for name in names:
+            a, g = activations_and_gradients(network, x[n : n + 1], name, n + 1, "logit")
+            a, g = (v[places].T.reshape(8, rows, columns) for v in (a, g))
+            for method in cam.METHODS:
+                assert_close(one.with_method(method)[name], obvious_map(method, a, g), 1e-3)
+    scored = cam.score_cam(network, x[0], 1, ["blocks.2"])
+    assert scored["blocks.2"].shape == (rows, columns)
 
 
 class Folded(nn.Module):
@@ -350,12 +409,12 @@ class Folded(nn.Module):
         return self.blocks(x.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
 
 
-def test_a_stage_of_tokens_that_gives_maps_is_a_block():
+def test_blocks_of_tokens_inside_a_stage_that_gives_maps():
     network = nn.Sequential(
         nn.Conv2d(3, 8, 4, 4), Folded(), Folded(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
     plan = cam.architecture(network, photo(1, 3, 64, 32))
     assert [(layer.name, layer.shape) for layer in plan.layers] == [
-        ("1", (8, 8, 4)),
-        ("2", (8, 4, 2)),
+        *((f"1.blocks.{n}", (8, 8, 4)) for n in range(2)),
+        *((f"2.blocks.{n}", (8, 4, 2)) for n in range(2)),
     ]

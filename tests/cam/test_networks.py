@@ -1,0 +1,121 @@
+"""Networks as people bring them: their layers as a person would count them, and right maps.
+
+A small set of what ``python -m benchmarks networks`` goes through.
+"""
+
+import numpy as np
+import pytest
+import timm
+import torch
+import transformers
+from cam_networks import activations_and_gradients, obvious_map, photo
+from torchvision import models
+
+from combicam_widgets import cam
+
+
+def of_timm(name, **options):
+    return timm.create_model(name, pretrained=False, num_classes=5, **options)
+
+
+def of_hugging_face(kind, **options):
+    config = getattr(transformers, f"{kind}Config")(num_labels=5, **options)
+    return getattr(transformers, f"{kind}ForImageClassification")(config)
+
+
+SMALL = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32}
+STAGES = {"hidden_sizes": [8, 16, 16, 16], "depths": [2, 2, 3, 2]}
+
+NETWORKS = {
+    # name: how to make it, pixels, layers, (rows, columns) of the first and of the last
+    "torchvision vit": (
+        lambda: models.VisionTransformer(64, 8, 4, 2, 16, 32, num_classes=5), 64, 4, 8, 8
+    ),
+    "torchvision swin": (lambda: models.swin_t(num_classes=5), 64, 12, 16, 2),
+    "torchvision resnet": (lambda: models.resnet18(num_classes=5), 64, 8, 16, 2),
+    "timm vit": (
+        lambda: of_timm("vit_tiny_patch16_224", embed_dim=24, depth=5, img_size=64, patch_size=8),
+        64, 5, 8, 8,
+    ),
+    "timm vit, registers": (
+        lambda: of_timm("vit_tiny_patch16_224", embed_dim=24, depth=3, img_size=64, patch_size=8,
+                        reg_tokens=4),
+        64, 3, 8, 8,
+    ),
+    "timm deit, distilled": (
+        lambda: of_timm("deit_tiny_distilled_patch16_224", embed_dim=24, depth=3), 224, 3, 14, 14
+    ),
+    "timm pvt": (lambda: of_timm("pvt_v2_b0"), 64, 8, 16, 2),
+    "timm convnext": (lambda: of_timm("convnext_atto"), 64, 12, 16, 2),
+    "Hugging Face vit": (
+        lambda: of_hugging_face("ViT", image_size=64, patch_size=8, num_hidden_layers=3, **SMALL),
+        64, 3, 8, 8,
+    ),
+    "Hugging Face resnet": (
+        lambda: of_hugging_face("ResNet", embedding_size=8, **STAGES, layer_type="basic"),
+        64, 9, 16, 2,
+    ),
+    "Hugging Face convnext": (lambda: of_hugging_face("ConvNext", **STAGES), 64, 9, 16, 2),
+    "Hugging Face swin": (
+        lambda: of_hugging_face("Swin", image_size=64, embed_dim=8, depths=[2, 2, 2],
+                                num_heads=[2, 2, 2], window_size=4),
+        64, 6, 16, 4,
+    ),
+}  # fmt: skip
+
+AGAINST_PLAIN_AUTOGRAD = {
+    # name: the layer, and how many tokens stand before those of the places
+    "torchvision vit": ("encoder.layers.encoder_layer_1", 1),
+    "timm vit": ("blocks.4.norm1", 1),
+    "timm vit, registers": ("blocks.1", 5),
+    "timm deit, distilled": ("blocks.0", 2),
+    "Hugging Face vit": ("vit.layers.1", 1),
+}
+
+
+def made(name):
+    make, side, *rest = NETWORKS[name]
+    torch.manual_seed(0)
+    network = make().eval()
+    for parameter in network.parameters():  # some begin with a head of zeros, or nearly
+        if parameter.abs().max() < 1e-3:
+            torch.nn.init.normal_(parameter, std=0.05)
+    return network, photo(1, 3, side, side), rest
+
+
+@pytest.mark.filterwarnings("ignore:It could not be tested which axes")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_layers_as_a_person_would_count_them(name):
+    network, x, (count, first, last) = made(name)
+    maps = cam.explain(network, x, 2)
+    assert len(maps) == count
+    assert maps.maps[0].shape == (first, first)
+    assert maps.maps[-1].shape == (last, last)
+    for method in cam.METHODS:
+        assert np.isfinite(maps.with_method(method).fuse()).all()
+    assert len(maps.with_method("layercam").silent) <= 1  # the last block, behind a class token
+
+
+@pytest.mark.parametrize("name", AGAINST_PLAIN_AUTOGRAD)
+def test_maps_of_tokens_are_those_of_plain_autograd(name):
+    network, x, (_, side, _) = made(name)
+    layer, before = AGAINST_PLAIN_AUTOGRAD[name]
+
+    class Logits(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = network
+
+        def forward(self, x):
+            return getattr(output := self.network(x), "logits", output)
+
+    network, x = network.double(), x.double()
+    a, g = activations_and_gradients(Logits(), x, f"network.{layer}", 2, "logit")
+    a, g = (v[before:].T.reshape(-1, side, side) for v in (a, g))
+    maps = cam.explain(network, x, 2, [layer], score="logit")
+    for method in ("gradcam", "hirescam", "layercam"):
+        expected = obvious_map(method, a, g)
+        assert expected.any()
+        # Behind a norm the terms of a sum nearly cancel: then their size counts.
+        size = max(expected.max(), 1e-2 * (np.abs(g) * np.abs(a)).sum(0).max())
+        np.testing.assert_allclose(maps.with_method(method)[layer], expected, atol=1e-4 * size)
