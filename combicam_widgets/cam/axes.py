@@ -11,12 +11,9 @@ same.
 from __future__ import annotations
 
 import contextlib
-import sys
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
@@ -24,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from combicam_widgets.cam.replicas import Replica, add_hook, modules_of, recordable, unwrapped
+from combicam_widgets.notices import warn
 
 Shape: TypeAlias = tuple[int, ...]
 Size: TypeAlias = tuple[int, int]
@@ -53,7 +51,6 @@ how its tokens make a map."""
 CHANNELS_FIRST: Axes = (1, 2, 3)
 CHANNELS_LAST: Axes = (3, 1, 2)
 
-_PACKAGE = str(Path(__file__).parents[1])
 
 _SPATIAL = (
     nn.Conv2d,
@@ -427,18 +424,9 @@ def warn_of_assumed(network: nn.Module, names: Iterable[str]) -> None:
         return
     order = "(N, K, h, w)" if memory.axes[assumed[0]] == CHANNELS_FIRST else "(N, h, w, K)"
     others = f" and {len(assumed) - 1} more layers" if assumed[1:] else ""
-    warnings.warn(
+    warn(
         f"It could not be tested which axes of {assumed[0]!r}{others} are the photo's height and "
         "width: the network takes no photos of other sizes, or gives the same sizes for them. By "
         f"their proportions the axes are taken to be {order}; if that is wrong, name other layers: "
-        "layers=[...].",
-        stacklevel=_outside(),
+        "layers=[...]."
     )
-
-
-def _outside() -> int:
-    """Count the frames from the caller up to whoever called this package."""
-    frame, level = sys._getframe(1), 1  # noqa: SLF001
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, level = frame.f_back, level + 1
-    return level

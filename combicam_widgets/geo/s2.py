@@ -5,7 +5,6 @@ Six faces of a cube around the Earth, each cut into quarters up to 30 times. A c
 marks the end (https://s2geometry.io/devguide/s2cell_hierarchy).
 """
 
-import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from combicam_widgets.geo.earth import Floats, vector_coordinates
 from combicam_widgets.geo.tokens import s2_cell_ids, s2_level
+from combicam_widgets.notices import warn
 
 _SMALLEST = 23
 """Finest level that nobody doubts: cells about a metre wide."""
@@ -58,16 +58,15 @@ def s2_cells(tokens: Iterable[str]) -> tuple[Floats, Floats, tuple[Floats, ...]]
     -----
     UserWarning
         If a cell is less than a metre wide, as many a code of another system says when it is
-        taken for a token. The warning belongs to the caller's caller.
+        taken for a token.
     """
     numbers = s2_cell_ids(tokens)
     levels = np.array([s2_level(number) for number in numbers])
     tiny = np.flatnonzero(levels > _SMALLEST)
     if len(tiny):
-        warnings.warn(
+        warn(
             f"tokens[{tiny[0]}] is an S2 cell of level {levels[tiny[0]]}, less than a metre wide; "
-            "is it the code of another system, such as H3 or a geohash?",
-            stacklevel=3,
+            "is it the code of another system, such as H3 or a geohash?"
         )
     return _decoded(np.array(numbers, dtype=np.uint64), levels)
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -31,9 +26,7 @@ from combicam_widgets.models.fixed_size import (
 )
 from combicam_widgets.models.outputs import OUTPUTS, AsLogits, check_outputs, doubt
 from combicam_widgets.models.transforms import Transform, WholePhoto, checked_view, keeps_place
-
-_NOT_THE_USER_S = (str(Path(__file__).parents[1]), functools.__file__, contextlib.__file__)
-"""Where a warning is never said to come from: this package, and what wraps its functions."""
+from combicam_widgets.notices import warn
 
 Answer = TypeVar("Answer")
 
@@ -434,10 +427,7 @@ class GeoModel:
         """Warn once, at the line outside the package that asked; again if that was an error."""
         if about in self._warned:
             return
-        frame, level = inspect.currentframe(), 1
-        while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_USER_S):
-            frame, level = frame.f_back, level + 1
-        warnings.warn(message, stacklevel=level)
+        warn(message)
         self._warned.add(about)
 
     def _warn_of_shifts(self, size: tuple[int, int]) -> None:

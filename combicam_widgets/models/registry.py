@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import threading
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 
 from combicam_widgets.models.geo_model import GeoModel
 from combicam_widgets.models.info import ModelInfo, ModelList
+from combicam_widgets.notices import warn
 
 GROUP = "combicam_widgets.models"
 """Group of entry points in which other packages register their models."""
@@ -160,10 +160,9 @@ def _entries() -> dict[str, metadata.EntryPoint]:
     for entry in metadata.entry_points(group=GROUP):
         taken = entries.setdefault(entry.name, entry)
         if taken is not entry:
-            warnings.warn(
+            warn(
                 f"The model {entry.name!r} of {_origin(entry)} is left out: the name is taken by "
-                f"{_origin(taken)}.",
-                stacklevel=3,
+                f"{_origin(taken)}."
             )
     return entries
 

@@ -91,6 +91,8 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess
     own_photos : tuple of Photo
         The latest photos that came from outside, to be chosen again.
     error : str
+    notice : str
+        What was assumed or left out while the model was asked; like an error it is never saved.
     busy : bool
     """
 
@@ -127,6 +129,7 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess
     past: History[Recipe] = field(default_factory=History)
     own_photos: tuple[Photo, ...] = ()
     error: str = ""
+    notice: str = ""
     busy: bool = False
 
     # What follows without being kept.
@@ -264,6 +267,7 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
         - ``pin``: whether the present fusion is pinned;
         - ``past``: where undoing or redoing has led; ``gesture``: what `History.push` takes;
         - ``error``: what went wrong; without it an error stays until a change succeeds;
+        - ``notice``: what was warned of; without it a notice stays until a model is asked anew;
         - answers with their question: ``evidence``, ``opposite`` and ``answered``; ``votes`` and
           ``surveyed``; ``vote`` and ``vote_asked``. They are taken only if they answer what is
           asked now.
@@ -286,7 +290,7 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
     if new_photo or new_model:
         now = {"guess": None, "box": None, "pinned_fusion": None} | now
     if new_pass:
-        now = {"preview": "", "comparing": analysis.maps.contrast is not None} | now
+        now = {"notice": "", "preview": "", "comparing": analysis.maps.contrast is not None} | now
         now |= dict.fromkeys(("evidence", "opposite", "answered", "surveyed", "vote"))
         now["votes"] = ()
     now |= _game_after(shown, change, analysis)
@@ -298,7 +302,7 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
             now[name] = ""
     if analysis is not shown.analysis or {*RECIPE, "guess", "guessing"} & set(change):
         now["error"] = ""  # an attempt that succeeded
-    now |= {name: change[name] for name in ("error", *_ANSWERS) if name in change}
+    now |= {name: change[name] for name in ("error", "notice", *_ANSWERS) if name in change}
     new = replace(shown, **now)
     if afresh or new.recipe != shown.recipe or new.maps is not shown.maps:
         new = _fused(new)

@@ -182,3 +182,12 @@ def test_a_copied_history_goes_its_own_way():
     assert not one.can_redo
     assert one.undo() == 1
     assert one.redo() == 2
+
+
+def test_a_notice_stays_until_a_model_is_asked_anew():
+    shown = derive(BEGINNING, {"analysis": ANALYSIS, "notice": "The size was assumed."})
+    assert shown.notice == "The size was assumed."
+    shown = derive(shown, {"keep": 0.5, "error": "No."})
+    assert shown.notice == "The size was assumed."
+    other = analyse(MODEL, PHOTO, 2, "gradcam")
+    assert derive(shown, {"analysis": other}).notice == ""
