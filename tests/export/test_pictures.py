@@ -45,6 +45,14 @@ def test_nothing_leaves_the_picture(size):
         assert all(v is None or 0 <= v <= scene.height for v in y)
 
 
+def test_a_photo_keeps_its_proportions_at_any_size(snapshot):
+    layout = figure(snapshot).layout
+    assert (layout.yaxis.scaleanchor, layout.yaxis.scaleratio or 1) == ("x", 1)
+    photo = layout.images[0]
+    assert photo.sizex / photo.sizey == pytest.approx(128 / 96)
+    assert (layout.xaxis.constrain, layout.yaxis.constrain) == ("domain", "domain")
+
+
 def test_flags_stand_where_the_places_are(snapshot):
     scene = compose(snapshot, include_position=True)
     ground = [item for item in scene.items if isinstance(item, Picture)][1]

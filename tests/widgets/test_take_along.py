@@ -13,6 +13,7 @@ from combicam_widgets.widgets import Explorer
 
 WAYS = {
     "figure": lambda explorer, _folder: explorer.figure(),
+    "save": lambda explorer, folder: explorer.save(folder / "x.pdf", 72),
     "save_png": lambda explorer, folder: explorer.save_png(folder / "x.png"),
     "to_geojson": lambda explorer, _folder: explorer.to_geojson(),
     "to_html": lambda explorer, folder: explorer.to_html(folder / "x.html"),
@@ -24,12 +25,16 @@ def test_figure_png_geojson_and_page(model, tmp_path):
     latitude, longitude = explorer.image.position
     figure = explorer.figure().to_json()
     explorer.save_png(tmp_path / "x.png", scale=1)
+    explorer.save(tmp_path / "x.svg", 72)
+    vectors = (tmp_path / "x.svg").read_text(encoding="utf-8")
     explorer.to_html(tmp_path / "x.html")
     features = json.dumps(explorer.to_geojson())
     page = (tmp_path / "x.html").read_text(encoding="utf-8")
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.width > 2 * picture.height / 2
     assert len(page.encode()) < 3_000_000
+    assert "whole photo" in vectors  # coordinates of curves may look like a place's
+    assert "true place" not in vectors
     for text in (figure, features, page):
         assert str(latitude) not in text
         assert str(longitude) not in text
