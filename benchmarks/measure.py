@@ -36,3 +36,17 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
 def ms(seconds: float) -> str:
     """Write a duration."""
     return f"{1000 * seconds:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def in_a_line(error: Exception) -> str:
+    """Say what went wrong, short enough for a table."""
+    text = " ".join(str(error).split()).replace("|", "/")
+    return f"{type(error).__name__}: {text}"[:120]
+
+
+def survived(title: str, measure: Callable[[], list[list[str]]]) -> list[list[str]]:
+    """Return the rows of one step; one that says so if it fails: the others are still good."""
+    try:
+        return measure()
+    except Exception as error:  # noqa: BLE001
+        return [[title, f"failed: {in_a_line(error)}", ""]]

@@ -7,13 +7,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 from playwright.sync_api import Browser
 
-from benchmarks.measure import ms, table
+from benchmarks.measure import ms, survived, table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 from lab import Lab, jupyter, notebook, running_browser
@@ -46,7 +47,10 @@ def main() -> None:
                 if len(opened) < OPENINGS:
                     continue
                 memory = _kernel_memory(lab)
-                rows = [*toggling(lab), *asking(lab), *dragging(lab), *growing(lab)]
+                steps = (toggling, asking, dragging, growing)
+                rows = [
+                    row for step in steps for row in survived(step.__name__, partial(step, lab))
+                ]
     rows += [
         ["run the cell to everything painted, median", ms(median(opened)), "3 s"],
         ["kernel memory with torch alone", f"{torch_memory:.0f} MB", ""],

@@ -577,7 +577,9 @@ def test_other_outputs_may_be_logits(change, stripes):
 
 @pytest.mark.parametrize("outputs", ["softmax", "", None, ["logits"]])
 def test_unknown_outputs_are_refused(outputs):
-    with pytest.raises(ValueError, match="logits, log_probabilities, probabilities, sigmoid, not"):
+    with pytest.raises(
+        ValueError, match="logits, log_probabilities, probabilities, sigmoid, similarities, not"
+    ):
         GeoModel(Colours(), CELLS, outputs=outputs)
 
 

@@ -6,6 +6,7 @@ import io
 import itertools
 import threading
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +20,7 @@ from torchvision import transforms
 from transformers import ViTConfig, ViTForImageClassification
 
 import combicam_widgets as ccw
-from combicam_widgets import cam
+from combicam_widgets import cam, evaluation
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel, WholePhoto
 
@@ -427,6 +428,85 @@ def test_what_is_no_sigmoid_is_refused_or_doubted(portrait):
     sigmoid = GeoModel(Ending(confident(), torch.sigmoid), CELLS, outputs="probabilities")
     with pytest.raises(ValueError, match='leave it and give outputs="sigmoid"'):
         sigmoid.predict(portrait)
+
+
+class Comparing(nn.Module):
+    """Cosines of a photo's features with one text for each cell, as CLIP gives them."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.network = free_size()
+        self.texts = nn.Parameter(torch.randn(5, 5))
+
+    def forward(self, x):
+        return nn.functional.cosine_similarity(self.network(x)[:, None], self.texts[None], dim=2)
+
+
+def test_similarities_become_logits_by_their_temperature(portrait):
+    network = Comparing()
+    ours = GeoModel(network, CELLS, outputs="similarities", temperature=0.05)
+    plain = GeoModel(Ending(network, lambda s: s / 0.05), CELLS)
+    with torch.no_grad():
+        expected = (network.eval()(ours.view(portrait))[0] / 0.05).softmax(0).numpy()
+    np.testing.assert_allclose(ours.predict(portrait).probabilities, expected, rtol=1e-5)
+    for mine, theirs in zip(
+        ours.explain(portrait, 1).maps, plain.explain(portrait, 1).maps, strict=True
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-7)
+    loud = GeoModel(confident(), CELLS, outputs="similarities", temperature=1)
+    with pytest.raises(ValueError, match=r'outputs="similarities": they go .* outputs="logits"'):
+        loud.predict(portrait)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "temperature", "error", "message"),
+    [
+        ("similarities", None, ValueError, r"needs the temperature.*temperature=0\.01"),
+        ("similarities", 0, ValueError, "finite number > 0, not 0"),
+        ("similarities", float("nan"), ValueError, "finite number > 0, not nan"),
+        ("similarities", "0.01", TypeError, "number > 0, not '0.01'"),
+        ("logits", 0.01, ValueError, 'outputs="logits" takes no temperature'),
+    ],
+)
+def test_temperatures_that_are_refused(outputs, temperature, error, message):
+    with pytest.raises(error, match=message):
+        GeoModel(confident(), CELLS, outputs=outputs, temperature=temperature)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "end"),
+    [("sigmoid", torch.sigmoid), ("probabilities", lambda z: z.softmax(1))],
+)
+def test_what_knows_nothing_gives_logits_whatever_the_model_gives(outputs, end, portrait):
+    model = GeoModel(Ending(confident(), end), CELLS, outputs=outputs)
+    nothing = evaluation.knowing_nothing(model)
+    assert abs(nothing.predict(portrait).probabilities.sum() - 1) < 1e-5
+
+
+def test_votes_are_asked_for_in_batches(portrait):
+    """As many photos at once as a CPU likes; the same answers as one by one."""
+    network, sizes = confident(), []
+
+    def end(z):
+        sizes.append(len(z))
+        return z
+
+    model = GeoModel(Ending(network, end), CELLS)
+    maps = model.explain(portrait)
+    maps = replace(
+        maps,
+        names=tuple(f"{n}" for n in range(6)),
+        methods={"gradcam": tuple(maps.maps[0] * (n > 0) + n for n in range(6))},
+        method="gradcam",
+        importances=np.ones(6, np.float32),
+    )
+    sizes.clear()
+    votes = model.layer_votes(portrait, maps)
+    assert sizes == [4, 2]
+    for vote, x in zip(votes, maps.maps, strict=True):
+        alone = model.evidence(portrait, cam.fuse([x], [1.0], maps.size))
+        np.testing.assert_allclose(vote.probabilities, alone.probabilities, rtol=1e-4)
 
 
 class Named(dict):

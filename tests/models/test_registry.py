@@ -429,3 +429,12 @@ def test_nothing_of_these_packages_stays(naturalist):
         warnings.simplefilter("error")
         assert list(ccw.list_models()) == list(registry._SHIPPED)
         assert ccw.load_model("naturalist") is naturalist
+
+
+def test_a_model_on_another_device_is_another_one():
+    atlas, meta = ccw.load_model("atlas"), ccw.load_model("atlas", device="meta")
+    assert {p.device.type for p in meta.network.parameters()} == {"meta"}
+    assert {p.device.type for p in atlas.network.parameters()} == {"cpu"}
+    assert ccw.load_model("atlas", device="meta") is meta
+    assert ccw.load_model("atlas") is atlas
+    assert atlas.to("cpu") is atlas
