@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from combicam_widgets.evaluation.statistics import Floats, interval, mean_ranks
+from combicam_widgets.labels import only_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,7 +32,11 @@ def differences(values: Mapping[str, Floats], reference: str, measure: str) -> g
     for row, name in enumerate(ordered):
         x = paired[name]
         figure.add_scatter(
-            x=x, y=row + random.uniform(-0.25, 0.25, len(x)), mode="markers", marker=_DOT, name=name
+            x=x,
+            y=row + random.uniform(-0.25, 0.25, len(x)),
+            mode="markers",
+            marker=_DOT,
+            name=only_text(name),
         )
     means = np.array([paired[name].mean() for name in ordered])
     low, high = np.array([interval(paired[name]) for name in ordered]).T
@@ -70,7 +75,7 @@ def layers(values: Mapping[str, Floats], measure: str) -> go.Figure:
     """Draw what each layer alone is worth, in forward order: dots, mean and interval."""
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    whole = {name: x[np.isfinite(x)] for name, x in values.items()}
+    whole = {only_text(name): x[np.isfinite(x)] for name, x in values.items()}
     means = np.array([x.mean() for x in whole.values()])
     low, high = np.array([interval(x) for x in whole.values()]).T
     figure = go.Figure()
@@ -86,7 +91,7 @@ def layers(values: Mapping[str, Floats], measure: str) -> go.Figure:
     )
     figure.add_hline(0, line={"dash": "dot"})
     figure.update_layout(template="plotly_white", showlegend=False, width=900, height=360)
-    figure.update_yaxes(title=f"{measure} of the layer alone")
+    figure.update_yaxes(title=only_text(f"{measure} of the layer alone"))
     return figure
 
 
@@ -98,6 +103,8 @@ def _laid_out(figure: go.Figure, ordered: list[str], title: str) -> go.Figure:
         height=110 + _ROW * len(ordered),
         margin={"t": 30, "b": 60, "l": 190},
     )
-    figure.update_xaxes(title=title)
-    figure.update_yaxes(tickvals=list(range(len(ordered))), ticktext=ordered)
+    figure.update_xaxes(title=only_text(title))
+    figure.update_yaxes(
+        tickvals=list(range(len(ordered))), ticktext=[only_text(n) for n in ordered]
+    )
     return figure

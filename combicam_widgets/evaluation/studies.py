@@ -246,17 +246,19 @@ class Study:
     @classmethod
     def from_folder(cls, folder: str | Path, reference: str = COMBI_CAM.name) -> Study:
         """Read what `study` has put into ``out`` so far, also while it is still running."""
-        about = Path(folder) / "study.json"
+        where = files.source(folder)
+        about = where / "study.json"
         try:
             model = json.loads(about.read_text(encoding="utf-8"))["model"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{folder} holds no study: there is no study.json in it.") from error
-        files = sorted(Path(folder).glob("[0-9]*.json"))
-        return cls(tuple(row for file in files for row in _rows(file)), reference, model)
+        measured = sorted(where.glob("[0-9]*.json"))
+        return cls(tuple(row for file in measured for row in _rows(file)), reference, model)
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the table to a Parquet file; needs the extra ``study``."""
-        self.table().to_parquet(path, index=False)
+        file = files.destination(path)
+        files.write(file, self.table().to_parquet(index=False))
 
     def _reference(self, name: str | None) -> str:
         chosen = self.reference if name is None else name
@@ -325,7 +327,7 @@ def study(
     named = _named_photos(photos)
     plan = _plan(model, candidates, measures, reference, fills, steps, seed)
     name = model.name if isinstance(model, GeoModel) else type(model).__name__
-    folder = None if out is None else _folder(Path(out), {"model": name, **plan.facts()})
+    folder = None if out is None else _folder(files.source(out), {"model": name, **plan.facts()})
     rows: list[Row] = []
     for done, (label, photo) in enumerate(named.items(), 1):
         file = None if folder is None else folder / f"{done:05}.json"

@@ -11,7 +11,7 @@ from combicam_widgets.export.fonts import FAMILY
 from combicam_widgets.export.scene import Box, Dot, Lines, Picture, Text, compose
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.images import to_data_uri
-from combicam_widgets.shown.words import only_text
+from combicam_widgets.labels import only_text
 
 _QUALITY = 90
 
@@ -56,14 +56,8 @@ def figure(snapshot: Snapshot, *, include_position: bool = False) -> go.Figure:
             "width": scene.width,
             "height": scene.height,
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0, "pad": 0},
-            "xaxis": {**axis, "range": [0, scene.width], "constrain": "domain"},
-            # At any size one pixel down is as long as one across, as are the photo's.
-            "yaxis": {
-                **axis,
-                "range": [scene.height, 0],
-                "scaleanchor": "x",
-                "constrain": "domain",
-            },
+            "xaxis": {**axis, "range": [0, scene.width]},
+            "yaxis": {**axis, "range": [scene.height, 0]},
             "paper_bgcolor": "white",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"family": FAMILY},

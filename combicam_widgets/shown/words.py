@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html import escape
 
 from combicam_widgets.geo import GeoPrediction, great_circle_km
 
@@ -98,11 +97,6 @@ def percent(fraction: float) -> str:
     if 0 < fraction < 0.01:
         return "less than 1 %"
     return f"{100 * fraction:.0f} %"
-
-
-def only_text(text: str) -> str:
-    """Write a text so that Plotly shows it as it is: neither its few HTML tags nor TeX."""
-    return escape(text, quote=False).replace("$", "&#36;")
 
 
 def _kept(share: float, of_what: str = "") -> str:

@@ -113,6 +113,18 @@ def test_figures_name_the_candidates(study, kind):
         study.figure("pie")
 
 
+@pytest.mark.parametrize("kind", ["differences", "ranks"])
+def test_names_in_figures_are_only_text(model, photos, kind):
+    name = "<b>mine</b> & $x$"
+    found = evaluation.study(model, photos, {name: corner}, measures=("worth",), fills=("noise",))
+    figure = found.figure(kind)
+    escaped = "&lt;b&gt;mine&lt;/b&gt; &amp; &#36;x&#36;"
+    assert escaped in figure.layout.yaxis.ticktext
+    drawn = figure.to_json()
+    assert "\\u003cb\\u003e" not in drawn
+    assert "<b>" not in drawn
+
+
 def test_the_figure_of_the_layers(model, photos):
     alone = evaluation.single_layers(model.layers)
     found = evaluation.study(model, photos, alone, **OPTIONS)
@@ -198,6 +210,32 @@ def test_a_study_that_was_stopped_goes_on(study, model, photos, tmp_path):
     assert len(measured) == 2
     assert again.rows == study.rows
     assert evaluation.study(model, photos, CANDIDATES, out=tmp_path, **OPTIONS).rows == study.rows
+
+
+def test_the_home_folder_is_meant_by_a_tilde(model, photos, study, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    evaluation.study(model, photos, CANDIDATES, out="~/mine", **OPTIONS)
+    assert (tmp_path / "mine" / "00004.json").exists()
+    assert evaluation.Study.from_folder("~/mine").rows == study.rows
+    study.to_parquet("~/study.parquet")
+    assert len(pd.read_parquet(tmp_path / "study.parquet")) == len(study.rows)
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_table_is_there_whole_or_as_it_was(study, tmp_path, monkeypatch):
+    file = tmp_path / "study.parquet"
+    file.write_bytes(b"before")
+
+    def full(self, *args, **options):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    with pytest.raises(OSError, match="No space"):
+        study.to_parquet(file)
+    assert file.read_bytes() == b"before"
+    with pytest.raises(FileNotFoundError, match="make it first"):
+        study.to_parquet(tmp_path / "nowhere" / "study.parquet")
 
 
 def test_a_folder_without_a_study(tmp_path):

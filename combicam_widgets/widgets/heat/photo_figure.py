@@ -7,7 +7,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from combicam_widgets.images import Photo, to_data_uri
-from combicam_widgets.shown.words import only_text
+from combicam_widgets.labels import only_text
 from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
 from combicam_widgets.widgets.heat.pictures import heat_picture
 
