@@ -34,7 +34,7 @@ _HOMES = {
     "sample": "samples",
     "tile": "imagery",
 }
-_ROOMS = ("cam", "evaluation", "geo", "imagery", "images", "models", "samples", "widgets")
+_ROOMS = ("cam", "evaluation", "export", "geo", "imagery", "images", "models", "samples", "widgets")
 
 __all__ = [
     "CellGrid",

@@ -29,6 +29,7 @@ from combicam_widgets.evaluation.fills import Fill, filled
 from combicam_widgets.evaluation.revealing import Heatmap, checked_count, resized
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
+from combicam_widgets.models.outputs import WRAPPED
 
 Explain: TypeAlias = Callable[[Tensor], Heatmap]
 """From a photo's batch (1, K, h, w) to its heatmap (H, W) in [0, 1], for one target."""
@@ -270,7 +271,7 @@ def knowing_nothing(model: GeoModel, seed: int = 0) -> GeoModel:
         layers=model.layers,
         name=f"{model.name}, weights re-drawn",
         description="knows nothing: its weights were drawn again at random",
-        outputs="logits" if model.outputs == "probabilities" else model.outputs,
+        outputs="logits" if model.outputs in WRAPPED else model.outputs,  # the copy gives logits
     )
     ignorant.from_above = model.from_above
     return ignorant

@@ -7,6 +7,16 @@ from combicam_widgets.export.drawing import save_png
 from combicam_widgets.export.features import to_geojson
 from combicam_widgets.export.figure import figure
 from combicam_widgets.export.page import to_html
+from combicam_widgets.export.paper import Panel, save, save_panels
 from combicam_widgets.export.snapshot import Snapshot
 
-__all__ = ["Snapshot", "figure", "save_png", "to_geojson", "to_html"]
+__all__ = [
+    "Panel",
+    "Snapshot",
+    "figure",
+    "save",
+    "save_panels",
+    "save_png",
+    "to_geojson",
+    "to_html",
+]

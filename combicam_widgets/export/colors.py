@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageColor
 
 from combicam_widgets.shown.colors import palette
 
@@ -21,6 +21,34 @@ SHADE = "#0b4f9e"
 
 FLAGS = {"photo": "#0d3b78", "evidence": "#a34700", "truth": "#1b5e20", "vote": "#6a3d78"}
 """Blue, orange, green, purple: told apart by their labels and their sides too."""
+
+
+LESS, MORE = "#1f6fe0", "#e66100"
+"""Where a heatmap is colder, and hotter, than the one that it is compared with."""
+
+
+def differing(
+    photo: Image.Image, difference: npt.NDArray[np.floating], opacity: float
+) -> Image.Image:
+    """Lay a difference of heatmaps over a photo: `LESS` where negative, `MORE` where positive.
+
+    Parameters
+    ----------
+    photo : PIL image, mode RGB
+    difference : (H, W) array in [-1, 1]
+        Any size; resized to the photo. Opaque as the square root of it, since most are small.
+    opacity : float
+        Opacity of the values -1 and 1, in [0, 1].
+    """
+    values = Image.fromarray(np.asarray(difference, np.float32)).resize(
+        photo.size, Image.Resampling.BICUBIC
+    )
+    value = np.asarray(values).clip(-1, 1)[..., None]
+    less, more = (np.array(ImageColor.getrgb(color)) for color in (LESS, MORE))
+    alpha = opacity * np.sqrt(np.abs(value))
+    grey = np.asarray(photo.convert("L"))[..., None]
+    pixels = grey * (1 - alpha) + np.where(value < 0, less, more) * alpha
+    return Image.fromarray(np.rint(pixels).astype(np.uint8))
 
 
 def blended(

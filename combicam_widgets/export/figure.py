@@ -56,8 +56,14 @@ def figure(snapshot: Snapshot, *, include_position: bool = False) -> go.Figure:
             "width": scene.width,
             "height": scene.height,
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0, "pad": 0},
-            "xaxis": {**axis, "range": [0, scene.width]},
-            "yaxis": {**axis, "range": [scene.height, 0]},
+            "xaxis": {**axis, "range": [0, scene.width], "constrain": "domain"},
+            # At any size one pixel down is as long as one across, as are the photo's.
+            "yaxis": {
+                **axis,
+                "range": [scene.height, 0],
+                "scaleanchor": "x",
+                "constrain": "domain",
+            },
             "paper_bgcolor": "white",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"family": FAMILY},

@@ -54,6 +54,8 @@ class Snapshot:
         The sentence under the pictures, without anything of the photo's own position.
     status_with_truth : str, optional
         The same with how far that position is; default: there is nothing more to say.
+    pinned : tuple of str and (H, W) float32 array in [0, 1], optional
+        What the present heatmap is compared with: how it was made, and the heatmap.
 
     Raises
     ------
@@ -77,6 +79,7 @@ class Snapshot:
     votes: tuple[GeoPrediction, ...] | None
     status: str
     status_with_truth: str = ""
+    pinned: tuple[str, npt.NDArray[np.float32]] | None = None
 
     def __post_init__(self) -> None:
         names = self.maps.names
@@ -109,6 +112,7 @@ class Snapshot:
         votes : sequence of GeoPrediction, optional
             What `GeoModel.layer_votes` gives; default: the votes that the explorer shows.
         """
+        pinned = getattr(explorer, "pinned_fusion", None)
         votes = explorer.votes if votes is None else votes
         return cls(
             photo=explorer.image,
@@ -127,6 +131,7 @@ class Snapshot:
             votes=tuple(votes) or None,
             status=explorer.public_status,
             status_with_truth=explorer.status,
+            pinned=None if pinned is None else (pinned.label, pinned.heatmap),
         )
 
     @property

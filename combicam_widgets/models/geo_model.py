@@ -10,6 +10,7 @@ from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from combicam_widgets import cam
@@ -24,13 +25,13 @@ from combicam_widgets.models.fixed_size import (
     refusal,
     size_that_fits,
 )
-from combicam_widgets.models.outputs import OUTPUTS, AsLogits, check_outputs, doubt
+from combicam_widgets.models.outputs import OUTPUTS, WRAPPED, AsLogits, check_outputs, doubt
 from combicam_widgets.models.transforms import Transform, WholePhoto, checked_view, keeps_place
 from combicam_widgets.notices import warn
 
 Answer = TypeVar("Answer")
 
-_SCORE_CAM_AT_ONCE = 4
+_AT_ONCE, _AT_ONCE_ON_CPU = 32, 4
 """Masked photos in a batch: on a CPU more are no faster, and make other passes wait longer."""
 
 
@@ -63,14 +64,18 @@ class GeoModel:
         One line for people.
     outputs : str
         What the network gives: ``logits`` (default), ``log_probabilities``, ``probabilities`` (a
-        network that ends in a softmax) or ``sigmoid`` (one that ends in a sigmoid: probabilities
-        of each cell alone, which need not add up to 1). Checked when it is first asked, never
-        guessed; outputs that fit but look like others, such as "logits" that all lie between 0
-        and 1, are warned about once.
+        network that ends in a softmax), ``sigmoid`` (one that ends in a sigmoid: probabilities
+        of each cell alone, which need not add up to 1) or ``similarities`` (one that compares,
+        as CLIP does: cosines in [-1, 1], which become logits by ``temperature``). Checked when it
+        is first asked, never guessed; outputs that fit but look like others, such as "logits" that
+        all lie between 0 and 1, are warned about once.
         Predictions add up to 1, for one cell is right: those of a sigmoid are its odds
         p / (1 - p) over their sum, the probabilities on condition that exactly one cell is right.
         Better leave the softmax or the sigmoid off, if you can: a probability that rounds to 1
         has no gradient.
+    temperature : float, optional
+        What similarities are divided by before the softmax, > 0, as in training: 1 / 100 for most
+        CLIP models. Needed for ``outputs="similarities"``, and for nothing else.
 
     Attributes
     ----------
@@ -106,6 +111,7 @@ class GeoModel:
         name: str = "model",
         description: str = "",
         outputs: str = "logits",
+        temperature: float | None = None,
     ) -> None:
         if not isinstance(network, nn.Module):
             raise TypeError(f"network must be a torch.nn.Module, not {type(network).__name__}.")
@@ -118,10 +124,10 @@ class GeoModel:
                 raise TypeError(f"{argument} must be a str, not {text!r}.")
         if outputs not in OUTPUTS:
             raise ValueError(f"outputs must be one of {', '.join(OUTPUTS)}, not {outputs!r}.")
-        self.network = (
-            AsLogits(network, outputs) if outputs in {"probabilities", "sigmoid"} else network
-        )
+        scale = _checked_temperature(temperature, outputs)
+        self.network = AsLogits(network, outputs, scale) if outputs in WRAPPED else network
         self.outputs = outputs
+        self.temperature = temperature
         self.cells = cells
         self._assumed = WholePhoto()
         self.transform = self._assumed if transform is None else transform
@@ -277,7 +283,7 @@ class GeoModel:
                 batch,
                 maps.target,
                 layers,
-                at_once=_SCORE_CAM_AT_ONCE,
+                at_once=self._at_once(),
                 progress=progress,
                 size=size,
             )
@@ -320,7 +326,7 @@ class GeoModel:
     def layer_votes(
         self, photo: Photo, maps: cam.LayerMaps, keep: float = 0.3
     ) -> tuple[GeoPrediction, ...]:
-        """Ask where the evidence of each layer alone points: one small forward pass per layer.
+        """Ask where the evidence of each layer alone points: a masked photo per layer, in batches.
 
         Returns
         -------
@@ -328,8 +334,34 @@ class GeoModel:
             One per layer, in forward order.
         """
         _check_maps(maps)
-        heatmaps = (cam.fuse([x], [1.0], maps.size) for x in maps.maps)
-        return tuple(self.evidence(photo, heatmap, keep) for heatmap in heatmaps)
+        heatmaps = [cam.fuse([x], [1.0], maps.size) for x in maps.maps]
+        at_once = self._at_once()
+
+        def views(first: int) -> Tensor:
+            some = heatmaps[first : first + at_once]
+            return torch.cat([self._evidence(photo, heatmap, keep) for heatmap in some])
+
+        votes: list[GeoPrediction] = []
+        for first in range(0, len(heatmaps), at_once):
+            votes += self._fitted(partial(views, first), self._predictions)
+        return tuple(votes)
+
+    def to(self, device: str | torch.device) -> GeoModel:
+        """Move the network to a device, such as "cuda"; photos follow by themselves.
+
+        Returns
+        -------
+        GeoModel
+            This one, whose network was moved.
+        """
+        self.network.to(device)
+        return self
+
+    def _at_once(self) -> int:
+        """Masked photos in a batch."""
+        parameter = next(self.network.parameters(), None)
+        on_cpu = parameter is None or parameter.device.type == "cpu"
+        return _AT_ONCE_ON_CPU if on_cpu else _AT_ONCE
 
     def seen(self, photo: Photo) -> str:  # noqa: ARG002  (models that name things override it)
         """Say in a few words what the model recognised; empty for a model that names nothing."""
@@ -468,8 +500,10 @@ class GeoModel:
 
     def _check_outputs(self, scores: Tensor) -> None:
         """Refuse outputs that contradict what was said of them; warn of those that look odd."""
+        if self.outputs == "similarities":
+            return  # `AsLogits` has checked them
         if self.outputs == "sigmoid":
-            given = scores.sigmoid()  # `AsLogits` has checked them
+            given = scores.sigmoid()  # likewise
         else:
             given = scores
             check_outputs(scores, "logits" if self.outputs == "logits" else "log_probabilities")
@@ -486,6 +520,24 @@ class GeoModel:
                 f"The network has {classes} classes, but the grid has {len(self.cells)} cells: "
                 "each class must be one cell, in the same order."
             )
+
+
+def _checked_temperature(temperature: object, outputs: str) -> float:
+    """Return the temperature of similarities; 1 for other outputs, which have none."""
+    if outputs != "similarities":
+        if temperature is not None:
+            raise ValueError(f'outputs="{outputs}" takes no temperature; leave it out.')
+        return 1.0
+    if temperature is None:
+        raise ValueError(
+            'outputs="similarities" needs the temperature by which they are divided before the '
+            "softmax, as in training: temperature=0.01 for most CLIP models."
+        )
+    if isinstance(temperature, bool) or not isinstance(temperature, (int, float)):
+        raise TypeError(f"temperature must be a number > 0, not {temperature!r}.")
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"temperature must be a finite number > 0, not {temperature!r}.")
+    return float(temperature)
 
 
 def _check_maps(maps: object) -> None:

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from combicam_widgets.cam.passes import checked_scores
 
-OUTPUTS = ("logits", "log_probabilities", "probabilities", "sigmoid")
+OUTPUTS = ("logits", "log_probabilities", "probabilities", "sigmoid", "similarities")
 """What the outputs of a network can be, the default first."""
+
+WRAPPED = ("probabilities", "sigmoid", "similarities")
+"""Those of which logits have to be made; see `AsLogits`."""
 
 _SUM_TOLERANCE = 1e-3
 """How far from 1 the sum of probabilities may be; rounding of half precision allows for more."""
@@ -40,6 +43,8 @@ def check_outputs(outputs: Tensor, said: str) -> None:
     found = _kind(outputs)
     if said == "sigmoid":
         fits = found in {"probabilities", "sigmoid"}
+    elif said == "similarities":
+        fits = bool(_on_cpu(outputs).abs().max() <= 1 + max(_SUM_TOLERANCE, _epsilon(outputs)))
     elif said == "logits":
         fits = found != "probabilities"
     else:
@@ -80,8 +85,8 @@ def doubt(outputs: Tensor, said: str) -> str:
         return (
             "The network's outputs all lie between 0 and 1, as after a sigmoid, but are taken for "
             'logits, which makes all cells nearly equal. Give outputs="sigmoid" if they are '
-            "probabilities of each cell alone; multiply cosine similarities by the scale that they "
-            "had in training; if they really are logits, all is well."
+            'probabilities of each cell alone, or outputs="similarities" and the temperature that '
+            "they had in training if they are cosines; if they really are logits, all is well."
         )
     if said == "sigmoid" and found == "probabilities":
         return (
@@ -94,7 +99,7 @@ def doubt(outputs: Tensor, said: str) -> str:
 
 def _kind(outputs: Tensor) -> str:
     """Tell which of `OUTPUTS` these look like."""
-    tolerance = max(_SUM_TOLERANCE, torch.finfo(outputs.dtype).eps)
+    tolerance = max(_SUM_TOLERANCE, _epsilon(outputs))
     values = _on_cpu(outputs)
 
     def add_up(probabilities: Tensor) -> bool:
@@ -109,18 +114,22 @@ def _kind(outputs: Tensor) -> str:
     return "logits"
 
 
+def _epsilon(outputs: Tensor) -> float:
+    return torch.finfo(outputs.dtype).eps
+
+
 def _on_cpu(outputs: Tensor) -> Tensor:
     # In this order: not every device has float64 (Apple's MPS).
     return outputs.detach().cpu().double()
 
 
 class AsLogits(nn.Module):
-    """A network that gives probabilities p, seen as one that gives logits.
+    """A network that gives probabilities p or similarities, seen as one that gives logits.
 
     Where exactly one cell is right (a softmax) these are log p, since softmax(log p) = p. Where
     each probability is that of one cell alone (a sigmoid) they are log p - log(1 - p), what went
     into the sigmoid; their softmax is the probability of each cell on condition that exactly one
-    of them is right.
+    of them is right. Similarities, such as cosines, are divided by their temperature.
 
     The modules, their names and their order are those of the network itself, which stays as it
     is; ``network`` leads back to it. Where p or 1 - p rounds to 0, the smallest float32 stands
@@ -129,22 +138,29 @@ class AsLogits(nn.Module):
     Parameters
     ----------
     network : nn.Module
-        Maps a batch (N, K, h, w) to probabilities (N, C).
+        Maps a batch (N, K, h, w) to probabilities or similarities (N, C).
     outputs : str
-        ``probabilities`` or ``sigmoid``.
+        ``probabilities``, ``sigmoid`` or ``similarities``.
+    temperature : float
+        Of similarities, > 0.
     """
 
     network: nn.Module
 
-    def __init__(self, network: nn.Module, outputs: str = "probabilities") -> None:
+    def __init__(
+        self, network: nn.Module, outputs: str = "probabilities", temperature: float = 1.0
+    ) -> None:
         super().__init__()
+        self.temperature = temperature
         self.network = network
         self.outputs = outputs
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Compute logits, (N, C); ValueError if the network's outputs are no probabilities."""
+        """Compute logits, (N, C); ValueError if the network's outputs are not what was said."""
         given = checked_scores(self.network(batch), len(batch))
         check_outputs(given, self.outputs)
+        if self.outputs == "similarities":
+            return given.float() / self.temperature
         numbers = torch.finfo(torch.float32)
         p = given.float().clamp_min(numbers.tiny)
         if self.outputs == "sigmoid":

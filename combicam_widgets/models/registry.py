@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
 from combicam_widgets.models.geo_model import GeoModel
 from combicam_widgets.models.info import ModelInfo, ModelList
 from combicam_widgets.notices import warn
@@ -51,7 +53,12 @@ def list_models() -> ModelList:
     return ModelList(_facts(entry) for entry in _entries().values())
 
 
-def load_model(name: str, weights: str | os.PathLike[str] | None = None) -> GeoModel:
+def load_model(
+    name: str,
+    weights: str | os.PathLike[str] | None = None,
+    *,
+    device: str | torch.device | None = None,
+) -> GeoModel:
     """Load a geo model by name; nothing is downloaded.
 
     Loaded once and shared: a second call with the same arguments returns the same object, also
@@ -63,6 +70,8 @@ def load_model(name: str, weights: str | os.PathLike[str] | None = None) -> GeoM
         One of `list_models`.
     weights : path, optional
         Folder with weights of your own, for the models that need them.
+    device : str or torch.device, optional
+        Where its network is to be, such as "cuda"; default: where it is made, on the CPU.
 
     Notes
     -----
@@ -97,11 +106,13 @@ def load_model(name: str, weights: str | os.PathLike[str] | None = None) -> GeoM
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ValueError(f"Unknown model {name!r}; the models are {', '.join(entries)}.{hint}")
     with _loading:
-        return _built(entries[name], folder)
+        return _built(entries[name], folder, None if device is None else torch.device(device))
 
 
 @cache
-def _built(entry: metadata.EntryPoint, folder: Path | None) -> GeoModel:
+def _built(
+    entry: metadata.EntryPoint, folder: Path | None, device: torch.device | None
+) -> GeoModel:
     maker, info = _imported(entry)
     if folder is not None:
         if not hasattr(maker, "from_folder"):
@@ -119,7 +130,7 @@ def _built(entry: metadata.EntryPoint, folder: Path | None) -> GeoModel:
             f"The model {entry.name!r} of {_origin(entry)} is no GeoModel but of type "
             f"{type(model).__name__}; that package must be mended."
         )
-    return model
+    return model if device is None else model.to(device)
 
 
 def _facts(entry: metadata.EntryPoint) -> ModelInfo:

@@ -24,6 +24,16 @@ class TakeAlong:
         """Draw photo, heat and map side by side, as a plain Plotly figure for papers."""
         return export.figure(self._snapshot(), include_position=include_position)
 
+    def save(
+        self, path: str | PathLike[str], dpi: float = 300, *, include_position: bool = False
+    ) -> None:
+        """Write the picture for a paper, drawn by matplotlib (extra ``paper``).
+
+        ``path`` ends in ".pdf", ".svg" or ".png"; letters stay letters. What is pinned is drawn
+        below, with the difference. An existing file is replaced once the new one is whole.
+        """
+        export.save(self._snapshot(), path, dpi, include_position=include_position)
+
     def save_png(
         self, path: str | PathLike[str], scale: float = 2, *, include_position: bool = False
     ) -> None:

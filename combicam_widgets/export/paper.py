@@ -1,0 +1,324 @@
+"""Pictures for papers, drawn by matplotlib: text stays text, lines stay lines."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from combicam_widgets import files
+from combicam_widgets.cam.upsampling import upsample
+from combicam_widgets.export import colors
+from combicam_widgets.export.fonts import drawable, font, shortened, wrapped
+from combicam_widgets.export.scene import Box, Dot, Item, Lines, Picture, Scene, Text, compose
+from combicam_widgets.images import Photo
+from combicam_widgets.shown.colors import palette
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from combicam_widgets.cam.maps import LayerMaps
+    from combicam_widgets.export.snapshot import Snapshot
+
+_FORMATS = (".pdf", ".svg", ".png")
+_PER_INCH = 96.0
+"""CSS pixels."""
+_POINTS = 72.0 / _PER_INCH
+_SIZES = 36, 1200
+_STYLE: dict[Any, Any] = {
+    "pdf.fonttype": 42,  # whole letters, which can be searched and edited; the default is outlines
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "combicam_widgets",  # the same picture is the same file
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib
+    "text.usetex": False,
+    "text.parse_math": False,
+    "path.simplify": False,
+    "image.composite_image": False,  # each picture with pixels of its own
+}
+_PANEL = 170.0
+"""Longer side of a panel's photo, CSS pixels: three stand beside each other in 180 mm."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A photo with heat, and what is written above it.
+
+    Attributes
+    ----------
+    photo : Photo
+    heatmap : (H, W) array in [0, 1] or None
+        Of any size; None: the photo alone.
+    title : str
+    """
+
+    photo: Photo
+    heatmap: Any
+    title: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        photo: Photo,
+        maps: LayerMaps,
+        title: str | None = None,
+        *,
+        weights: Any = None,  # noqa: ANN401 - as `LayerMaps.fuse`
+        rule: str = "sum",
+    ) -> Panel:
+        """Fuse layer maps into a panel; the title says how, unless another is given."""
+        said = f"{maps.method} · {rule}" if title is None else title
+        return cls(photo, maps.fuse(weights=weights, rule=rule), said)
+
+
+def save(
+    snapshot: Snapshot,
+    path: str | PathLike[str],
+    dpi: float = 300,
+    *,
+    include_position: bool = False,
+) -> None:
+    """Write the picture of `figure` to a file for papers, 180 mm wide.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    path : path-like
+        Ends in ".pdf", ".svg" (fonts embedded or named, text as text) or ".png".
+    dpi : float
+        Dots per inch of ".png", and of the photo in the others, 36 to 1200.
+    include_position : bool
+        Whether to show the photo's own position, if it is known.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        matplotlib is not installed; it comes with the extra `paper`.
+    TypeError, ValueError, OSError
+        As `files.destination`; if dpi is no number or out of range.
+    """
+    file = files.destination(path, _FORMATS)
+    scene = compose(snapshot, include_position=include_position)
+    width, height, y = scene.width, scene.height, scene.height
+    layers: list[Item] = []
+    on = [(name, weight) for name, weight in snapshot.weights.items() if weight > 0]
+    weights = {weight for _, weight in on}
+    if len(on) < len(snapshot.weights) or len(weights) > 1:
+        plain = len(weights) == 1
+        said = ", ".join(name if plain else f"{name} x {weight:g}" for name, weight in on)
+        for line in wrapped(drawable(f"Layers: {said}"), 9.5, width - 8):
+            layers.append(Text(4.0, y + 5, line, 9.5, colors.QUIET))
+            y += 13.0
+        height = y + 4
+    if snapshot.pinned is not None:
+        beside = list(_compared(snapshot, *snapshot.pinned, height + 8))
+        layers += beside
+        height = max(item.y + item.height for item in beside if isinstance(item, Picture)) + 4
+    _write(_drawn(Scene(width, height, (*scene.items, *layers))), file, dpi)
+
+
+def _compared(snapshot: Snapshot, label: str, pinned: Any, y: float) -> Iterator[Item]:  # noqa: ANN401
+    """Draw the pinned fusion, the present one and their difference beside each other."""
+    photo, now = snapshot.photo, snapshot.heatmap
+    if pinned.shape != now.shape:
+        pinned = upsample(pinned, (now.shape[0], now.shape[1]))
+    picture = photo.to_pil()
+    shown = [
+        colors.blended(picture, heat, snapshot.colormap, snapshot.opacity) for heat in (pinned, now)
+    ]
+    shown.append(colors.differing(picture, now - pinned, snapshot.opacity))
+    titles = [f"pinned: {label}", "now", "now minus pinned: blue less, orange more heat"]
+    room = (680.0 - 8 - 20) / 3
+    scale = min(room / photo.width, 300.0 / photo.height)
+    for place, (title, image) in enumerate(zip(titles, shown, strict=True)):
+        x = 4 + place * (room + 10)
+        yield Text(x, y + 6, shortened(drawable(title), 9.5, room), 9.5, colors.INK)
+        size = photo.width * scale, photo.height * scale
+        yield Picture(x, y + 16, *size, image, photographic=True)
+
+
+def save_panels(
+    panels: Sequence[Panel],
+    path: str | PathLike[str],
+    dpi: float = 300,
+    *,
+    columns: int = 3,
+    colormap: str = "cividis",
+    opacity: float = 0.75,
+    caption: str = "",
+) -> None:
+    """Write several photos, methods or fusions beside each other, with one colour bar.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        In rows; `Panel.of(photo, maps)` makes one without an explorer.
+    path : path-like
+        Ends in ".pdf", ".svg" or ".png".
+    dpi : float
+        As `save`.
+    columns : int
+        Panels in a row, at least 1.
+    colormap, opacity : str, float
+        As the explorer's.
+    caption : str
+        Written below, followed by the photos' credits.
+
+    Raises
+    ------
+    ModuleNotFoundError, TypeError, ValueError, OSError
+        As `save`; if there are no panels or columns.
+    """
+    file = files.destination(path, _FORMATS)
+    if not panels or columns < 1:
+        raise ValueError(f"at least one panel and one column are needed, got {len(panels)} panels")
+    columns = min(columns, len(panels))
+    aspect = max(panel.photo.height / panel.photo.width for panel in panels)
+    wide = (680.0 - 8 - (columns - 1) * 10) / columns if columns > 1 else 2 * _PANEL
+    high = min(wide * aspect, 400.0)
+    width = 8 + columns * wide + (columns - 1) * 10
+    items: list[Any] = []
+    for place, panel in enumerate(panels):
+        x = 4 + (place % columns) * (wide + 10)
+        y = 4 + (place // columns) * (high + 26)
+        scale = min(wide / panel.photo.width, high / panel.photo.height)
+        size = panel.photo.width * scale, panel.photo.height * scale
+        picture = panel.photo.to_pil()
+        if panel.heatmap is not None:
+            heat = np.asarray(panel.heatmap, np.float32)
+            picture = colors.blended(picture, heat, colormap, opacity)
+        title = shortened(drawable(panel.title), 11.0, wide)
+        items.append(Text(x, y + 7, title, 11.0, colors.INK))
+        items.append(Picture(x, y + 18, *size, picture, photographic=True))
+    y = 4 + -(-len(panels) // columns) * (high + 26) + 8
+    items += _bar(colormap, y)
+    y += 28
+    credit = "; ".join(dict.fromkeys(p.photo.credit for p in panels if p.photo.credit))
+    for text in (caption, credit and f"Photos: {credit}"):
+        for line in wrapped(drawable(text), 9.5, width - 8) if text else ():
+            items.append(Text(4.0, y, line, 9.5, colors.INK if text is caption else colors.QUIET))
+            y += 13.0
+    _write(_drawn(Scene(width, y + 4, tuple(items))), file, dpi)
+
+
+def _bar(colormap: str, y: float) -> list[Any]:
+    """Draw the legend of the heat."""
+    from PIL import Image  # noqa: PLC0415
+
+    strip = Image.fromarray(palette(colormap, colors.LEVELS)[None])
+    ticks = [
+        Text(34.0 + 160.0 * value, y + 12, f"{value:g}", 9.5, colors.INK, "center")
+        for value in (0.0, 0.5, 1.0)
+    ]
+    bar = Picture(34.0, y - 4, 160.0, 8.0, strip, photographic=False)
+    return [Text(4.0, y, "heat", 9.5, colors.INK), bar, *ticks]
+
+
+def _drawn(scene: Scene) -> Figure:
+    """Draw a scene: one coordinate of the picture is one CSS pixel."""
+    try:
+        import matplotlib as mpl  # noqa: PLC0415
+        from matplotlib.figure import Figure  # noqa: PLC0415
+        from matplotlib.font_manager import FontProperties  # noqa: PLC0415
+        from matplotlib.lines import Line2D  # noqa: PLC0415
+        from matplotlib.patches import Circle, Rectangle  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'pictures for papers need matplotlib: pip install "combicam_widgets[paper]"'
+        ) from error
+    # The letters that the layout was measured with; DejaVu's, which matplotlib has, are wider.
+    measured = font(10).path
+    if isinstance(measured, str):
+        letters, scale = FontProperties(fname=measured), _POINTS
+    else:
+        letters, scale = FontProperties(family="DejaVu Sans"), _POINTS * 0.85
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(scene.width / _PER_INCH, scene.height / _PER_INCH))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, scene.width), ylim=(scene.height, 0))
+        axes.axis("off")
+        for order, item in enumerate(scene.items):
+            match item:
+                case Picture():
+                    box = (item.x, item.x + item.width, item.y + item.height, item.y)
+                    # Few pixels are blended by the drawing program, else steps are seen.
+                    kind = "antialiased" if item.photographic else "nearest"
+                    axes.imshow(
+                        np.asarray(item.image),
+                        extent=box,
+                        aspect="auto",
+                        zorder=order,
+                        interpolation=kind,
+                    )
+                case Lines():
+                    for line in item.lines:
+                        axes.add_line(
+                            Line2D(
+                                *line.T,
+                                color=item.color,
+                                linewidth=item.width * _POINTS,
+                                dashes=(5, 4) if item.dashed else (None, None),
+                                zorder=order,
+                            )
+                        )
+                case Dot():
+                    axes.add_patch(
+                        Circle(
+                            (item.x, item.y),
+                            item.radius,
+                            facecolor=item.color,
+                            edgecolor="white",
+                            linewidth=0.8 * _POINTS,
+                            zorder=order,
+                        )
+                    )
+                case Box():
+                    axes.add_patch(
+                        Rectangle(
+                            (item.x, item.y),
+                            item.width,
+                            item.height,
+                            facecolor=item.color,
+                            linewidth=0,
+                            zorder=order,
+                        )
+                    )
+                case Text():
+                    axes.text(
+                        item.x,
+                        item.y,
+                        item.text,
+                        color=item.color,
+                        ha=item.anchor,
+                        va="center_baseline",
+                        fontproperties=letters,
+                        size=item.size * scale,
+                        zorder=order,
+                        parse_math=False,
+                    )
+        axes.set(xlim=(0, scene.width), ylim=(scene.height, 0))
+    return figure
+
+
+def _write(figure: Figure, file: Any, dpi: float) -> None:  # noqa: ANN401 - a Path
+    """Write a figure without date or name of the program."""
+    low, high = _SIZES
+    if isinstance(dpi, bool) or not isinstance(dpi, int | float):
+        raise TypeError(f"dpi must be a number, got {dpi!r}")
+    if not low <= dpi <= high:
+        raise ValueError(f"dpi must lie between {low} and {high}, got {dpi!r}")
+    import matplotlib as mpl  # noqa: PLC0415
+
+    ending = file.suffix.lower().lstrip(".") or "pdf"
+    facts = {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+    facts["svg"] = {"Date": None, "Creator": None}
+    facts["png"] = {"Software": None}
+    content = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(content, format=ending, dpi=dpi, facecolor="white", metadata=facts[ending])
+    files.write(file, content.getvalue())
