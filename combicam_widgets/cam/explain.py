@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, cast, overload
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from combicam_widgets.cam.architecture import architecture
-from combicam_widgets.cam.axes import Axes, Shape, as_map, checked_axes, size_of_map
+from combicam_widgets.cam.axes import Axes, Shape, as_map, checked_axes
 from combicam_widgets.cam.maps import Further, LayerMaps
 from combicam_widgets.cam.methods import checked_methods, method_maps
 from combicam_widgets.cam.passes import (
@@ -33,6 +33,12 @@ Targets: TypeAlias = Sequence[int] | Tensor | np.ndarray
 Layers: TypeAlias = str | Sequence[str | nn.Module] | nn.Module
 """A granularity, or modules or their names."""
 
+
+Reshape: TypeAlias = Callable[[Tensor], Tensor]
+"""From a layer's output to a map (N, K, h, w)."""
+
+Output: TypeAlias = str | int | Callable[[Any], Tensor]
+"""Which output of a network are the class scores."""
 
 _FLOAT16_NORMAL = 2**-14
 """Below this float16 loses digits, and soon everything."""
@@ -57,6 +63,9 @@ def explain(
     *,
     methods: str | Iterable[str] | None = None,
     keep: bool = False,
+    reshape: Reshape | None = None,
+    output: Output | None = None,
+    exact: bool = False,
 ) -> LayerMaps: ...
 @overload
 def explain(
@@ -71,6 +80,9 @@ def explain(
     *,
     methods: str | Iterable[str] | None = None,
     keep: bool = False,
+    reshape: Reshape | None = None,
+    output: Output | None = None,
+    exact: bool = False,
 ) -> list[LayerMaps]: ...
 def explain(
     network: nn.Module,
@@ -84,6 +96,9 @@ def explain(
     *,
     methods: str | Iterable[str] | None = None,
     keep: bool = False,
+    reshape: Reshape | None = None,
+    output: Output | None = None,
+    exact: bool = False,
 ) -> LayerMaps | list[LayerMaps]:
     """Compute one class activation map per layer in a single pass.
 
@@ -122,6 +137,16 @@ def explain(
         other method later, such as one that you are just writing. For the 32 blocks of
         EfficientNet-B4 at 300 px that takes 24 MB per photo. Default: no; another method is
         another pass.
+    reshape : callable, optional
+        How a map (N, K, h, w) is made of the output of the named ``layers``, and of its gradient,
+        where that is not found by a test: it may choose and reorder values, no more. What
+        pytorch-grad-cam calls ``reshape_transform``.
+    output : str, int or callable, optional
+        Which of several outputs of the network are the class scores: the key or attribute, the
+        position, or a function of what the network returns. Default: the tensor that it returns,
+        or its ``logits``.
+    exact : bool
+        Compute as PyTorch does, without what makes the pass cheaper: the same to rounding, slower.
 
     Returns
     -------
@@ -144,15 +169,20 @@ def explain(
     batch = on_device_of(network, checked_batch(batch))
     names = layer_names(network, batch, layers)
     chosen, rivals = host_targets(target), host_targets(contrast, "contrast")
-    passed = _Passed(wanted, keep=keep)
+    if reshape is not None and (layers is None or isinstance(layers, str)):
+        raise ValueError("reshape says how maps are made of layers that you name: layers=[...].")
+    passed = _Passed(wanted, keep=keep, reshape=reshape)
 
     def run(twin: nn.Module, shapes: Mapping[str, Shape]) -> tuple[Tensor, _Asked]:
         passed.begin()
         # A detached copy: a tensor made under inference mode cannot take part in a graph, one that
         # requires grad would undo the cut, and the network may work in place on its input.
-        logits = shaped_scores(twin(_fresh(batch, twin)), len(batch))
+        given = twin(batch.detach().clone() if exact else _fresh(batch, twin))
+        logits = shaped_scores(_picked(given, output), len(batch))
         _check_layers(network, names, shapes, len(batch))
-        passed.axes.update(checked_axes(network, batch, shapes))
+        passed.shapes = shapes
+        if reshape is None:
+            passed.axes.update(checked_axes(network, batch, shapes))
         targets = checked_targets(chosen, logits)
         value = class_score(score, logits, targets)
         others = None if rivals is None else checked_targets(rivals, logits, "contrast")
@@ -160,7 +190,7 @@ def explain(
             value = value - class_score(score, logits, others)
         return value.sum(), _Asked(shapes, logits.detach(), targets, others)
 
-    asked = forward_backward(network, names, run, passed.look)
+    asked = forward_backward(network, names, run, passed.look, exact=exact)
     maps, importances = passed.maps(asked)  # what waits for the device stands from here on
     probabilities = asked.logits.float().softmax(1).cpu().numpy()
     targets = asked.targets.tolist()
@@ -209,10 +239,14 @@ class _Passed:
     methods : sequence of str
     keep : bool
         Whether the layers' activations and gradients are kept.
+    reshape : callable, optional
+        See `explain`.
     """
 
-    def __init__(self, methods: Sequence[str], *, keep: bool) -> None:
+    def __init__(self, methods: Sequence[str], *, keep: bool, reshape: Reshape | None) -> None:
         self.axes: dict[str, Axes] = {}
+        self.shapes: Mapping[str, Shape] = {}
+        self._reshape = reshape
         self._methods = methods
         self._keep = keep
         self.begin()
@@ -226,8 +260,7 @@ class _Passed:
 
     def look(self, name: str, activations: Tensor, gradients: Tensor) -> None:
         """Take in a layer's output and gradient."""
-        axes = self.axes[name]
-        layer = name, as_map(activations, axes), as_map(gradients, axes)
+        layer = name, self._as_map(name, activations), self._as_map(name, gradients)
         if self._keep:
             self._kept[name] = layer[1:]
         if gradients.dtype == torch.float16:
@@ -235,6 +268,18 @@ class _Passed:
         self._pending.append(layer)
         if sum(gradients.nbytes for _, _, gradients in self._pending) > _PENDING:
             self._flush()
+
+    def _as_map(self, name: str, output: Tensor) -> Tensor:
+        if self._reshape is None:
+            return as_map(output, self.axes[name])
+        given = self._reshape(output)
+        if not isinstance(given, Tensor) or given.ndim != 4 or len(given) != len(output):
+            shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+            raise ValueError(
+                f"reshape must make a map (N, K, h, w) of the output {tuple(output.shape)} of "
+                f"layer {name!r}, with N = {len(output)}, not {shape}."
+            )
+        return given
 
     def _flush(self) -> None:
         for _, alike in groupby(self._pending, _alike):
@@ -263,8 +308,9 @@ class _Passed:
         device, photos = asked.logits.device, len(asked.logits)
         maps, importances = [], []
         for name, shape in asked.shapes.items():
-            size = len(self._methods), photos, *size_of_map(shape, self.axes[name])[1:]
             if name not in self._made:  # no gradient came by: its output does not reach the score
+                map_size = self._as_map(name, torch.zeros(shape, device="meta")).shape[2:]
+                size = len(self._methods), photos, *map_size
                 silent = torch.zeros(size, device=device), torch.zeros(photos, device=device)
                 self._made[name] = silent
             maps.append(self._made[name][0].to(device))
@@ -284,7 +330,7 @@ class _Passed:
         one = slice(photo, photo + 1)
         layers = {name: (a[one].clone(), g[one].clone()) for name, (a, g) in self._kept.items()}
         blank = {name: x[0][0, photo] for name, x in self._made.items() if name not in layers}
-        order = list(self.axes)
+        order = list(self.shapes)
 
         def maps_of(method: str) -> tuple[np.ndarray, ...]:
             checked_methods(method)
@@ -296,6 +342,23 @@ class _Passed:
             )
 
         return maps_of
+
+
+def _picked(given: object, output: Output | None) -> object:
+    """Pick the class scores out of what a network returned, as ``output`` says."""
+    if output is None:
+        return given
+    if callable(output):
+        return output(given)
+    try:
+        if isinstance(output, str) and not isinstance(given, Mapping):
+            return getattr(given, output)
+        return cast(Any, given)[output]
+    except (AttributeError, KeyError, IndexError, TypeError) as error:
+        raise ValueError(
+            f"output={output!r} is nothing that the network returns: it gives a "
+            f"{type(given).__name__}."
+        ) from error
 
 
 def _alike(layer: tuple[str, Tensor, Tensor]) -> object:

@@ -87,6 +87,8 @@ def forward_backward(
     layers: Sequence[str],
     run: Callable[[nn.Module, Mapping[str, Shape]], tuple[Tensor, Answer]],
     on_layer: Callable[[str, Tensor, Tensor], None],
+    *,
+    exact: bool = False,
 ) -> Answer:
     """Make one forward and one backward pass, and show each layer while they go by.
 
@@ -107,6 +109,8 @@ def forward_backward(
         Called as ``on_layer(name, activations, gradients)``, last layer first; both tensors have
         shape (N, K, h, w) and must not be changed. A layer whose output does not reach the score
         is never shown.
+    exact : bool
+        Whether nothing is made cheaper; see `lighten`.
 
     Returns
     -------
@@ -122,12 +126,12 @@ def forward_backward(
     """
     if network not in _overwriting:
         try:
-            return _forward_backward(network, layers, run, on_layer, copies=False)
+            return _forward_backward(network, layers, run, on_layer, copies=False, exact=exact)
         except RuntimeError as error:
             if not _is_about_overwriting(error):
                 raise
     try:
-        answer = _forward_backward(network, layers, run, on_layer, copies=True)
+        answer = _forward_backward(network, layers, run, on_layer, copies=True, exact=exact)
     except RuntimeError as error:
         if not _is_about_overwriting(error):
             raise
@@ -152,13 +156,16 @@ def _forward_backward(
     on_layer: Callable[[str, Tensor, Tensor], None],
     *,
     copies: bool,
+    exact: bool,
 ) -> Answer:
     taps = _Taps(on_layer, copies=copies)
 
     def prepare(modules: Mapping[str, nn.Module]) -> None:
         if is_quantised(modules.values()):
             raise ValueError(why_closed(network))
-        if not _is_under_autocast(network):  # convolutions without their input mix precisions
+        if not exact and not _is_under_autocast(
+            network
+        ):  # convolutions without their input mix precisions
             lighten(modules)
         _watch(modules, network, layers, taps.tap, lambda: taps.going_back)
 
@@ -411,7 +418,8 @@ def shaped_scores(output: object, n: int) -> Tensor:
     if not isinstance(output, Tensor):
         raise TypeError(
             f"The network returned {_kind(output)} instead of a tensor of class scores (N, C), or "
-            "an object with such logits; wrap it in a module whose forward() returns the scores."
+            "an object with such logits; wrap it in a module whose forward() returns the scores, "
+            "or say which of them it is: explain(..., output=...)."
         )
     if output.ndim != 2 or len(output) != n or output.shape[1] < 2:
         raise ValueError(
