@@ -16,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 from build_cells import land_areas
+from build_cities import geonames
 from build_coastline import land_polygons
 from imagery import LAND
 from numpy.typing import NDArray
 
 from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, place_name
-from combicam_widgets.geo.places import describe_place, read_cities
+from combicam_widgets.geo.places import describe_place
 
 TARGET = Path(__file__).parents[1] / "combicam_widgets" / "models" / "atlas" / "cells.npz"
 CELLS = 6000
@@ -54,7 +55,7 @@ def fibonacci_lattice(count: int) -> tuple[NDArray[np.float64], NDArray[np.float
 
 def name_cells(grid: CellGrid, kept: NDArray[np.intp]) -> tuple[str, ...]:
     """Name cells after their largest city, empty ones after the nearest."""
-    cities = read_cities()
+    cities = geonames()
     inside: dict[int, list[int]] = defaultdict(list)
     for city, cell in enumerate(grid.locate(cities.latitudes, cities.longitudes).tolist()):
         inside[cell].append(city)

@@ -23,11 +23,12 @@ from pathlib import Path
 import numpy as np
 import s2geometry as s2
 import shapely
+from build_cities import geonames
 from build_coastline import land_polygons
 from numpy.typing import NDArray
 
 from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, great_circle_km, place_name
-from combicam_widgets.geo.places import describe_place, read_cities
+from combicam_widgets.geo.places import describe_place
 
 HOME = Path(__file__).parents[1] / "combicam_widgets" / "models" / "naturalist"
 LEVEL = 4
@@ -135,7 +136,7 @@ def name_cells(
     ids: list[s2.S2CellId], centers: Floats
 ) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
     """Name cells after their largest city, empty ones after the nearest; and which have one."""
-    cities = read_cities()
+    cities = geonames()
     inside: dict[int, list[int]] = defaultdict(list)
     for city, place in enumerate(zip(cities.latitudes, cities.longitudes, strict=True)):
         leaf = s2.S2CellId(s2.S2LatLng.FromDegrees(*map(float, place)))

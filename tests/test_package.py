@@ -259,7 +259,7 @@ def test_binder_and_setup_name_the_same():
         for line in _requirements("lab")
     }
     # conda-forge has none or an old one: postBuild installs these with the package.
-    wanted -= {line for line in wanted if re.match("efficientnet-lite0|reverse-geocode", line)}
+    wanted -= {line for line in wanted if re.match("efficientnet-lite0", line)}
     assert named == wanted
 
 
