@@ -1,4 +1,4 @@
-"""Print the benchmark tables: ``python -m benchmarks [engine] [agreement] [evaluation] [page]``.
+"""Print the benchmark tables: ``python -m benchmarks``, or some, by name, such as ``grids``.
 
 Or ``fuzz``, on demand.
 """
@@ -9,13 +9,14 @@ import sys
 
 import torch
 
-from benchmarks import agreement, engine, evaluation, fuzz, page
+from benchmarks import agreement, engine, evaluation, fuzz, grids, page
 from benchmarks.measure import in_a_line
 
 TABLES = {
     "engine": engine.main,
     "agreement": agreement.main,
     "evaluation": evaluation.main,
+    "grids": grids.main,
     "page": page.main,
 }
 

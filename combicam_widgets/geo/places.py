@@ -63,7 +63,8 @@ def place_name(latitude: float, longitude: float) -> str:
     """Say in words where a point is.
 
     It is told from the largest city around: within 50 km, or at most a quarter farther away than
-    the nearest. Cities have at least 10,000 people. The first call takes about a quarter of a second.
+    the nearest. Cities have at least 10,000 people. The first call reads them, in a quarter of a
+    second.
 
     Parameters
     ----------
