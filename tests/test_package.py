@@ -263,6 +263,14 @@ def test_binder_and_setup_name_the_same():
     assert named == wanted
 
 
+def test_the_conda_recipe_and_setup_name_the_same():
+    text = (ROOT / "recipes" / "conda" / "combicam_widgets" / "recipe.yaml").read_text("utf-8")
+    run = text[text.index("  run:") : text.index("tests:")]
+    named = {line.replace(" ", "") for line in re.findall(r"- (.+)", run)}
+    wanted = {re.sub(r"^torch>", "pytorch>", line) for line in _requirements()}
+    assert named == wanted | {"python>=3.11"}
+
+
 def test_the_oldest_versions_are_those_of_setup():
     script = [sys.executable, str(ROOT / ".ci" / "oldest.py")]
     lines = subprocess.run(script, capture_output=True, text=True, check=True).stdout.split()
