@@ -1,6 +1,6 @@
 """Print the benchmark tables: ``python -m benchmarks``, or some, by name, such as ``grids``.
 
-Or ``fuzz``, on demand.
+On demand: ``fuzz``, which takes an hour, and ``gpu``, which needs one.
 """
 
 import os
@@ -9,19 +9,20 @@ import sys
 
 import torch
 
-from benchmarks import agreement, engine, evaluation, fuzz, grids, page
+from benchmarks import agreement, engine, evaluation, fuzz, gpu, grids, networks, page
 from benchmarks.measure import in_a_line
 
 TABLES = {
     "engine": engine.main,
+    "networks": networks.main,
     "agreement": agreement.main,
     "evaluation": evaluation.main,
     "grids": grids.main,
     "page": page.main,
 }
 
-ON_DEMAND = {"fuzz": fuzz.main}
-"""What takes an hour."""
+ON_DEMAND = {"fuzz": fuzz.main, "gpu": gpu.main}
+"""What takes an hour, or a GPU."""
 
 if __name__ == "__main__":
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
