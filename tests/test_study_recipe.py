@@ -47,12 +47,18 @@ def test_the_page_says_what_was_measured(recipe, tmp_path, monkeypatch):
     page.write(tmp_path, tmp_path / "study")
     text = (tmp_path / "study.md").read_text(encoding="utf-8")
     lines = text.splitlines()
-    judged = [line.split("|") for line in lines if ": met" in line or "**missed**" in line]
-    wanted = {(cells[1].strip(), cells[2].strip()): "|".join(cells) for cells in judged}
-    assert ": met" in wanted["naturalist", "blur"]
-    assert "**missed**" in wanted["atlas", "blur"]  # .25 is less than .33
-    assert "+0.25" in wanted["atlas", "noise"]
-    assert "100%" in wanted["atlas", "noise"]
+    judged = [line.split("|") for line in lines if line.endswith(("| met |", "| **missed** |"))]
+    wanted = {tuple(cell.strip() for cell in cells[1:4]): "|".join(cells) for cells in judged}
+    assert len(wanted) == 10
+    assert "| met |" in wanted["naturalist", "blur", "\u2265 +0.20"]
+    assert "**missed**" in wanted["atlas", "blur", "\u2265 +0.33"]  # .25 is less than .33
+    assert "+0.25" in wanted["atlas", "noise", "> 0 (interval)"]
+    assert "100%" in wanted["atlas", "blur", "won on \u2265 75%"]
+    assert "8 of 10 figures are met. Missed: atlas with blur, +0.25" in text
+    dots = (tmp_path / "study-atlas.svg").read_text(encoding="utf-8").count('r="2"')
+    assert dots == 3 * 20  # one for each photo and each candidate but Combi-CAM
+    assert "first carries" not in text
+    assert "most does last" in text
     names = ("| by worth |", "| worse |")
     ranked = [line.split("|")[1].strip() for line in lines if line.startswith(names)]
     assert ranked[:2] == ["by worth", "worse"]
