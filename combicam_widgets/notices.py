@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
+from types import FrameType
 
-_NOT_THE_USER_S = (str(Path(__file__).parent), functools.__file__, contextlib.__file__)
-"""Where a warning is never said to come from: this package, and what wraps its functions."""
+_NOT_THE_USER_S = {__name__.partition(".")[0], "contextlib", "functools", "traitlets"}
+"""Where a warning is never said to come from: this package, and what calls its functions."""
 
 # Not `warnings.catch_warnings`, which changes what all threads do.
 _listener: ContextVar[Callable[[str], object] | None] = ContextVar("listener", default=None)
@@ -54,6 +52,10 @@ def heard_by(listener: Callable[[str], object]) -> Iterator[None]:
 def _outside() -> int:
     """Count the frames from the caller up to whoever called this package."""
     frame, level = sys._getframe(1), 1  # noqa: SLF001
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_USER_S):
+    while frame.f_back is not None and _package(frame) in _NOT_THE_USER_S:
         frame, level = frame.f_back, level + 1
     return level
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]

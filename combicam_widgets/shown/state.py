@@ -88,8 +88,9 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess
     game : Game
     pinned_fusion : Pinned or None
     past : History of Recipe
-    own_photos : tuple of Photo
-        The latest photos that came from outside, to be chosen again.
+    own_photos : tuple of (int, Photo)
+        The latest photos that came from outside, to be chosen again, each with its number: photos
+        are counted as long as the explorer lives.
     error : str
     notice : str
         What was assumed or left out while the model was asked; like an error it is never saved.
@@ -127,7 +128,7 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess
     vote_asked: Asked | None = None
     pinned_fusion: Pinned | None = None
     past: History[Recipe] = field(default_factory=History)
-    own_photos: tuple[Photo, ...] = ()
+    own_photos: tuple[tuple[int, Photo], ...] = ()
     error: str = ""
     notice: str = ""
     busy: bool = False

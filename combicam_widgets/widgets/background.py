@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from combicam_widgets.cam import Cancelled
+from combicam_widgets.notices import heard_by
 
 T = TypeVar("T")
 Progress = Callable[[int, int], object]
@@ -110,10 +112,14 @@ class Background:
     lock : context manager
         Held while a result is delivered: who cancels under it is given nothing any more, though
         the cells run in a thread beside that of the event loop.
+    warned : list of str
+        What jobs beside the page have warned of, also those whose result was dropped: it is said
+        once, and Python's own warnings would end on a stream that nobody reads.
     """
 
     def __init__(self, worker: Worker | None = None, urgency: int = 0) -> None:
         self.lock: AbstractContextManager[Any] = threading.RLock()
+        self.warned: list[str] = []
         self._worker = Worker() if worker is None else worker
         self._urgency = urgency
         self._timer: asyncio.TimerHandle | None = None
@@ -168,8 +174,13 @@ class Background:
             if ticket != self._ticket:
                 return
             report = Report(lambda *count: loop.call_soon_threadsafe(progress, *count), check)
+
+            def heard() -> T:
+                with heard_by(self.warned.append):
+                    return job(report)
+
             _attempt(
-                lambda: job(report),
+                heard,
                 lambda result: loop.call_soon_threadsafe(deliver, lambda: done(result)),
                 lambda error: loop.call_soon_threadsafe(deliver, lambda: failed(error)),
                 BaseException,  # there is nobody above in this thread who would hear of it
@@ -208,7 +219,11 @@ def left_behind(work: Callable[[], T], report: Report) -> T:
     def run() -> None:
         _attempt(work, future.set_result, future.set_exception, BaseException)
 
-    threading.Thread(target=run, name="combicam-left-behind", daemon=True).start()
+    # What listens to warnings here listens to them there.
+    context = copy_context()
+    threading.Thread(
+        target=context.run, args=(run,), name="combicam-left-behind", daemon=True
+    ).start()
     while not wait([future], _LOOK_UP).done:
         report.check()
     return future.result()

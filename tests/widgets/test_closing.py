@@ -75,13 +75,15 @@ def test_a_closed_explorer_is_freed_though_the_page_has_used_it(small_model):
         await asyncio.sleep(0.1)
 
     def made():
+        before = set(threading.enumerate())  # of explorers of other tests
         explorer = Explorer(model=small_model, image="koala")
         # In a thread of its own: browser tests leave a loop running in this one.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(asyncio.run, use(explorer)).result()
         references = [weakref.ref(part) for part in inside(explorer)]
         explorer.close()
-        for thread in threading.enumerate():  # the job that runs is not waited for by close()
+        # The job that runs is not waited for by close().
+        for thread in set(threading.enumerate()) - before:
             if thread.name.startswith("combicam"):
                 thread.join()
         return references

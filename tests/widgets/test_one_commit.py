@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import threading
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 import tiny
 from ipywidgets import FloatSlider, Widget, link
+from torch import nn
 from traitlets import TraitError
 
 from combicam_widgets import cam
 from combicam_widgets.cam import rules
 from combicam_widgets.images import FileName
+from combicam_widgets.notices import warn
 from combicam_widgets.shown.analysis import Analysis
 from combicam_widgets.shown.state import derive, same
 from combicam_widgets.widgets import Explorer
@@ -494,10 +497,27 @@ def test_own_photos_can_be_chosen_again(explorer, small):
     explorer.image = tiny.photo(21, name="Koala")
     assert menu.value == "Koala (2)"
     assert "grandma" not in str(menu.options)
-    menu.value = "(a photo of your own)"
+    (grandma,) = (label for label in menu.options if label.startswith("your photo"))
+    menu.value = grandma
     assert explorer.image.name == "grandma"
     explorer.guessing = True
-    assert not any("noise" in name or "own" in name for name in menu.options)
+    assert not any("noise" in name or "your" in name for name in menu.options)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_own_files_are_told_apart_by_numbers_that_stay(explorer):
+    menu = explorer._parts.controls.photo
+    photos = [tiny.photo(seed, name=FileName(f"IMG {seed}")) for seed in range(40, 51)]
+    for photo in photos:
+        explorer.image = photo
+    # The explorer's first photo had number 1; the latest eight are kept.
+    expected = {f"your photo {number} (48 x 40)": number for number in range(5, 13)}
+    own = [label for label in menu.options if label.startswith("your photo")]
+    assert own == list(expected)
+    for label, number in expected.items():
+        menu.value = label
+        assert explorer.image is photos[number - 2]
+    assert "IMG 4" not in json.dumps(Widget.get_manager_state(), default=str)
 
 
 def test_cancel_frees_the_page_though_a_decoder_goes_on(explorer, monkeypatch):
@@ -525,6 +545,48 @@ def test_cancel_frees_the_page_though_a_decoder_goes_on(explorer, monkeypatch):
         assert pool.submit(asyncio.run, act()).result(30) is False
     assert explorer.image.name == "noise 31"
     release.set()
+
+
+def saturated():
+    """A model whose outputs are warned of once: they all lie between 0 and 1."""
+    model = tiny.model("saturated")
+    model.network.append(nn.Sigmoid())
+    return model
+
+
+def test_what_is_warned_of_beside_the_page_is_told_there(explorer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing goes to Python
+        on_page(explorer, model=saturated())
+    assert explorer.error == ""
+    assert "as after a sigmoid" in explorer._parts.status_bar.seen
+    on_page(explorer, keep=0.4)  # nothing that has to do with it
+    assert "as after a sigmoid" in explorer._parts.status_bar.seen
+    assert "as after a sigmoid" not in json.dumps(Widget.get_manager_state(), default=str)
+    on_page(explorer, image=tiny.photo(9))
+    assert "as after a sigmoid" not in explorer._parts.status_bar.seen
+
+
+def test_what_was_warned_of_in_vain_is_told_with_what_is_shown_next(explorer):
+    """Also of a picture that is read in a thread of its own, and of work that failed."""
+
+    def read(_model):
+        warn("The picture is odd.")
+        raise ValueError("It cannot be read.")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        on_page(explorer, image=read)
+        assert explorer.error == "It cannot be read."
+        on_page(explorer, image=tiny.photo(10))
+    assert explorer._parts.status_bar.seen.endswith("\nThe picture is odd.")
+
+
+def test_in_python_a_warning_is_pythons(explorer):
+    with pytest.warns(UserWarning, match="as after a sigmoid") as caught:
+        explorer.model = saturated()
+    assert caught[0].filename == __file__
+    assert explorer.shown.notice == ""
 
 
 def test_undo_takes_back_all_that_made_the_heat(explorer):

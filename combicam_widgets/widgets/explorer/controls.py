@@ -168,14 +168,15 @@ class Controls(w.VBox):
         _show_if(self.tile_width, model.from_above)
 
 
-def _labelled(photos: tuple[Photo, ...], titles: tuple[str, ...]) -> dict[str, Photo]:
+def _labelled(photos: tuple[tuple[int, Photo], ...], titles: tuple[str, ...]) -> dict[str, Photo]:
     """Name photos from outside for the menu, each differently.
 
-    The menu is saved with the notebook: names of files stay out of it.
+    The menu is saved with the notebook: names of files stay out of it, numbers and sizes tell
+    those photos apart.
     """
     named: dict[str, Photo] = {}
-    for photo in photos:
-        name = photo.public_name or _OWN_PHOTO
+    for mine, photo in photos:
+        name = photo.public_name or f"your photo {mine} ({photo.width} x {photo.height})"
         taken = {*titles, *named}
         more = (f"{name} ({number})" for number in count(2))
         label = name if name not in taken else next(label for label in more if label not in taken)

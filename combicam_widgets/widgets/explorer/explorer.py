@@ -306,15 +306,18 @@ class Explorer(TakeAlong, ExplorerState):
     def _analysis(self) -> Analysis:
         return self.shown.analysis
 
-    def _own_photos(self, known: tuple[Photo, ...], analysis: Analysis) -> dict[str, Any]:
+    def _own_photos(
+        self, known: tuple[tuple[int, Photo], ...], analysis: Analysis
+    ) -> dict[str, Any]:
         """Remember a photo that no menu has, to be chosen again."""
         photo = analysis.photo
         model = analysis.model
         # Who gives a photo of their own the name of one in the menu gives it no credit.
         listed = model.from_above or (photo.credit and photo.name in titles(model))
-        if listed or any(photo is mine for mine in known):
+        if listed or any(photo is mine for _, mine in known):
             return {}
-        return {"own_photos": (*known, photo)[-_OWN_PHOTOS:]}
+        number = known[-1][0] + 1 if known else 1
+        return {"own_photos": (*known, (number, photo))[-_OWN_PHOTOS:]}
 
     def _snapshot(self, *, votes: bool = False) -> export.Snapshot:
         """Freeze what is shown, with the answers that belong to it; votes are asked for if need be.

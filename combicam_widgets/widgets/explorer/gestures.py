@@ -109,7 +109,7 @@ class Gestures:
             analysis, base, shown = result
             if explorer.shown is not base:  # something else has changed meanwhile
                 shown = explorer.derived(wanted, analysis)
-            self._commit(derive(shown, {"busy": False}))
+            self._commit(derive(shown, {"busy": False, **self._warned()}))
 
         asking.run(
             ask,
@@ -135,7 +135,8 @@ class Gestures:
         def done(answer: dict[str, Any]) -> None:
             self._asked.pop(question.work, None)
             explorer = self._explorer
-            self._attempt(lambda: explorer.commit(derive(explorer.shown, answer)))
+            change = {**answer, **self._warned()}
+            self._attempt(lambda: explorer.commit(derive(explorer.shown, change)))
 
         def failed(error: BaseException) -> None:
             self._asked.pop(question.work, None)
@@ -155,6 +156,11 @@ class Gestures:
         words = str(error) or type(error).__name__
         busy = self._parts.asking.busy
         self._explorer.commit(derive(self._explorer.shown, {"error": words, "busy": busy}))
+
+    def _warned(self) -> dict[str, str]:
+        """Take what was warned of meanwhile; returns a change for `derive`."""
+        said, self._parts.warned[:] = tuple(self._parts.warned), []
+        return {"notice": "\n".join(dict.fromkeys(said))} if said else {}
 
     def _stop_asking(self) -> None:
         self._parts.asking.cancel()
@@ -211,7 +217,7 @@ class Gestures:
             return
 
         def done(change: dict[str, Any]) -> None:
-            wanted = {**change, "busy": False}
+            wanted = {**change, "busy": False, **self._warned()}
             self._attempt(lambda: self._commit(explorer.derived(wanted, None)))
 
         asking.run(

@@ -29,6 +29,8 @@ class Parts:
         Held by whoever takes over a new value. JupyterLab may run the page's messages in a thread
         beside the cells.
     worker : Worker
+    warned : list of str
+        What was warned of beside the page, and is still to be told there.
     trust : TrustPanel
     checking, carding, surveying, asking : Background
         For the evidence, for the votes of one layer and of all, for a new analysis; in the order
@@ -42,6 +44,7 @@ class Parts:
     status_bar: StatusBar = field(default_factory=StatusBar)
     lock: threading.RLock = field(default_factory=threading.RLock)
     worker: Worker = field(default_factory=Worker)
+    warned: list[str] = field(default_factory=list)
     trust: TrustPanel = field(init=False)
     checking: Background = field(init=False)
     carding: Background = field(init=False)
@@ -52,7 +55,7 @@ class Parts:
         object.__setattr__(self, "trust", TrustPanel(worker=self.worker))
         for urgency, name in enumerate(("checking", "carding", "surveying", "asking")):
             work = Background(self.worker, urgency)
-            work.lock = self.lock
+            work.lock, work.warned = self.lock, self.warned
             object.__setattr__(self, name, work)
 
     def laid_out(self) -> list[w.Widget]:

@@ -33,14 +33,21 @@ class StatusBar(w.VBox):
         self.show("", "", busy=False)
 
     def show(
-        self, sentence: str, error: str, *, busy: bool, asking: str = "", saved: str = ""
+        self,
+        sentence: str,
+        error: str,
+        *,
+        busy: bool,
+        asking: str = "",
+        notice: str = "",
+        saved: str = "",
     ) -> None:
         """Show a sentence, what is being asked meanwhile, an error, and whether work is going on.
 
-        An empty ``asking`` or ``error`` is not shown. ``saved`` is the sentence that stands in a
-        saved notebook.
+        An empty ``asking``, ``error`` or ``notice`` is not shown. ``saved`` is the sentence that
+        stands in a saved notebook.
         """
-        self._words.say(sentence, saved=saved, asking=asking, error=error)
+        self._words.say(sentence, saved=saved, asking=asking, error=error, notice=notice)
         if not busy:
             self._bar.value = 0
         self.work.layout.display = "" if busy else "none"

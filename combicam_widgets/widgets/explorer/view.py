@@ -110,7 +110,12 @@ class View:
     def _words(self, shown: Shown) -> None:
         asking = "The layers are being asked for their votes…" if shown.voting else ""
         self._parts.status_bar.show(
-            shown.status, shown.error, busy=shown.busy, asking=asking, saved=shown.public_status
+            shown.status,
+            shown.error,
+            busy=shown.busy,
+            asking=asking,
+            notice=shown.notice,
+            saved=shown.public_status,
         )
 
     def _trust(self, shown: Shown, before: Shown | None) -> None:

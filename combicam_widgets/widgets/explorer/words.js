@@ -1,4 +1,4 @@
-// A line of text, what is being worked on meanwhile, and an error below. State in, DOM out.
+// A line of text, what is being worked on meanwhile, an error and a notice below. State in, DOM out.
 
 import { initialize } from "../_bridge/attentive.js";
 import { confided } from "../_bridge/discreet.js";
@@ -15,6 +15,9 @@ function render({ model, el }) {
   const error = document.createElement("div");
   error.className = "ccw-status ccw-error";
   error.setAttribute("role", "alert");
+  const notice = document.createElement("div");
+  notice.className = "ccw-status ccw-notice";
+  notice.setAttribute("role", "note");
   el.append(line);
 
   function write(element, words) {
@@ -27,7 +30,10 @@ function render({ model, el }) {
     write(asking, model.get("asking"));
     write(error, aside.told("error") ?? "");
     if (error.hidden) error.remove();
-    else el.append(error); // what is new there is read out at once
+    else line.after(error); // what is new there is read out at once
+    write(notice, aside.told("notice") ?? "");
+    if (notice.hidden) notice.remove();
+    else el.append(notice);
   }
   const aside = confided({ model }, show);
   show();

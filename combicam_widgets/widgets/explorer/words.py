@@ -1,4 +1,4 @@
-"""A line of text on the page, an error below it, and what of them is not saved."""
+"""A line of text on the page, an error or a notice below it, and what of them is not saved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 class Words(Discreet):
     """A line that screen readers read out when it changes. Texts are plain, not HTML.
 
-    An error is only told: it may name files, and is no part of what is saved.
+    Errors and notices are only told: they may name files, and are no part of what is saved.
     """
 
     _esm = joined(_HERE / "words.js")
@@ -29,7 +29,9 @@ class Words(Discreet):
     look = T.Unicode().tag(sync=True)
     """CSS class of the line."""
 
-    def say(self, text: str, *, saved: str = "", asking: str = "", error: str = "") -> None:
+    def say(
+        self, text: str, *, saved: str = "", asking: str = "", error: str = "", notice: str = ""
+    ) -> None:
         """Change the line.
 
         Parameters
@@ -42,8 +44,10 @@ class Words(Discreet):
             What is being worked on meanwhile; may be empty.
         error : str
             What went wrong, in a line of its own; may be empty.
+        notice : str
+            What was assumed or left out, in lines of its own; may be empty.
         """
-        told = {"text": text if text != saved else "", "error": error}
+        told = {"text": text if text != saved else "", "error": error, "notice": notice}
         with self.hold_sync():
             self.tell(**{name: said for name, said in told.items() if said})
             self.text, self.asking = saved, asking
@@ -51,5 +55,6 @@ class Words(Discreet):
     @property
     def seen(self) -> str:
         """All that the live page shows, a line each."""
-        lines = self.told.get("text", self.text), self.asking, self.told.get("error", "")
+        told = self.told
+        lines = told.get("text", self.text), self.asking, told.get("error"), told.get("notice")
         return "\n".join(filter(None, lines))
