@@ -63,6 +63,8 @@ def read_cell_table(
         try:
             columns, named = _columns(numbered)
             rows = _sorted(numbered, columns, named=named)
+        except UnicodeError as error:
+            raise ValueError(f"{path.name} is no text in UTF-8: save it as CSV UTF-8") from error
         except (csv.Error, ValueError) as error:
             raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from error
     for label, row in enumerate(rows):
@@ -104,7 +106,9 @@ def _sorted(
 
 def _columns(numbered: Iterator[tuple[int, list[str]]]) -> tuple[list[int], bool]:
     """Find the headings: columns of class, token or name, latitude, longitude; is it a name."""
+    other = None
     for line, entries in numbered:
+        other = other or next((mark for mark in ";\t|" if _is_apart(entries, mark)), None)
         headings = [heading.strip().lower() for heading in entries]
         found = [[headings.index(n) for n in names if n in headings] for names in _HEADINGS]
         names = [headings.index(n) for n in _NAMED if n in headings]
@@ -115,8 +119,19 @@ def _columns(numbered: Iterator[tuple[int, list[str]]]) -> tuple[list[int], bool
             return [columns[0] for columns in found], named
         if line > _PREAMBLE:
             break
+    if other is not None:
+        name = "tabs" if other == "\t" else repr(other)
+        raise ValueError(
+            f"columns are separated by {name}: save the table with commas (and points in numbers)"
+        )
     wanted = ", ".join(" or ".join(names) for names in _HEADINGS)
     raise ValueError(f"no headings found; there must be {wanted}; name may stand for the token")
+
+
+def _is_apart(entries: list[str], mark: str) -> bool:
+    """Whether a line would be headings if another mark separated its columns."""
+    headings = [heading.strip().lower() for heading in ",".join(entries).split(mark)]
+    return all(set(names) & set(headings) for names in (_HEADINGS[0], *_HEADINGS[2:]))
 
 
 def _parsed(line: int, entries: list[str], columns: list[int]) -> _Row:

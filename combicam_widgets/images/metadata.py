@@ -19,6 +19,7 @@ from combicam_widgets.images.photo import check_position
 _T = TypeVar("_T")
 _TAG = ExifTags.GPS
 _NUMBER = re.compile(r"([+-]?\d+(?:\.\d+)?)(?:/(\d+))?")
+_WORDS = {"NORTH": "N", "SOUTH": "S", "EAST": "E", "WEST": "W"}
 _MARKS = " \t,;:°'\"\N{PRIME}\N{DOUBLE PRIME}"  # what stands between degrees, minutes and seconds
 _XMP = r"""(?<!/)exif:GPS{}\s*(?:=\s*["']([^"'<>]{{1,60}})["']|>([^<>]{{1,60}})<)"""
 
@@ -65,11 +66,19 @@ def _xmp_position(info: dict[Any, Any]) -> tuple[float, float] | None:
     if not isinstance(text, str):
         return None
     angles = []
-    for name, signs in {"Latitude": "NS", "Longitude": "EW"}.items():
+    for name in ("Latitude", "Longitude"):
         found = {first or second for first, second in re.findall(_XMP.format(name), text)}
         # Several pictures may be told of in one file: which of them was taken there is unknown.
-        angles.append(_degrees(found.pop(), None, signs) if len(found) == 1 else None)
-    return _on_earth(*angles)
+        if len(found) != 1:
+            return None
+        angles.append(found.pop().strip())
+    # Who writes a sign before one of two plain numbers means it for both.
+    signed = not re.search("[A-Za-z]", "".join(angles)) and {"+", "-"} & {x[:1] for x in angles}
+    latitude, longitude = (
+        _degrees(angle, signs[angle.startswith("-")] if signed else None, signs)
+        for angle, signs in zip(angles, ("NS", "EW"), strict=True)
+    )
+    return _on_earth(latitude, longitude)
 
 
 def _on_earth(latitude: float | None, longitude: float | None) -> tuple[float, float] | None:
@@ -90,12 +99,16 @@ def _degrees(given: Any, reference: Any, signs: str) -> float | None:  # noqa: A
         Degrees; degrees and minutes; degrees, minutes and seconds. Only the last may have a
         fraction. A part that is 0/0 is unknown, and left out if nothing follows it.
     reference : text
-        The hemisphere, if it is not in the text given. A negative angle needs none.
+        The hemisphere, a letter or a word, if it is not in the text given. A negative angle needs
+        none.
     signs : str
         Letters of the positive and the negative hemisphere.
     """
     parts, letters = _parts(given)
-    letters += _text(reference).upper() if reference is not None else ""
+    letters = _WORDS.get(letters, letters)
+    if reference is not None:
+        beside = _text(reference).upper()
+        letters += _WORDS.get(beside, beside)
     while len(parts) > 1 and math.isnan(parts[-1]):
         parts.pop()
     if not 1 <= len(parts) <= 3 or not all(map(math.isfinite, parts)):

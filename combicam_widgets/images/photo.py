@@ -102,7 +102,9 @@ def check_position(position: object) -> tuple[float, float] | None:
     pair = to_list() if callable(to_list) else position
     if not isinstance(pair, Sequence) or len(pair) != 2:
         raise TypeError(f"{expected} or None, got {type(position).__name__}")
-    if not all(isinstance(value, Real) for value in pair):
+    if not all(
+        isinstance(value, Real) and not isinstance(value, bool | np.bool_) for value in pair
+    ):
         kinds = " and ".join(type(value).__name__ for value in pair)
         raise TypeError(f"{expected}, two numbers, got {kinds}")
     try:

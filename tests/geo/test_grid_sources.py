@@ -181,6 +181,23 @@ def test_missing_headings_are_named(table, headings):
         CellGrid.from_csv(table(*ROWS, headings=headings))
 
 
+@pytest.mark.parametrize(
+    ("mark", "words"), [(";", "separated by ';'"), ("\t", "separated by tabs"), ("|", r"by '\|'")]
+)
+def test_other_separators_are_named(table, mark, words):
+    rows = [row.replace(",", mark) for row in ROWS]
+    with pytest.raises(ValueError, match=words):
+        CellGrid.from_csv(table(*rows, headings=HEADINGS.replace(",", mark)))
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_other_encodings_are_named(table, encoding):
+    rows = ["0,Z\u00fcrich,47.4,8.5", "1,Oslo,59.9,10.8"]
+    path = table(*rows, headings="class,name,latitude,longitude", encoding=encoding)
+    with pytest.raises(ValueError, match=r"cells\.csv is no text in UTF-8: save it"):
+        CellGrid.from_csv(path)
+
+
 def test_a_missing_table_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         CellGrid.from_csv(tmp_path / "none.csv")

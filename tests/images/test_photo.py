@@ -67,6 +67,7 @@ def test_the_repr_keeps_the_name_of_a_file_to_itself(tmp_path):
         ({"pixels": NOISE, "position": ("48", "2")}, TypeError, "latitude, longitude"),
         ({"pixels": NOISE, "position": (91.0, 0.0)}, ValueError, "-90..90"),
         ({"pixels": NOISE, "position": (0.0, 180.5)}, ValueError, "-180..180"),
+        ({"pixels": NOISE, "position": (True, 0.0)}, TypeError, "two numbers, got bool and float"),
         ({"pixels": NOISE, "position": (float("nan"), 0.0)}, ValueError, "nan"),
         ({"pixels": NOISE, "position": (0.0, float("inf"))}, ValueError, "inf"),
     ],

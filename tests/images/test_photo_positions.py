@@ -33,7 +33,7 @@ def test_a_given_position_wins_over_the_stored_one():
         {tag: value for tag, value in gps_tags().items() if tag != GPS.GPSLatitudeRef},
         gps_tags(refs="XE"),
         gps_tags(refs=["", "E"]),
-        gps_tags(refs=["NORTH", "E"]),
+        gps_tags(refs=["NORD", "E"]),
         gps_tags(latitude=(91, 0, 0)),
         gps_tags(longitude=(180, 0, 1)),
         gps_tags(latitude=(33, 61, 0)),
@@ -76,6 +76,11 @@ SOUTH = -33.8569
         (DMS, " S\0", SOUTH),
         (DMS, b"S\0", SOUTH),
         (DMS, "N", 33.8569),
+        (DMS, "North", 33.8569),
+        (DMS, "SOUTH\0", SOUTH),
+        ("33.8569 south", None, SOUTH),
+        ("33.8569 south", "N", None),
+        (DMS, "East", None),
         ((-33, 51, 24.84), "S", SOUTH),
         ((-33, 51, 24.84), None, SOUTH),
         (-33.8569, None, SOUTH),
@@ -211,6 +216,23 @@ def test_what_xmp_leaves_open_is_no_position(latitude, longitude):
     assert (
         load_image(with_xmp(packet(latitude, longitude, "exif:{}='{}'"), "JPEG")).position is None
     )
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "expected"),
+    [
+        ("-33.8569", "151.2151", (SOUTH, 151.2151)),
+        ("33.8569", "-151.2151", (33.8569, -151.2151)),
+        ("+33.8569", "151.2151", (33.8569, 151.2151)),
+        ("-33.8569", "+151.2151", (SOUTH, 151.2151)),
+        ("-33.8569", "151.2151W", (SOUTH, -151.2151)),
+        ("33.8569", "151.2151W", None),
+        ("-33,51", "151.2151", None),
+    ],
+)
+def test_a_sign_in_xmp_is_one_for_both_numbers(latitude, longitude, expected):
+    found = load_image(with_xmp(packet(latitude, longitude), "JPEG")).position
+    assert found == (expected and pytest.approx(expected, abs=1e-9))
 
 
 def test_exif_wins_over_xmp_unless_it_has_no_sound_position():

@@ -15,6 +15,7 @@ import ipywidgets as w
 from combicam_widgets.imagery import tile
 from combicam_widgets.images import FileName, load_image
 from combicam_widgets.shown.state import Asked, Shown, derive, same
+from combicam_widgets.widgets._bridge.interrupts import between_cells
 from combicam_widgets.widgets.background import Report
 from combicam_widgets.widgets.explorer.controls import NONE, SWITCHED, TUNED
 from combicam_widgets.widgets.explorer.parts import Parts
@@ -69,6 +70,7 @@ class Gestures:
         diagram.on_history(lambda way: self._attempt(lambda: self.change(explorer.step(way))))
         self._parts.overlay.on_box(lambda box: self._attempt(lambda: self._set("box", box)))
         self._parts.status_bar.on_cancel = self.cancel
+        between_cells(self._interrupted)
 
     # One change from the page.
 
@@ -171,6 +173,12 @@ class Gestures:
         with self._parts.lock:
             self._parts.asking.cancel()
             self.fail(Exception("Cancelled; what is shown is as before."))
+
+    def _interrupted(self) -> None:
+        """Stop what goes on when the kernel is interrupted, as the button does."""
+        with self._parts.lock:
+            if self._parts.asking.busy:
+                self.cancel()
 
     def _attempt(self, change: Callable[[], object]) -> None:
         """Change something as the page does; say what is wrong with it."""
