@@ -23,13 +23,11 @@ from combicam_widgets.export.world_svg import world_svg
 from combicam_widgets.images import to_data_uri
 from combicam_widgets.javascript import joined
 from combicam_widgets.shown.colors import COLORMAPS, palette
+from combicam_widgets.shown.page_rules import RULES, page_knows
 from combicam_widgets.shown.words import percent
 
 MAX_BYTES = 3_000_000
 """Size of a page, at most: what every mail server lets through."""
-
-RULES = ("sum", "mean", "max", "layercam", "product", "winsor")
-"""Fusion rules that a page knows too, those of `shown/fusion.js`."""
 
 _PHOTO_SIDE = 800
 _EXACT = 300_000
@@ -82,7 +80,7 @@ def to_html(
     file = files.destination(path, (".html", ".htm"))
     if not isinstance(title, str | None):
         raise TypeError(f"title must be a str, got {type(title).__name__}")
-    if snapshot.rule not in RULES:
+    if not page_knows(snapshot.rule):
         raise ValueError(
             f"A page cannot run the rule {snapshot.rule!r}, which is Python: choose one of "
             f"{', '.join(RULES)}, or export a picture with save_png or figure."

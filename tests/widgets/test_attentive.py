@@ -9,6 +9,7 @@ from combicam_widgets.widgets._bridge.figure_widget import Bundle, FigureWidget
 from combicam_widgets.widgets.diagram.widget import Diagram
 from combicam_widgets.widgets.explorer.upload import Upload
 from combicam_widgets.widgets.explorer.words import Words
+from combicam_widgets.widgets.fusion import Fusion
 from combicam_widgets.widgets.heat.box import DrawnBox
 from combicam_widgets.widgets.heat.caption import Caption
 from combicam_widgets.widgets.heat.compare import Panel
@@ -45,9 +46,10 @@ def test_these_are_all_kinds_there_are():
         for kind in [
             *anywidget.AnyWidget.__subclasses__(),
             *Attentive.__subclasses__(),
+            *Fusion.__subclasses__(),
             *Discreet.__subclasses__(),
         ]
         if kind.__module__.startswith("combicam_widgets")
     }
-    assert ours == {Attentive, Discreet, TrustPanel, *MAKE}
+    assert ours == {Attentive, Discreet, Fusion, TrustPanel, *MAKE}
     assert all("listenAgain({ model }" in kind._esm for kind in ours - {Attentive, Discreet})

@@ -135,7 +135,7 @@ def test_parts_alone_are_freed(small_model):
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-@pytest.mark.parametrize("part", ["Overlay", "World", "Parts", "View", "Gestures", "analyse"])
+@pytest.mark.parametrize("part", ["World", "Parts", "View", "Gestures", "analyse"])
 def test_an_explorer_that_was_never_finished_is_freed(small_model, monkeypatch, part, error):
     explorer = Explorer(model=small_model, image="koala")
     seen = []

@@ -35,7 +35,8 @@ def snapshot(explorer):
         explorer.status,
         explorer._parts.diagram.stages,
         explorer._parts.diagram.weights,
-        explorer._parts.overlay.figure.layout.images[1].source,
+        explorer._parts.diagram.maps,  # the page makes the heat of them
+        explorer._parts.diagram.rule,
         explorer._parts.world._shading.url,
         explorer._parts.controls.photo.value,
     )

@@ -57,7 +57,7 @@ def page_says(explorer):
         "weights": parts.diagram.weights,
         "shares": parts.diagram.shares,
         "stages": parts.diagram.stages,
-        "picture": parts.overlay.figure.layout.images[1].source,
+        "fused": (parts.diagram.maps, parts.diagram.rule, parts.diagram.normalize),
         "shading": parts.world._shading.url,
         "words": parts.status_bar.seen,
     }
@@ -315,7 +315,7 @@ def test_what_stops_in_the_midst_of_drawing_changes_nothing(
     assert unchanged(before, whole(explorer))
     explorer.image = tiny.photo(6)
     after = whole(explorer)
-    assert after[1]["picture"] != before[1]["picture"]
+    assert after[1]["fused"] != before[1]["fused"]
     assert after[1]["shading"] != before[1]["shading"]
 
 

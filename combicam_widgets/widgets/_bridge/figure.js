@@ -2,6 +2,7 @@
 
 import { listenAgain } from "./attentive.js";
 import { moduleNamed } from "./modules.js";
+import { repaint } from "./plotly_images.js";
 
 const FROM_PYTHON = [
   "addTraces", "deleteTraces", "moveTraces", "restyle", "relayout", "update", "animate",
@@ -28,22 +29,6 @@ export function remembering(model, repaint) {
     for (const [event, listen] of listeners) model.off(event, listen);
     for (const again of heard) again();
   };
-}
-
-/**
- * Give an image of a drawn figure another source. Plotly would lay out and draw the whole figure
- * for it; this changes the image alone, and what Plotly will draw from the next time.
- */
-export function repaint(graph, { image, source }) {
-  if (!graph.layout?.images) return; // will be drawn
-  graph.layout.images[image].source = source;
-  const drawn = graph._fullLayout.images[image];
-  drawn.source = source;
-  for (const element of graph.querySelectorAll(".imagelayer image")) {
-    if (element.__data__ !== drawn) continue;
-    element.setAttributeNS("http://www.w3.org/1999/xlink", "href", source);
-    element._imgSrc = source; // by which Plotly knows that there is nothing to do
-  }
 }
 
 export default () => {

@@ -6,6 +6,7 @@ import { make, makeButton, makeStage, makeTile } from "./diagram_tiles.js";
 import { listen } from "./diagram_gestures.js";
 import { makeCard, openDialog } from "./diagram_dialogs.js";
 import { makeHelp } from "./diagram_help.js";
+import { fusedBy, INPUTS } from "../fused.js";
 import { nameToolbar } from "./toolbar_names.js";
 
 const PREVIEW_AFTER = 120; // milliseconds of staying on a tile
@@ -59,6 +60,8 @@ function render({ model, el }) {
   const about = { role: "group", "aria-label": "Architecture diagram" };
   const root = make("div", "ccw-diagram", about, [head, scroller, spoken]);
   const newName = gestureNames(Math.random().toString(36).slice(2));
+  const fused = fusedBy(model);
+  const sharesNow = () => fused.shares() ?? model.get("given_shares");
   const save = oncePerFrame(() => model.save_changes());
   const draw = oncePerFrame(update);
   let tiles = [];
@@ -175,7 +178,7 @@ function render({ model, el }) {
   function updateOpened() {
     if (!card) return;
     const { layer } = card.tile;
-    const [weights, shares] = [model.get("weights"), model.get("shares")];
+    const [weights, shares] = [model.get("weights"), sharesNow()];
     const now = [weights[layer.name] ?? 0, shares[layer.name] ?? 0, model.get("card")];
     card.update(layer, model.get("photo"), ...now);
   }
@@ -201,7 +204,7 @@ function render({ model, el }) {
   }
 
   function update() {
-    const [weights, shares] = [model.get("weights"), model.get("shares")];
+    const [weights, shares] = [model.get("weights"), sharesNow()];
     for (const tile of tiles) tile.update(weights[tile.layer.name] ?? 0, shares[tile.layer.name] ?? 0);
     const on = tiles.filter((tile) => weights[tile.layer.name] > 0).length;
     count.textContent = `${tiles.length} layers, ${on === tiles.length ? "all" : on} on`;
@@ -263,7 +266,7 @@ function render({ model, el }) {
   });
 
   const listeners = { stages: rebuild, photo: showPhoto, highlight: showHighlight, opened: showOpened };
-  for (const name of ["weights", "shares", "preview", "card", "can_undo", "can_redo"]) {
+  for (const name of [...INPUTS, "given_shares", "preview", "card", "can_undo", "can_redo"]) {
     listeners[name] = draw;
   }
   for (const [name, listener] of Object.entries(listeners)) model.on(`change:${name}`, listener);

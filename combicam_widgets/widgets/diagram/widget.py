@@ -15,7 +15,7 @@ from combicam_widgets.cam import Layer, LayerMaps, minmax, upsample
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.javascript import joined
 from combicam_widgets.shown.colors import heat_image
-from combicam_widgets.widgets._bridge.attentive import Attentive
+from combicam_widgets.widgets.fusion import Fusion
 
 _HERE = Path(__file__).parent
 _THUMBNAIL = 96
@@ -46,7 +46,7 @@ def anywidget_missing() -> w.HTML:
     return message
 
 
-class Diagram(Attentive):
+class Diagram(Fusion):
     """Tiles of all layers, with their maps, weights and shares.
 
     The page changes `weights` (with `gesture`), `preview` and `opened`, and asks for undo and redo
@@ -63,18 +63,15 @@ class Diagram(Attentive):
     photo = T.Unicode().tag(sync=True)
     """Small picture of the photo, a data URI, drawn under each layer's map."""
 
-    weights = T.Dict(value_trait=T.Float(), key_trait=T.Unicode()).tag(sync=True)
-    """Weight of each layer, >= 0; 0 means off."""
-
-    shares = T.Dict(value_trait=T.Float(), key_trait=T.Unicode()).tag(sync=True)
+    shares = T.Dict(value_trait=T.Float(), key_trait=T.Unicode())
     """Share of each layer in the fused map, in [0, 1]."""
+
+    given_shares = T.Dict(value_trait=T.Float(), key_trait=T.Unicode()).tag(sync=True)
+    """The shares, where the page cannot make them by itself."""
 
     gesture = T.Unicode().tag(sync=True)
     """Name of the gesture that `weights` last came from, set with them by the page: a drag keeps
     its name, every click has a new one. See `gesture_of`."""
-
-    preview = T.Unicode().tag(sync=True)
-    """Layer that is pointed at, to be shown alone meanwhile; empty (default): none."""
 
     highlight = T.Unicode().tag(sync=True)
     """Layer whose tile gets a ring; empty (default): none."""
@@ -90,6 +87,10 @@ class Diagram(Attentive):
 
     can_redo = T.Bool(False).tag(sync=True)  # noqa: FBT003
     """Whether the button "Redo" does something."""
+
+    @T.observe("shares", "maps", "rule")
+    def _give_shares(self, _change: object) -> None:
+        self.given_shares = {} if self.in_page else self.shares
 
     def show_photo(self, photo: Photo) -> None:
         """Put a photo under the maps."""

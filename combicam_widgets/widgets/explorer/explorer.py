@@ -37,7 +37,6 @@ from combicam_widgets.widgets.explorer.requests import (
 from combicam_widgets.widgets.explorer.state import ExplorerState
 from combicam_widgets.widgets.explorer.take_along import TakeAlong
 from combicam_widgets.widgets.explorer.view import View
-from combicam_widgets.widgets.heat.overlay import Overlay
 from combicam_widgets.widgets.traits import as_model
 from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.world.widget import World
@@ -89,7 +88,6 @@ class Explorer(TakeAlong, ExplorerState):
         super().__init__(layout=values.pop("layout", w.Layout()))
         self.add_class("ccw-explorer")
         self._parts = parts = Parts(
-            overlay=Overlay(),  # first: the page reads Plotly while the rest is being made
             world=World(
                 self._click_map, self._choose_cell, self._hover_vote, self._choose_contrast
             ),

@@ -40,7 +40,7 @@ class Parts:
     world: World
     controls: Controls = field(default_factory=Controls)
     diagram: Diagram = field(default_factory=Diagram)
-    overlay: Overlay = field(default_factory=Overlay)
+    overlay: Overlay = field(init=False)
     status_bar: StatusBar = field(default_factory=StatusBar)
     lock: threading.RLock = field(default_factory=threading.RLock)
     worker: Worker = field(default_factory=Worker)
@@ -52,6 +52,7 @@ class Parts:
     asking: Background = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "overlay", Overlay(self.diagram))
         object.__setattr__(self, "trust", TrustPanel(worker=self.worker))
         for urgency, name in enumerate(("checking", "carding", "surveying", "asking")):
             work = Background(self.worker, urgency)

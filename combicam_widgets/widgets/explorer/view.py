@@ -28,6 +28,7 @@ class View:
         self._parts = parts
         self._before: Shown | None = None
         self.drawing = False
+        self._photos = 0  # how many were shown so far
 
     def show(self, shown: Shown) -> None:
         """Show a value from which secrets have been taken out.
@@ -37,8 +38,8 @@ class View:
         before, self._before = self._before, None
         self.drawing = True
         try:
-            self._photo_and_heat(shown, before)
             self._diagram(shown, before)
+            self._photo_and_heat(shown, before)
             self._world(shown, before)
             self._controls(shown, before)
             self._words(shown)
@@ -55,7 +56,7 @@ class View:
         looks = ("heatmap", "colormap", "opacity", "outline", "keep", "preview", "label", "hidden")
         with overlay.at_once():
             if new_photo:
-                overlay.show_photo(shown.image)
+                overlay.show_photo(shown.image, self._photos)
             if shown.hidden:
                 overlay.hide_heat()
             elif new_photo or _changed(shown, before, *looks):
@@ -77,11 +78,16 @@ class View:
     def _diagram(self, shown: Shown, before: Shown | None) -> None:
         diagram, past = self._parts.diagram, shown.past
         if before is None or shown.image is not before.image:
+            self._photos += 1
             diagram.show_photo(shown.image)
         if _changed(shown, before, "maps", "colormap", "hidden"):
             kinds = {layer.name: layer.kind for layer in shown.model.architecture.layers}
             diagram.show_maps(shown.maps, kinds, shown.colormap, shown.weights, hidden=shown.hidden)
         with diagram.hold_sync():
+            if _changed(shown, before, "image", "maps", "rule", "normalize"):
+                size = shown.analysis.heatmap_size
+                recipe = shown.rule, shown.normalize
+                diagram.show_fusion(shown.maps, size, self._photos, *recipe)
             diagram.weights, diagram.shares = dict(shown.weights), dict(shown.shares)
             diagram.preview, diagram.opened = shown.preview, shown.opened
             diagram.can_undo, diagram.can_redo = past.can_undo, past.can_redo

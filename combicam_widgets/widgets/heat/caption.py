@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import ipywidgets as w
 import numpy as np
 import numpy.typing as npt
 import traitlets as T
@@ -12,6 +13,7 @@ import traitlets as T
 from combicam_widgets.javascript import joined
 from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets._bridge.attentive import Attentive
+from combicam_widgets.widgets.fusion import Fusion
 
 NO_EVIDENCE = "no positive evidence"
 
@@ -35,6 +37,18 @@ class Caption(Attentive):
 
     name = T.Unicode().tag(sync=True)
     """Accessible name of the picture."""
+
+    fusion = T.Instance(Fusion, allow_none=True).tag(sync=True, **w.widget_serialization)
+    """Whose heat the page paints by itself, as soon as it changes; None: Python sends pictures."""
+
+    palette = T.Bytes().tag(sync=True)
+    """Colours from heat 0 to 1, three bytes each."""
+
+    opacity = T.Float(1.0).tag(sync=True)
+    """Opacity of the hottest pixels, in [0, 1]."""
+
+    keep = T.Float(None, allow_none=True).tag(sync=True)
+    """Fraction of the photo, the hottest, that is outlined; None: no outline."""
 
 
 def pointed_at(heat: int, names: Sequence[str], parts: npt.NDArray[np.floating] | None) -> str:

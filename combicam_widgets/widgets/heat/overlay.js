@@ -1,12 +1,64 @@
-// The line under the photo with heat, and what that picture is called: Plotly gives it no name.
+// Paints the heat that the page has fused over the photo; says what the picture is and where its
+// heat comes from, for Plotly gives it no name.
 
 import { initialize } from "../_bridge/attentive.js";
+import { modelOf } from "../_bridge/model_of.js";
+import { repaint } from "../_bridge/plotly_images.js";
+import { fusedBy, INPUTS } from "../fused.js";
+import { hottest, picture } from "./painting.js";
+
+const HEAT = 1; // which image of the figure
+
+/** Keeps the heat over the photo of a figure; gives what takes it off again. */
+async function paintOver(model, figure) {
+  if (!model.get("fusion")) return () => {};
+  const fusion = await modelOf(model, "fusion");
+  const fused = fusedBy(fusion);
+  let frame = null;
+  let watched = null;
+
+  function paint() {
+    frame = null;
+    const graph = figure.querySelector(".js-plotly-plot");
+    if (graph && graph !== watched && graph.on) {
+      watched = graph;
+      graph.on("plotly_afterplot", paint); // Plotly has drawn what Python last said
+    }
+    const image = graph?._fullLayout?.images?.[HEAT];
+    // The photo of these maps may not be here yet.
+    if (image?.name !== `heat ${fusion.get("about")}`) return;
+    const name = fusion.get("preview");
+    const seen = (name && fused.alone(name)) || fused.heat();
+    if (!seen) return;
+    const keep = model.get("keep");
+    const mask = keep === null ? null : hottest(fused.heat().values, keep);
+    const palette = new Uint8Array(model.get("palette").buffer, model.get("palette").byteOffset);
+    const source = picture(seen, palette, model.get("opacity"), mask);
+    if (image.source !== source) repaint(graph, { image: HEAT, source });
+  }
+  const paintSoon = () => (frame ??= requestAnimationFrame(paint));
+  const listened = [
+    ...[...INPUTS, "about", "preview"].map((name) => [fusion, `change:${name}`]),
+    ...["palette", "opacity", "keep"].map((name) => [model, `change:${name}`]),
+  ];
+  for (const [from, event] of listened) from.on(event, paintSoon);
+  const drawn = new MutationObserver(() => watched?.isConnected || paintSoon());
+  drawn.observe(figure, { childList: true, subtree: true });
+  paintSoon();
+  return () => {
+    drawn.disconnect();
+    cancelAnimationFrame(frame);
+    watched?.removeListener("plotly_afterplot", paint);
+    for (const [from, event] of listened) from.off(event, paintSoon);
+  };
+}
 
 function render({ model, el }) {
   const line = document.createElement("div");
   line.className = "ccw-caption";
   el.append(line);
   let figure = null;
+  let stopPainting = Promise.resolve(() => {});
 
   function show() {
     line.textContent = model.get("text");
@@ -18,6 +70,7 @@ function render({ model, el }) {
     if (!figure) return;
     attached.disconnect();
     figure.setAttribute("role", "img");
+    stopPainting = paintOver(model, figure);
     show();
   });
   attached.observe(line);
@@ -26,6 +79,7 @@ function render({ model, el }) {
   model.on("change:name", show);
   return () => {
     attached.disconnect();
+    stopPainting.then((stop) => stop());
     model.off("change:text", show);
     model.off("change:name", show);
   };

@@ -14,8 +14,9 @@ import plotly.graph_objects as go
 from combicam_widgets.cam import hottest, upsample
 from combicam_widgets.cam.localization import Box, checked_box
 from combicam_widgets.images import ImageSource, Photo, load_image
-from combicam_widgets.shown.colors import COLORMAPS
+from combicam_widgets.shown.colors import COLORMAPS, palette
 from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
+from combicam_widgets.widgets.fusion import Fusion
 from combicam_widgets.widgets.heat.box import BoxTool, OnBox, box_sentence
 from combicam_widgets.widgets.heat.caption import NO_EVIDENCE, Caption, described, pointed_at
 from combicam_widgets.widgets.heat.compare import BAR, SIZE, Comparison, coarse
@@ -32,6 +33,11 @@ Contributions = Callable[[tuple[int, int]], Heatmap | None]
 class Overlay:
     """Photo and heat, and what can be asked about them.
 
+    Parameters
+    ----------
+    fusion : Fusion, optional
+        What the page makes heat of by itself, as long as it can; default: Python sends pictures.
+
     Attributes
     ----------
     view : ipywidgets.Widget
@@ -40,7 +46,8 @@ class Overlay:
         The photo with the present heat.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fusion: Fusion | None = None) -> None:
+        self._fusion = fusion
         self._main = PhotoFigure(FigureWidget, _ALONE)
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)
@@ -59,7 +66,7 @@ class Overlay:
         self._on_box: list[OnBox] = []
         self._waiting = False  # while set, nothing is drawn
         self._box = BoxTool(self._box_from_page)
-        self._caption = Caption()
+        self._caption = Caption(fusion=fusion)
         self._figures = w.HBox([self.figure])
         self._figures.add_class("ccw-photo-figures")
         below = w.HBox([self._caption, self._box])
@@ -69,10 +76,11 @@ class Overlay:
         self.figure.data[0].on_hover(self._hovered)
         self.figure.data[0].on_unhover(self._left)
 
-    def show_photo(self, photo: Photo) -> None:
+    def show_photo(self, photo: Photo, about: int = 0) -> None:
         """Put another photo under the heat; heat, preview, pin and box of the old one go.
 
-        The same photo again changes nothing but that the heat is gone until `show_heat`.
+        The same photo again changes nothing but that the heat is gone until `show_heat`. The page
+        lays only that heat over it by itself which is `Fusion.about` the same.
         """
         if photo is not self._photo:
             self._photo = photo
@@ -80,7 +88,7 @@ class Overlay:
             self._box.show(None)
         self._preview = self._layers = self._pointer = None
         self._heatmap = None
-        self._main.show_photo(photo)
+        self._main.show_photo(photo, about)
 
     def show_heat(self, heatmap: Heatmap, colormap: str, opacity: float, label: str = "") -> None:
         """Lay a heatmap (H, W) in [0, 1] over the photo; pointing at it waits for `show_values`.
@@ -225,11 +233,16 @@ class Overlay:
         elif self._comparison is not None:
             label = f"now: {self._label}" if self._label else "now"
         self._main.show_colors(colormap)
-        self._main.lay_over(self._picture(seen, heatmap), label, _words(seen))
+        in_page = self._fusion is not None and self._fusion.in_page
+        picture = None if in_page else self._picture(seen, heatmap)
+        self._main.lay_over(picture, label, _words(seen))
         # The name of a file of one's own would be saved with the notebook.
         name = self._photo.public_name if self._photo is not None else ""
-        self._caption.name = described(name, seen, label, keep)
-        self._caption.text = self._sources()
+        with self._caption.hold_sync():
+            self._caption.palette = palette(colormap).tobytes()
+            self._caption.opacity, self._caption.keep = opacity, keep
+            self._caption.name = described(name, seen, label, keep)
+            self._caption.text = self._sources()
         if (comparison := self._comparison) is not None:
             pinned = comparison.heatmap
             comparison.show_pinned(

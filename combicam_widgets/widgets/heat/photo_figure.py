@@ -99,7 +99,7 @@ class PhotoFigure:
                 "font": {"color": _LEGIBLE},
                 "paper_bgcolor": "rgba(0,0,0,0)",
                 "plot_bgcolor": "rgba(0,0,0,0)",
-                "images": [{"name": "photo"}, {"name": "heat"}],
+                "images": [{"name": "photo"}, {"name": "heat 0"}],
                 "annotations": [
                     {**_NOTE, "xanchor": "left", "yanchor": "top", "xshift": 3, "yshift": -3},
                     _NOTE,
@@ -108,8 +108,11 @@ class PhotoFigure:
             },
         )
 
-    def show_photo(self, photo: Photo) -> None:
-        """Put another photo in, and take away what was laid over the old one."""
+    def show_photo(self, photo: Photo, about: int = 0) -> None:
+        """Put another photo in, and take away what was laid over the old one.
+
+        The image of the heat is called "heat" and the number ``about``.
+        """
         box = {
             "xref": "x",
             "yref": "y",
@@ -125,7 +128,7 @@ class PhotoFigure:
             self.figure.layout.images = [
                 {**box, "name": "photo", "source": source, "layer": "below"},
                 # Not "below" as well: Plotly drops a second image with the same box and layer.
-                {**box, "name": "heat", "source": _NOTHING, "layer": "above"},
+                {**box, "name": f"heat {about}", "source": _NOTHING, "layer": "above"},
             ]
             self.figure.update_layout(
                 xaxis_range=[0, photo.width],
@@ -135,19 +138,21 @@ class PhotoFigure:
             label.update(x=0, y=0, visible=False)
             words.update(x=photo.width / 2, y=photo.height / 2, visible=False)
 
-    def lay_over(self, picture: str, label: str = "", words: str = "") -> None:
+    def lay_over(self, picture: str | None, label: str = "", words: str = "") -> None:
         """Lay a picture over the photo.
 
         Parameters
         ----------
-        picture : str
-            A data URI.
+        picture : str or None
+            A data URI; None: the page paints it.
         label : str
             What it is, in the upper left corner; may be empty.
         words : str
             Said in the middle; may be empty.
         """
-        if self._picture != picture:
+        if picture is None:
+            self._picture = ""  # whatever comes next is another one
+        elif self._picture != picture:
             self._picture = picture
             if isinstance(self.figure, FigureWidget):
                 self.figure.repaint(1, picture)

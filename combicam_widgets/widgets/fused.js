@@ -1,0 +1,64 @@
+// Heat and shares, made in the page from the state of a `Fusion`; see fusion.py.
+
+import { fuse, RULE_NAMES, shares } from "../shown/fusion.js";
+
+/** What heat and shares follow from. */
+export const INPUTS = ["maps", "weights", "rule", "normalize"];
+
+function mapsOf(model) {
+  const bytes = model.get("maps");
+  let at = 0;
+  return model.get("shapes").map((shape) => {
+    const values = new Float64Array(shape[0] * shape[1]);
+    for (let i = 0; i < values.length; i++, at += 4) values[i] = bytes.getFloat32(at, true);
+    return { shape, values };
+  });
+}
+
+/**
+ * Reads a fusion's state; works everything out once. `heat()` is the heatmap, `alone(name)` that of
+ * one layer, `shares()` has each layer's share by name. All give null where the page cannot tell:
+ * without maps, with a rule of somebody's own, and while all layers are off.
+ */
+export function fusedBy(model) {
+  let bytes = null;
+  let maps = [];
+  let kept = { recipe: [] };
+
+  const known = () => model.get("maps")?.byteLength > 0 && RULE_NAMES.includes(model.get("rule"));
+  function latest() {
+    if (model.get("maps") !== bytes) {
+      bytes = model.get("maps");
+      maps = mapsOf(model);
+    }
+    const recipe = [bytes, ...INPUTS.slice(1).map((name) => model.get(name))];
+    if (!recipe.every((value, i) => value === kept.recipe[i])) kept = { recipe };
+    return kept;
+  }
+  function work(how, weightOf) {
+    const weights = model.get("names").map(weightOf);
+    if (!weights.some((weight) => weight > 0)) return null;
+    const [size, rule] = [model.get("size"), model.get("rule")];
+    return how(maps, weights, size, rule, model.get("normalize"), model.get("importances"));
+  }
+  const weight = (name) => model.get("weights")[name] ?? 0;
+  return {
+    heat() {
+      if (!known()) return null;
+      const now = latest();
+      return (now.heat ??= work(fuse, weight));
+    },
+    alone(name) {
+      if (!known() || !model.get("names").includes(name)) return null;
+      latest();
+      const index = model.get("names").indexOf(name);
+      return fuse([maps[index]], [1], model.get("size"));
+    },
+    shares() {
+      if (!known()) return null;
+      const now = latest();
+      const parts = (now.shares ??= work(shares, weight));
+      return parts && Object.fromEntries(model.get("names").map((name, i) => [name, parts[i]]));
+    },
+  };
+}
