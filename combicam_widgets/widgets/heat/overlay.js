@@ -15,16 +15,15 @@ async function paintOver(model, figure) {
   const fusion = await modelOf(model, "fusion");
   const fused = fusedBy(fusion);
   let frame = null;
-  let watched = null;
+  let watching = false; // whether Plotly tells when it has drawn
 
   function paint() {
     frame = null;
-    const graph = figure.querySelector(".js-plotly-plot");
-    if (graph && graph !== watched && graph.on) {
-      watched = graph;
-      graph.on("plotly_afterplot", paint); // Plotly has drawn what Python last said
+    if (!watching && figure.on) {
+      watching = true;
+      figure.on("plotly_afterplot", paint); // Plotly has drawn what Python last said
     }
-    const image = graph?._fullLayout?.images?.[HEAT];
+    const image = figure._fullLayout?.images?.[HEAT];
     // The photo of these maps may not be here yet.
     if (image?.name !== `heat ${fusion.get("about")}`) return;
     const name = fusion.get("preview");
@@ -34,7 +33,7 @@ async function paintOver(model, figure) {
     const mask = keep === null ? null : hottest(fused.heat().values, keep);
     const palette = new Uint8Array(model.get("palette").buffer, model.get("palette").byteOffset);
     const source = picture(seen, palette, model.get("opacity"), mask);
-    if (image.source !== source) repaint(graph, { image: HEAT, source });
+    if (image.source !== source) repaint(figure, { image: HEAT, source });
   }
   const paintSoon = () => (frame ??= requestAnimationFrame(paint));
   const listened = [
@@ -42,13 +41,13 @@ async function paintOver(model, figure) {
     ...["palette", "opacity", "keep"].map((name) => [model, `change:${name}`]),
   ];
   for (const [from, event] of listened) from.on(event, paintSoon);
-  const drawn = new MutationObserver(() => watched?.isConnected || paintSoon());
-  drawn.observe(figure, { childList: true, subtree: true });
+  const drawn = new MutationObserver(() => watching || paintSoon());
+  drawn.observe(figure, { childList: true, attributes: true });
   paintSoon();
   return () => {
     drawn.disconnect();
     cancelAnimationFrame(frame);
-    watched?.removeListener("plotly_afterplot", paint);
+    if (watching) figure.removeListener("plotly_afterplot", paint);
     for (const [from, event] of listened) from.off(event, paintSoon);
   };
 }

@@ -1,0 +1,107 @@
+"""The page answers by itself: heat and shares follow a click whatever the kernel does."""
+
+import re
+
+import pytest
+from lab import Lab, notebook
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+NOTHING = "\N{EN DASH}"
+HEAT = ".js-plotly-plot .layer-above .imagelayer image"
+OPEN = notebook(
+    "import combicam_widgets as ccw", 'explorer = ccw.Explorer(image="koala"); explorer', ""
+)
+# What the page has painted, as alpha of each pixel: the heat times the opacity.
+ALPHA = """async (heat) => {
+  const image = new Image();
+  image.src = document.querySelector(heat).getAttribute('href');
+  await image.decode();
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const context = canvas.getContext('2d');
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  return [image.height, image.width, ...data.filter((_, i) => i % 4 === 3)];
+}"""
+
+
+@pytest.fixture
+def opened(lab: Lab) -> Lab:
+    lab.open(OPEN)
+    lab.page.locator(HEAT).wait_for()
+    expect(lab.page.locator(".ccw-status").first).to_contain_text("koala")
+    lab.wait_for_kernel()
+    return lab
+
+
+def share(lab: Lab, layer: str):
+    return lab.page.get_by_label(re.compile(rf"of the heatmap comes from layer {layer}$"))
+
+
+def heat(lab: Lab) -> str:
+    return lab.page.locator(HEAT).get_attribute("href")
+
+
+def until_other(lab: Lab, before: str) -> str:
+    lab.page.wait_for_function(
+        f"before => document.querySelector('{HEAT}').getAttribute('href') !== before", arg=before
+    )
+    return heat(lab)
+
+
+def away(lab: Lab) -> None:
+    lab.page.mouse.move(3, 3)  # or the layer is previewed
+
+
+@pytest.mark.parametrize("rule", ["sum", "max", "product"])
+def test_the_page_paints_what_python_fuses(opened, rule):
+    before = heat(opened)
+    opened.python(f"setattr(explorer, 'rule', {rule!r})")
+    opened.python("setattr(explorer, 'weights', {'blocks.15': 1, 'blocks.11': 0.5, 'blocks.2': 2})")
+    until_other(opened, before)
+    opened.wait_for_kernel()
+    height, width, *alpha = opened.page.evaluate(ALPHA, HEAT)
+    python = opened.python("(explorer.heatmap * 255 * explorer.opacity).round().ravel().tolist()")
+    assert height * width == len(python)
+    # The heat is painted in steps, of colour in one case and of one in 255 in the other.
+    steps = max(abs(a - b) for a, b in zip(alpha, python, strict=True))
+    assert steps <= 255 / 60
+
+
+def test_a_click_is_answered_while_the_kernel_sleeps(opened):
+    before = heat(opened)
+    expect(share(opened, "blocks.15")).not_to_have_text(NOTHING)
+    # From here on the kernel does something else, for longer than this test takes.
+    opened.page.locator(".jp-CodeCell").last.locator(".cm-content").click()
+    opened.page.keyboard.type("import time; time.sleep(600)")
+    opened.page.keyboard.press("Control+Enter")
+    expect(opened.page.locator(".jp-InputArea-prompt").last).to_have_text("[*]:")
+    opened.layer("blocks.15").click()
+    away(opened)
+    off = until_other(opened, before)
+    expect(share(opened, "blocks.15")).to_have_text(NOTHING)
+    opened.layer("blocks.15").click()
+    away(opened)
+    assert until_other(opened, off) == before
+
+
+def test_a_click_is_answered_when_the_kernel_is_gone(opened):
+    before = heat(opened)
+    opened.page.evaluate(
+        """async () => {
+          const sessions = await (await fetch('/api/sessions')).json();
+          const xsrf = document.cookie.match(/_xsrf=([^;]*)/)?.[1] ?? '';
+          for (const { kernel } of sessions) {
+            const headers = { 'X-XSRFToken': xsrf };
+            await fetch(`/api/kernels/${kernel.id}`, { method: 'DELETE', headers });
+          }
+        }"""
+    )
+    opened.layer("blocks.15").click()
+    away(opened)
+    off = until_other(opened, before)
+    expect(share(opened, "blocks.15")).to_have_text(NOTHING)
+    opened.layer("blocks.15").click()
+    away(opened)
+    assert until_other(opened, off) == before
