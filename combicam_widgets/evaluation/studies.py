@@ -93,6 +93,7 @@ class Study:
         photos = {name: index for index, name in enumerate(self.photos)}
         found = [row for row in self.rows if row.measure == measure and fill in ("", row.fill)]
         if not found:
+            self._reference(self.reference)  # says so if there is nothing at all
             there = dict.fromkeys(f"{r.measure} {r.fill}" for r in self.rows if not r.error)
             raise ValueError(
                 f"Nothing was measured as {measure!r} with the fill {fill!r}; there is "
@@ -262,6 +263,9 @@ class Study:
 
     def _reference(self, name: str | None) -> str:
         chosen = self.reference if name is None else name
+        if not self.candidates:
+            why = f": {self.errors[0].error}" if self.errors else ""
+            raise ValueError(f"The study of {len(self.photos)} photos has no values{why}.")
         if chosen not in self.candidates:
             raise ValueError(
                 f"The study has no candidate {chosen!r}; it has {', '.join(self.candidates)}."
@@ -351,6 +355,9 @@ def _plan(
     steps: int,
     seed: int,
 ) -> Plan:
+    for argument, value in {"measures": measures, "fills": fills}.items():
+        if isinstance(value, str):
+            raise TypeError(f"{argument} must be a sequence, such as [{value!r}], not a str.")
     given = _named_candidates(candidates)
     if reference not in given:
         given = {reference: reference, **given}
@@ -413,12 +420,14 @@ def _opened(path: Path) -> TextIO:
 
 def _folder(folder: Path, facts: Mapping[str, Any]) -> Path:
     """Make the folder of a study, or check that what it holds is this one."""
+    if folder.is_file():
+        raise NotADirectoryError(f"{str(folder)!r} is a file: give a folder")
     folder.mkdir(parents=True, exist_ok=True)
     about = folder / "study.json"
     said = {"format": _FORMAT, **json.loads(json.dumps(facts))}
     if not about.exists():
         _write(about, said)
-    elif (there := json.loads(about.read_text(encoding="utf-8"))) != said:
+    elif (there := _parsed(about)) != said:
         differ = [key for key in said if there.get(key) != said[key]]
         raise ValueError(
             f"{folder} holds another study ({', '.join(differ)} differ): give an empty folder."
@@ -442,8 +451,18 @@ def _read(file: Path, photo: str) -> list[Row] | None:
 def _rows(file: Path) -> list[Row]:
     return [
         Row(**{**row, "value": np.nan if row["value"] is None else row["value"]})
-        for row in json.loads(file.read_text(encoding="utf-8"))
+        for row in _parsed(file)
     ]
+
+
+def _parsed(file: Path) -> Any:  # noqa: ANN401
+    """Parse JSON; says which file is damaged, and what to do."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{file} is cut short or damaged: delete it, and what is missing is measured again."
+        ) from error
 
 
 def _write(file: Path, content: object) -> None:

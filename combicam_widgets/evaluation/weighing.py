@@ -288,6 +288,8 @@ def _worth_by_fill(
     progress: Progress | None,
 ) -> Floats:
     """Measure the worth of n heatmaps with each fill: (fills, n)."""
+    if isinstance(fills, str):
+        raise TypeError(f"fills must be a sequence, such as [{fills!r}], not a str.")
     if not fills:
         raise ValueError("fills must hold at least one fill.")
     each = 2 * len(heatmaps) * (steps - 1)

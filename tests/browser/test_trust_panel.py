@@ -47,6 +47,26 @@ def test_a_person_reads_the_worth_and_asks_how_it_was_measured(lab):
     assert not lab.strangers
 
 
+TALL = """
+import combicam_widgets as ccw
+model, photo = ccw.load_model("naturalist"), ccw.sample("statue_of_liberty")
+trust = ccw.TrustPanel(model, photo, model.explain(photo), measured=True, untrained=True)
+trust
+"""
+
+
+def test_the_heat_lies_on_a_photo_that_is_narrower_than_its_caption(lab):
+    lab.open(notebook(TALL))
+    panel = lab.page.get_by_role("group", name="How much of the answer the heatmap carries")
+    nothing = panel.get_by_role("img", name="it knows nothing")
+    expect(nothing).to_be_visible()
+    photo, heat = (nothing.locator("img").nth(i).bounding_box() for i in (0, 1))
+    assert photo == heat
+    assert photo["width"] < photo["height"]
+    expect(panel).to_contain_text("Above 100 %, a part of the photo")
+    lab.screenshot("trust-tall", panel)
+
+
 EXPLORER = """
 import combicam_widgets as ccw
 explorer = ccw.Explorer(image="koala")

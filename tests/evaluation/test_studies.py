@@ -374,3 +374,40 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path, monkeypatch, name):
     assert (tmp_path / name).read_bytes() == before
     with pytest.raises(FileNotFoundError, match="no folder"):
         study.to_csv(tmp_path / "nowhere" / name)
+
+
+def test_a_damaged_file_is_named_and_can_be_measured_again(model, photos, study, tmp_path):
+    evaluation.study(model, photos, CANDIDATES, out=tmp_path, **OPTIONS)
+    damaged = tmp_path / "00002.json"
+    damaged.write_text(damaged.read_text()[:50])
+    for read in (
+        lambda: evaluation.study(model, photos, CANDIDATES, out=tmp_path, **OPTIONS),
+        lambda: evaluation.Study.from_folder(tmp_path),
+    ):
+        with pytest.raises(ValueError, match=r"00002\.json is cut short or damaged: delete it"):
+            read()
+    damaged.unlink()
+    assert evaluation.study(model, photos, CANDIDATES, out=tmp_path, **OPTIONS).rows == study.rows
+    (tmp_path / "study.json").write_text("{")
+    with pytest.raises(ValueError, match=r"study\.json is cut short"):
+        evaluation.study(model, photos, CANDIDATES, out=tmp_path, **OPTIONS)
+    with pytest.raises(NotADirectoryError, match="give a folder"):
+        evaluation.study(model, photos, CANDIDATES, out=damaged.parent / "00001.json", **OPTIONS)
+
+
+def test_a_study_without_values_says_why(model):
+    found = evaluation.study(model, {"lost": "/nowhere.jpg"}, **OPTIONS)
+    for ask in (found.compare, found.figure):
+        with pytest.raises(ValueError, match=r"1 photos has no values: FileNotFoundError"):
+            ask()
+    with pytest.raises(ValueError, match="of 0 photos has no values"):
+        evaluation.study(model, {}, **OPTIONS).compare()
+
+
+def test_one_name_is_no_sequence_of_them(model, photos):
+    with pytest.raises(TypeError, match=r"fills must be a sequence, such as \['blur'\]"):
+        evaluation.study(model, photos, fills="blur")
+    with pytest.raises(TypeError, match=r"measures must be a sequence, such as \['worth'\]"):
+        evaluation.study(model, photos, measures="worth")
+    with pytest.raises(TypeError, match="fills must be a sequence"):
+        evaluation.worth(model, photos["a"], [np.ones((8, 8))], fills="blur")

@@ -130,10 +130,14 @@ def test_unknown_options_are_refused(model, kangaroo):
         (0.5, [-0.1, 0.2], "carries much"),
         (0.3, [-0.1, 0.2], "carries some"),
         (0.1, [-0.1, 0.0], "carries little"),
+        (1.3, [-0.1, 0.2], "alone convinces the network more than the whole photo does."),
+        (2.2, [-1.6, 1.9], "take the number with caution"),
     ],
 )
 def test_the_words_fit_the_numbers(worth, random, says):
-    assert says in made_up(worth, 0.2, random).sentence()
+    said = made_up(worth, 0.2, random).sentence()
+    assert says in said
+    assert ("caution" in said) == (max(random) - min(random) > 1)
 
 
 def test_numbers_are_written_as_people_read_them():

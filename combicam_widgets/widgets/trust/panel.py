@@ -32,6 +32,7 @@ from combicam_widgets.widgets.trust.scores import (
     chart,
     marks,
     measured,
+    number,
     yardstick,
 )
 
@@ -341,7 +342,7 @@ def comparison(fused: Fused, colormap: str) -> dict[str, object]:
             for label, heatmap in heatmaps.items()
         ],
         "words": (
-            f"Rank correlation of the two: {alike:.2f}. "
+            f"Rank correlation of the two (1: the same, 0: nothing in common): {number(alike)}. "
             + (
                 "They are alike: this heatmap shows the photo's edges and colours more than what "
                 "the network has learned."

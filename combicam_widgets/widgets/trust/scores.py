@@ -21,6 +21,13 @@ _FILLS = ("blur", "mean colour")
 _STEPS = 8
 _RANDOM = 4
 _MUCH, _SOME = 0.4, 0.15
+
+_CLEARLY_ABOVE = 1.05
+"""Share of the confidence that is seen to be more than all of it."""
+
+_WIDE = 1.0
+"""Distance between the worths of random maps: nearly any part of the photo changes the answer."""
+
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -104,7 +111,17 @@ class Scores:
         if self.worth <= best:
             return f"Worth {number(self.worth)}: not clearly better than maps drawn at random."
         much = "much" if self.worth >= _MUCH else "some" if self.worth >= _SOME else "little"
-        return f"Worth {number(self.worth)}: what is hot here carries {much} of the answer."
+        carries = (
+            "alone convinces the network more than the whole photo does"
+            if self.worth > 1
+            else f"carries {much} of the answer"
+        )
+        caution = (
+            " Random maps differ widely on this photo: take the number with caution."
+            if np.ptp(self.chance) > _WIDE
+            else ""
+        )
+        return f"Worth {number(self.worth)}: what is hot here {carries}.{caution}"
 
     def __repr__(self) -> str:
         low, high = map(number, self.chance)
@@ -193,6 +210,7 @@ def chart(scores: Scores) -> dict[str, object]:
     names = ("insertion", "deletion")
     lines = {"shown": scores.shown, "reference": scores.yardstick.reference}
     chance = scores.yardstick.random
+    highest = max(getattr(of, name).max() for of in lines.values() for name in names)
     shown, gone = (_halfway(getattr(scores.shown, name)[0]) for name in names)
     return {
         "areas": scores.shown.areas.tolist(),
@@ -214,8 +232,13 @@ def chart(scores: Scores) -> dict[str, object]:
             "order. 100 % is the confidence in the whole photo. A good heatmap brings the answer "
             "back early and, taken away, loses it early. Worth is the area between the two curves: "
             "about 0 for a map that knows nothing, 1 for one that carries it all. Solid: this "
-            "heatmap; dashed: Combi-CAM; grey: random maps. Where the photo is missing, its blur "
-            "stands, and then its mean colour; the curves are the mean of both."
+            "heatmap; dashed: Combi-CAM; grey: random maps. What is missing is once blurred and "
+            "once one plain colour; each curve is the mean of both."
+            + (
+                " Above 100 %, a part of the photo convinces the network more than all of it."
+                if highest > _CLEARLY_ABOVE
+                else ""
+            )
         ),
     }
 
