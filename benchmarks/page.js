@@ -71,15 +71,18 @@
   bench.toggles = async (layer, count) => {
     for (let i = 0; i < count; i += 1) await bench.toggle(layer);
   };
-  const isStatus = ({ target }) => target.querySelector?.(`:scope > ${STATUS}`);
+  const isStatus = ({ target }) => target.closest?.(STATUS);
   bench.preset = (text) => {
     const button = [...document.querySelectorAll("button")].find((b) => b.textContent === text);
-    // The words tell what the evidence keeps; they come with it, and are put in anew.
+    // The words tell what the evidence keeps; they come with it.
     return after(".ccw-explorer", isStatus, () => button.click());
   };
 
-  /** Whether the heat on the page is this picture. */
-  bench.shows = (picture) => heat() === picture;
+  /** Whether the heat over the photo is that of these maps; see `Fusion.about`. */
+  bench.shows = (about) => {
+    const image = document.querySelector(FIGURE)?._fullLayout?.images?.[1];
+    return image?.name === `heat ${about}` && image.source === heat();
+  };
 
   /** Write down when a pointer moved with its button down and when the heat was painted anew, until `stop`. */
   bench.watch = () => {

@@ -125,10 +125,28 @@ function weightedSum({ size, layers }) {
   return values;
 }
 
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+/** How much each coarse point counts in the mean of the fine ones; sums to 1. */
+function partsOfMean(fine, coarse) {
+  const parts = new Float64Array(coarse);
+  for (const [left, part] of neighbours(fine, coarse)) {
+    parts[left] += (1 - part) / fine;
+    if (part) parts[left + 1] += part / fine;
+  }
+  return parts;
+}
+
+/** Mean of a map resized to [H, W], without resizing it. */
+function meanOf({ shape: [h, w], values }, [H, W]) {
+  const [rows, columns] = [partsOfMean(H, h), partsOfMean(W, w)];
+  let sum = 0;
+  for (let y = 0; y < h; y++) {
+    for (let x = 0; x < w; x++) sum += rows[y] * columns[x] * values[y * w + x];
+  }
+  return sum;
+}
 
 const weightedMeans = ({ size, layers }) =>
-  layers.map(({ map, weight }) => weight * mean(upsample(map, size).values));
+  layers.map(({ map, weight }) => weight * meanOf(map, size));
 
 const weighted = ({ size, layers }) =>
   layers.map(({ map, weight }) => upsample(map, size).values.map((value) => weight * value));
