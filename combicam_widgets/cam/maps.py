@@ -362,6 +362,8 @@ def weight_vector(
     ValueError
         A name that is no layer (the message lists the layers), or a number that is negative or
         not finite.
+    TypeError
+        What is no number, such as text.
     """
     if weights is None:
         return np.ones(len(names), np.float32)
@@ -374,7 +376,11 @@ def weight_vector(
         weights = [weights.get(name, 0.0) for name in names]
     try:
         with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
+            if np.asarray(weights).dtype.kind in "US":
+                raise TypeError("text")  # noqa: TRY301 - NumPy would read numbers in it
             vector = np.asarray(weights, np.float32)
+    except OverflowError as error:
+        raise ValueError("Weights must be finite numbers >= 0.") from error
     except (TypeError, ValueError) as error:
         raise TypeError(f"Weights must be numbers, not {reprlib.repr(weights)}.") from error
     if vector.shape != (len(names),):

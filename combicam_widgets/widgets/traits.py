@@ -111,6 +111,7 @@ def cell(name: str) -> Callable[[Any], int | None]:
     def check(value: Any) -> int | None:  # noqa: ANN401
         if value is None:
             return None
+        value = _scalar(value)
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
             raise TypeError(f"{name} must be the index of a cell, or None, not {value!r}.")
         return int(value)
@@ -122,6 +123,7 @@ def switch(name: str) -> Callable[[Any], bool]:
     """Accept True or False."""
 
     def check(value: Any) -> bool:  # noqa: ANN401
+        value = _scalar(value)
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{name} must be True or False, not {value!r}.")
         return bool(value)
@@ -171,9 +173,18 @@ def box(value: Any) -> tuple[float, float, float, float] | None:  # noqa: ANN401
 
 def _number(name: str, value: Any, what: str) -> float:  # noqa: ANN401
     """Accept numbers of Python and of numpy, but no truths."""
+    value = _scalar(value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {what}, not {value!r}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"{name} must be {what}; this number is too large.") from error
+
+
+def _scalar(value: Any) -> Any:  # noqa: ANN401
+    """Take out what arrays and tensors without axes hold."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def _several(value: object, count: int) -> bool:

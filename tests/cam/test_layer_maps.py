@@ -129,6 +129,8 @@ def test_weights_by_name_by_order_and_by_default(rule, normalize):
     ("weights", "error", "message"),
     [
         ({"head": 1}, ValueError, r"Unknown layer 'head'; the layers are stem, block\.1, block\.2"),
+        ({"stem": "1"}, TypeError, "Weights must be numbers"),
+        ({"stem": 10**400}, ValueError, "Weights must be finite"),
         ({"stem": -1}, ValueError, "weight of 'stem' must be a finite number >= 0"),
         ({"stem": 1, "block.2": np.nan}, ValueError, r"weight of 'block\.2'"),
         ([1, np.inf, 1], ValueError, r"weight of 'block\.1'"),

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import tiny
+import torch
 from ipywidgets import FloatSlider, Widget, link
 from torch import nn
 from traitlets import TraitError
@@ -431,6 +432,10 @@ def test_weights_are_checked_as_they_are_kept(explorer):
     ("trait", "value", "kept"),
     [
         ("keep", np.float32(0.25), 0.25),
+        ("keep", np.array(0.25), 0.25),
+        ("keep", torch.tensor(0.25), 0.25),
+        ("target", np.array(2), 2),
+        ("outline", np.array(True), True),
         ("opacity", np.float64(1), 1.0),
         ("tile_width", np.int64(900), 900.0),
         ("target", np.int64(2), 2),
@@ -462,7 +467,9 @@ def test_numpy_scalars_are_taken(explorer, trait, value, kept):
         *(("rule", value) for value in (np.array(["sum", "max"]), 3, ["sum"])),
         *(("preview", value) for value in ("no layer", 3)),
         *(("tile_width", value) for value in (1, 1e9, "wide")),
-        ("weights", 3),
+        *((name, 10**400) for name in ("keep", "opacity", "tile_width")),
+        ("box", (0, 0, 10**400, 1)),
+        *(("weights", value) for value in (3, {"2": 10**400}, {"2": "1"}, {"2": b"1"})),
     ],
 )
 def test_what_is_refused_is_refused_in_words(explorer, trait, value):
