@@ -195,3 +195,24 @@ def test_layers_that_are_worth_nothing_change_nothing(small_model, monkeypatch):
     with pytest.raises(ValueError, match="Guess first"):
         explorer.use("by worth")
     explorer.close()
+
+
+def test_the_page_says_when_worth_finds_nothing_better(small_model, monkeypatch):
+    explorer = Explorer(model=small_model, image="kangaroo")
+    present = evaluation.Candidate("Combi-CAM", explorer.method, explorer.rule, None)
+    monkeypatch.setattr(
+        "combicam_widgets.widgets.explorer.requests.by_worth", lambda *_given, **_more: present
+    )
+    button, bar = explorer._parts.controls.presets["by worth"], explorer._parts.status_bar
+    button.click()
+    best = f"carries more of this answer than {explorer.shown.label}."
+    assert best in bar.seen
+    explorer.rule = "max"  # what was said is still true
+    assert best in bar.seen
+    explorer.image = "koala"
+    assert best not in bar.seen
+    explorer.rule = "max"
+    button.click()
+    assert explorer.rule == "sum"
+    assert "By worth: " not in bar.seen
+    explorer.close()

@@ -71,6 +71,10 @@ class FigureWidget(Attentive, PlotlyFigureWidget):
     def _default_module(self) -> str:
         return bundle().name
 
+    @T.default("_dom_classes")
+    def _default_dom_classes(self) -> tuple[str, ...]:
+        return ("ccw-photo-figure",)  # from the start: a slow page misses what is added later
+
     def repaint(self, image: int, source: str) -> None:
         """Give a layout image another source, without Plotly laying the whole figure out anew.
 

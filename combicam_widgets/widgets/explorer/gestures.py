@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _OF_DIAGRAM = ("weights", "preview", "opened")
 """What the page changes on the diagram."""
 
+_BEST_ALREADY = "By worth: no fusion that was tried carries more of this answer than {}."
+"""True until the model is asked anew, whatever is shown meanwhile."""
+
 
 class Gestures:
     """Listens to the page.
@@ -225,7 +228,9 @@ class Gestures:
             return
 
         def done(change: dict[str, Any]) -> None:
-            wanted = {**change, "busy": False, **self._warned()}
+            best = "" if explorer.news(change) else _BEST_ALREADY.format(explorer.shown.label)
+            said = {"notice": best} if best else {}
+            wanted = {**change, "busy": False, **said, **self._warned()}
             self._attempt(lambda: self._commit(explorer.derived(wanted, None)))
 
         asking.run(

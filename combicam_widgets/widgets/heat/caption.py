@@ -42,7 +42,7 @@ class Caption(Attentive):
     """Whose heat the page paints by itself, as soon as it changes; None: Python sends pictures."""
 
     palette = T.Bytes().tag(sync=True)
-    """Colours from heat 0 to 1, three bytes each."""
+    """Colours from heat 0 to 1, three bytes each; empty: nothing is painted."""
 
     opacity = T.Float(1.0).tag(sync=True)
     """Opacity of the hottest pixels, in [0, 1]."""

@@ -26,12 +26,14 @@ async function paintOver(model, figure) {
     const image = figure._fullLayout?.images?.[HEAT];
     // The photo of these maps may not be here yet.
     if (image?.name !== `heat ${fusion.get("about")}`) return;
+    const colors = model.get("palette");
+    if (!colors?.byteLength) return;
     const name = fusion.get("preview");
     const seen = (name && fused.alone(name)) || fused.heat();
     if (!seen) return;
     const keep = model.get("keep");
     const mask = keep === null ? null : hottest(fused.heat().values, keep);
-    const palette = new Uint8Array(model.get("palette").buffer, model.get("palette").byteOffset);
+    const palette = new Uint8Array(colors.buffer, colors.byteOffset, colors.byteLength);
     const source = picture(seen, palette, model.get("opacity"), mask);
     if (image.source !== source) repaint(figure, { image: HEAT, source });
   }
@@ -47,7 +49,7 @@ async function paintOver(model, figure) {
   return () => {
     drawn.disconnect();
     cancelAnimationFrame(frame);
-    if (watching) figure.removeListener("plotly_afterplot", paint);
+    figure.removeListener?.("plotly_afterplot", paint); // gone already if Plotly is
     for (const [from, event] of listened) from.off(event, paintSoon);
   };
 }

@@ -51,7 +51,6 @@ class Overlay:
         self._main = PhotoFigure(FigureWidget, _ALONE)
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)
-        self.figure.add_class("ccw-photo-figure")
         self._photo: Photo | None = None
         self._heatmap: Heatmap | None = None
         self._colors: tuple[str, float] = (COLORMAPS[0], 1.0)
@@ -109,7 +108,9 @@ class Overlay:
         self._main.read(np.zeros((2, 2), np.float32))
         self._main.show_values()
         self._main.lay_over(heat_picture(np.zeros((1, 1))))
-        self._caption.name, self._caption.text = "Heatmap over a photo, to be guessed", ""
+        with self._caption.hold_sync():
+            self._caption.name, self._caption.text = "Heatmap over a photo, to be guessed", ""
+            self._caption.palette, self._caption.opacity, self._caption.keep = b"", 1.0, None
         if not self._own_words:
             self.show_box(self.box)
 
