@@ -88,7 +88,7 @@ function stacked(maps, weights, size, normalize, importances) {
   }
   const largest = Math.max(...weights);
   if (!(largest > 0)) {
-    throw new RangeError("All layers are off: switch at least one on (a weight above 0).");
+    throw new RangeError("All layers are off; switch at least one on (a weight above 0).");
   }
   const total = Array.from(weights).reduce((sum, weight) => sum + weight / largest, 0);
   const layers = maps.map((map, index) => ({

@@ -79,6 +79,8 @@ def test_everything_follows_a_click_a_preset_and_a_photo(opened):
     until_changes(lab, heat, without)
     expect(lab.page.get_by_label("100 % of the heatmap comes from layer blocks.15")).to_be_visible()
 
+    # The heat is the page's own; what Python says may still be on its way.
+    expect(lab.page.locator(".ccw-flag").get_by_text("whole photo")).to_be_visible()
     shaded, planted, painted = shading(lab), flag(lab, "whole photo"), heat(lab)
     lab.page.get_by_label("Photo", exact=True).select_option("Jaguar")
     expect(status(lab)).to_contain_text("jaguar")
