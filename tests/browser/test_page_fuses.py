@@ -54,6 +54,16 @@ def away(lab: Lab) -> None:
     lab.page.mouse.move(3, 3)  # or the layer is previewed
 
 
+def a_layer_goes_off_and_on(lab: Lab, before: str) -> None:
+    lab.layer("blocks.15").click()
+    away(lab)
+    off = until_other(lab, before)
+    expect(share(lab, "blocks.15")).to_have_text(NOTHING)
+    lab.layer("blocks.15").click()
+    away(lab)
+    assert until_other(lab, off) == before
+
+
 @pytest.mark.parametrize("rule", ["sum", "max", "product"])
 def test_the_page_paints_what_python_fuses(opened, rule):
     before = heat(opened)
@@ -77,13 +87,7 @@ def test_a_click_is_answered_while_the_kernel_sleeps(opened):
     opened.page.keyboard.type("import time; time.sleep(600)")
     opened.page.keyboard.press("Control+Enter")
     expect(opened.page.locator(".jp-InputArea-prompt").last).to_have_text("[*]:")
-    opened.layer("blocks.15").click()
-    away(opened)
-    off = until_other(opened, before)
-    expect(share(opened, "blocks.15")).to_have_text(NOTHING)
-    opened.layer("blocks.15").click()
-    away(opened)
-    assert until_other(opened, off) == before
+    a_layer_goes_off_and_on(opened, before)
 
 
 def test_a_click_is_answered_when_the_kernel_is_gone(opened):
@@ -98,10 +102,4 @@ def test_a_click_is_answered_when_the_kernel_is_gone(opened):
           }
         }"""
     )
-    opened.layer("blocks.15").click()
-    away(opened)
-    off = until_other(opened, before)
-    expect(share(opened, "blocks.15")).to_have_text(NOTHING)
-    opened.layer("blocks.15").click()
-    away(opened)
-    assert until_other(opened, off) == before
+    a_layer_goes_off_and_on(opened, before)

@@ -1,5 +1,7 @@
 // Tiles of all layers, by stage: state in, DOM out, as in the notebook's diagram.
 
+import { make } from "../../shown/dom.js";
+
 const HIGHEST_WEIGHT = 2;
 const STEP = 0.1;
 
@@ -23,14 +25,6 @@ export function solo(weights, name) {
 export function percent(share) {
   if (!(share > 0)) return "–";
   return share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
-}
-
-function make(tag, className, attributes = {}, children = []) {
-  const element = document.createElement(tag);
-  element.className = className;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
 }
 
 function makeTile(layer, number, actions) {

@@ -2,7 +2,8 @@
 
 import { ofHeatmap, placed, weightText } from "./diagram.js";
 import { TERMS } from "./diagram_help.js";
-import { make, makeButton } from "./diagram_tiles.js";
+import { make } from "../../shown/dom.js";
+import { makeButton } from "./diagram_tiles.js";
 
 /**
  * Open a dialog beside an element; Escape closes it and gives the focus back to the opener.

@@ -1,6 +1,6 @@
 // The help: what hands can do, in pictures, and what the words mean.
 
-import { make } from "./diagram_tiles.js";
+import { make } from "../../shown/dom.js";
 
 /** The words of the explorer, with what they mean. */
 export const TERMS = {

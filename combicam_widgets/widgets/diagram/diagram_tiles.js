@@ -1,15 +1,7 @@
 // Tiles of layers and columns of stages: state in, DOM out.
 
+import { make } from "../../shown/dom.js";
 import { ofHeatmap, percent, weightText } from "./diagram.js";
-
-/** An element with a class, attributes and children (text is escaped). */
-export function make(tag, className, attributes = {}, children = []) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 // JupyterLab takes arrow keys and Enter for itself, except on elements that carry this attribute;
 // a parent that carries it does not count for all of its shortcuts.

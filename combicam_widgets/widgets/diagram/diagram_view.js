@@ -2,7 +2,8 @@
 
 import { initialize } from "../_bridge/attentive.js";
 import { allOff, density, gestureNames, historyOfKey, solo, toggled, weightText } from "./diagram.js";
-import { make, makeButton, makeStage, makeTile } from "./diagram_tiles.js";
+import { make } from "../../shown/dom.js";
+import { makeButton, makeStage, makeTile } from "./diagram_tiles.js";
 import { listen } from "./diagram_gestures.js";
 import { makeCard, openDialog } from "./diagram_dialogs.js";
 import { makeHelp } from "./diagram_help.js";

@@ -78,8 +78,8 @@ class Overlay:
     def show_photo(self, photo: Photo, about: int = 0) -> None:
         """Put another photo under the heat; heat, preview, pin and box of the old one go.
 
-        The same photo again changes nothing but that the heat is gone until `show_heat`. The page
-        lays only that heat over it by itself which is `Fusion.about` the same.
+        The same photo again changes nothing but that the heat is gone until `show_heat`. By
+        itself, the page lays only heat over it whose `Fusion.about` is the same.
         """
         if photo is not self._photo:
             self._photo = photo

@@ -1,15 +1,8 @@
 // The list of the most probable cells and the legend of the world map. State in, DOM out.
 
+import { make } from "../../shown/dom.js";
 import { initialize } from "../_bridge/attentive.js";
 import { confided } from "../_bridge/discreet.js";
-
-function make(tag, className, attributes = {}, children = []) {
-  const element = document.createElement(tag);
-  element.className = className;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 function makeRow({ index, text, share, role }, { choosable, comparable }, send) {
   const meter = make("span", "ccw-meter", { "aria-hidden": "true" });

@@ -1,9 +1,9 @@
 // The model of the map around: ipyleaflet's.
 
+import { modelOf } from "../_bridge/model_of.js";
+
 /** The model of the Leaflet map. */
-export function worldOf(model) {
-  return model.widget_manager.get_model(model.get("map").replace("IPY_MODEL_", ""));
-}
+export const worldOf = (model) => modelOf(model, "map");
 
 /**
  * Keeps out of what is saved where somebody has moved the map to, which may be where the photo was

@@ -1,5 +1,6 @@
 // What lies over the world map: lines, votes and flags. State in, DOM out.
 
+import { make } from "../../shown/dom.js";
 import { initialize } from "../_bridge/attentive.js";
 import { confided } from "../_bridge/discreet.js";
 import { keepPrivate, worldOf } from "./map_model.js";
@@ -14,14 +15,6 @@ const PREFERRED = {
 const SVG = "http://www.w3.org/2000/svg";
 // JupyterLab takes arrow keys for itself, except on elements that carry this attribute.
 const KEYS_ARE_OURS = { "data-lm-suppress-shortcuts": "true" };
-
-function make(tag, className, attributes = {}, children = []) {
-  const element = document.createElement(tag);
-  element.className = className;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 function draw(tag, className, attributes) {
   const element = document.createElementNS(SVG, tag);
