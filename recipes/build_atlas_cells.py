@@ -11,6 +11,7 @@ The file is a `CellGrid` with one more array, one row per cell:
     land_fraction  0 to 1, float32
 """
 
+import argparse
 from collections import defaultdict
 from pathlib import Path
 
@@ -31,6 +32,7 @@ MIN_LAND_KM2 = 500.0
 
 def main() -> None:
     """Fetch the land, write the cells."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     world = CellGrid.from_centers(*fibonacci_lattice(CELLS))
     land_km2 = land_areas(world, land_polygons(LAND.fetch()))
     kept = np.flatnonzero(land_km2 >= MIN_LAND_KM2)

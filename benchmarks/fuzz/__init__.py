@@ -12,8 +12,9 @@ import pkgutil
 import time
 import traceback
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 
 import numpy as np
 
@@ -61,18 +62,39 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
     return bytes(spoilt)
 
 
-def main(seconds: float = SECONDS) -> None:
-    """Try each subject for its share of the time, and print what was found, with its seed."""
+def main(seconds: float = SECONDS, seed: int = 0, chosen: Sequence[str] | None = None) -> None:
+    """Try each subject for its share of the time, and print what was found, with its seed.
+
+    Parameters
+    ----------
+    seconds : float
+        For all subjects together; each is tried once at least.
+    seed : int
+        Of the first attempt of each subject; the next ones have the next.
+    chosen : sequence of str, optional
+        Names of `subjects`. Default: all.
+
+    Raises
+    ------
+    AssertionError
+        At the end, if there was any finding.
+    """
+    total = 0
+    chosen = chosen or subjects()
     print(f"{'hostile inputs':<20}{'tried':>10}{'findings':>10}")
-    for subject in subjects():
-        end = time.monotonic() + seconds / len(subjects())
-        seed, findings = 0, []
-        while time.monotonic() < end:
+    for subject in chosen:
+        end = time.monotonic() + seconds / len(chosen)
+        findings = []
+        for number in count(seed):
             try:
-                attempt(subject, seed)
+                attempt(subject, number)
             except Exception:  # noqa: BLE001  (a finding is whatever is raised)
-                findings.append((seed, traceback.format_exc()))
-            seed += 1
-        print(f"{subject:<20}{seed:>10,}{len(findings):>10,}", flush=True)
+                findings.append((number, traceback.format_exc()))
+            if time.monotonic() >= end:
+                break
+        print(f"{subject:<20}{number - seed + 1:>10,}{len(findings):>10,}", flush=True)
         for number, trace in findings[:3]:
             print(f"  attempt({subject!r}, {number}):\n{trace}")
+        total += len(findings)
+    if total:
+        raise AssertionError(f"{total:,} findings")
