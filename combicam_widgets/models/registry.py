@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import threading
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 import torch
 
+from combicam_widgets.labels import did_you_mean
 from combicam_widgets.models.geo_model import GeoModel
 from combicam_widgets.models.info import ModelInfo, ModelList
 from combicam_widgets.notices import warn
@@ -101,9 +101,7 @@ def load_model(
     folder = None if weights is None else _folder(weights)
     entries = _entries()
     if name not in entries:
-        known = {known.lower(): known for known in entries}
-        close = [known[match] for match in difflib.get_close_matches(name.lower(), known)]
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        hint = did_you_mean(name, entries)
         raise ValueError(f"Unknown model {name!r}; the models are {', '.join(entries)}.{hint}")
     with _loading:
         return _built(entries[name], folder, None if device is None else torch.device(device))

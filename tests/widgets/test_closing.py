@@ -182,7 +182,7 @@ ENDS = {
 import sys
 a = [ccw.Explorer(image="koala"), ccw.Explorer(model="atlas")]
 a.append(a)
-a[0].other, sys.hold = a, a
+a[0]._other, sys.hold = a, a
 a[1].close()
 """,
     "some that failed, and one that was interrupted": """

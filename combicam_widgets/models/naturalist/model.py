@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from combicam_widgets import cam
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
+from combicam_widgets.labels import did_you_mean
 from combicam_widgets.models.geo_model import GeoModel
 from combicam_widgets.models.info import ModelInfo
 from combicam_widgets.models.naturalist.efficientnet_lite import EfficientNetLite0, load_weights
@@ -181,9 +181,9 @@ class Naturalist(GeoModel):
             raise ValueError(
                 f"Several ImageNet classes are called {concept!r}; give an index: {found}."
             )
-        close = difflib.get_close_matches(concept.lower(), names, n=3)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ValueError(f"No ImageNet class is called {concept!r}.{hint}")
+        raise ValueError(
+            f"No ImageNet class is called {concept!r}.{did_you_mean(concept, self.classes)}"
+        )
 
     def _region(self, index: int) -> str:
         bumps = sorted(self._bumps.get(index, []), key=lambda bump: -bump.weight)

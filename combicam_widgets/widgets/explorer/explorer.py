@@ -19,6 +19,7 @@ from combicam_widgets.shown.analysis import Analysis
 from combicam_widgets.shown.state import Shown, derive, first, redacted, same
 from combicam_widgets.widgets._bridge.closing import whole_or_not_at_all
 from combicam_widgets.widgets._bridge.interrupts import interrupts_wait
+from combicam_widgets.widgets._bridge.spelling import check_options
 from combicam_widgets.widgets.background import Report, left_behind
 from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED
 from combicam_widgets.widgets.explorer.gestures import Gestures
@@ -77,14 +78,11 @@ class Explorer(TakeAlong, ExplorerState):
         **values: Any,  # noqa: ANN401
     ) -> None:
         known = {
+            *("model", "image", "layout"),
             *("target", "contrast", "weights", "method", "tile_width", "box"),
             *(*TUNED, *SWITCHED),
         }
-        if unknown := sorted(set(values) - known - {"layout"}):
-            raise TypeError(
-                f"Explorer has no option {unknown[0]!r}; the options are model, image, "
-                f"{', '.join(sorted(known))}."
-            )
+        check_options(Explorer, values, known)
         super().__init__(layout=values.pop("layout", w.Layout()))
         self.add_class("ccw-explorer")
         self._parts = parts = Parts(

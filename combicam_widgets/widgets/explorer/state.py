@@ -13,11 +13,12 @@ from combicam_widgets.imagery import WIDTHS_KM
 from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.state import Shown
 from combicam_widgets.widgets import traits
+from combicam_widgets.widgets._bridge.spelling import Spelled
 from combicam_widgets.widgets.diagram.widget import NEEDS_WIDGETS
 from combicam_widgets.widgets.explorer import held
 
 
-class ExplorerState(w.VBox):
+class ExplorerState(Spelled, w.VBox):
     """Traits of the `Explorer`: fields of the one value that is shown. The read-only ones follow.
 
     Observers are told when everything is in place: what they read belongs together. What an

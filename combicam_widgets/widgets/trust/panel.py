@@ -25,6 +25,7 @@ from combicam_widgets.shown.colors import COLORMAPS, heat_image
 from combicam_widgets.shown.words import NO_EVIDENCE
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets._bridge.attentive import Attentive
+from combicam_widgets.widgets._bridge.spelling import Spelled, check_options
 from combicam_widgets.widgets.background import Background, Worker, on_page
 from combicam_widgets.widgets.trust.scores import (
     Scores,
@@ -46,6 +47,9 @@ _FIRST = 1.5
 
 _LAST_OF_ALL = 10
 """Urgency of what nobody waits for."""
+
+_SETTINGS = ("weights", "rule", "normalize", "colormap")
+"""What belongs to a heatmap."""
 
 _ALIKE = 0.5
 """Rank correlation from which two heatmaps look alike."""
@@ -97,7 +101,7 @@ class _OnDemand(T.Instance[Scores | None]):
         return super().get(obj, cls)
 
 
-class TrustPanel(Attentive):
+class TrustPanel(Spelled, Attentive):
     """Can this heatmap be believed? Its worth, beside that of Combi-CAM and of random maps.
 
     Measured beside the page, some tenths of a second after the last change; the latest wins. On
@@ -180,12 +184,8 @@ class TrustPanel(Attentive):
         worker: Worker | None = None,
         **values: Any,  # noqa: ANN401
     ) -> None:
-        known = {"weights", "rule", "normalize", "colormap", "measured", "untrained", "layout"}
-        if unknown := sorted(set(values) - known):
-            raise TypeError(
-                f"TrustPanel has no option {unknown[0]!r}; the options are model, photo, maps, "
-                f"{', '.join(sorted(known))}."
-            )
+        known = {*_SETTINGS, "measured", "untrained", "layout", "model", "photo", "maps", "worker"}
+        check_options(TrustPanel, values, known)
         if (model is None) + (photo is None) + (maps is None) not in {0, 3}:
             raise TypeError("TrustPanel needs model, photo and maps: give all three, or none yet.")
         self._measuring, self._drawing = (Background(worker, _LAST_OF_ALL + i) for i in (0, 1))
@@ -209,6 +209,7 @@ class TrustPanel(Attentive):
         **values
             New values of `weights`, `rule`, `normalize` and `colormap`.
         """
+        check_options(TrustPanel, values, _SETTINGS)
         with self.hold_trait_notifications():
             self._model, self._photo = model, photo
             if self.maps is None or set(maps.names) != set(self.maps.names):
