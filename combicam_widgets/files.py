@@ -29,17 +29,13 @@ def source(path: str | os.PathLike[str]) -> Path:
     ValueError
         If no file can be called so.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
-    text = os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises for unknown users
-    if not isinstance(text, str):
-        raise TypeError(f"path must be a str or a Path of str, got one of {type(text).__name__}")
-    if not text.strip() or "\0" in text or max(map(len, Path(text).parts)) > _LONGEST:
-        raise ValueError(f"path must name a file, got {reprlib.repr(text)}")
-    return Path(text)
+    text = _text(path)
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for unknown users
 
 
-def destination(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> Path:
+def destination(
+    path: str | os.PathLike[str], endings: Sequence[str] = (), *, needs_ending: bool = False
+) -> Path:
     """Check where a file is to be written, before what is in it is worked out.
 
     Parameters
@@ -49,6 +45,8 @@ def destination(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> Pa
     endings : sequence of str, optional
         What the name may end in, in small letters, such as ".png"; a name without any ending is
         taken as it is. Default: in whatever it likes.
+    needs_ending : bool
+        Whether a name without any ending is refused, because it does not say what to write.
 
     Returns
     -------
@@ -59,27 +57,28 @@ def destination(path: str | os.PathLike[str], endings: Sequence[str] = ()) -> Pa
     TypeError
         If it is no path.
     ValueError
-        If it is empty, or its ending promises another kind of file.
+        If no file can be called so, or its ending promises another kind of file, or none.
     FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError
         If nothing can be written there.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
-    text = os.fspath(path)
-    if not isinstance(text, str):
-        raise TypeError(f"path must be a str or a Path of str, got one of {type(text).__name__}")
-    if not text.strip() or "\0" in text:
-        raise ValueError(f"path must name a file, got {text!r}")
+    text = _text(path)
     try:
         asked = Path(text).expanduser()
     except RuntimeError as error:
         raise ValueError(f"There is no user whose folder {text!r} names: give a path") from error
+    known = " or ".join(filter(None, [", ".join(endings[:-1]), *endings[-1:]]))
     if endings and asked.suffix and asked.suffix.lower() not in endings:
-        known = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
         raise ValueError(f"path must end in {known}, got {text!r}: nothing else is written")
     file = asked if _is_special(asked) else Path(os.path.realpath(asked))
     if os.path.isdir(file) or text.endswith(("/", os.sep)):  # noqa: PTH112 - or long names raise
         raise IsADirectoryError(f"{text!r} is a folder: add the name of a file")
+    only_ending = asked.name.lower() in endings
+    if only_ending or (needs_ending and not asked.suffix and not _is_special(asked)):
+        name = f"x{asked.name}" if only_ending else asked.name.rstrip(".") + endings[0]
+        raise ValueError(
+            f"path must be a name that ends in {known}, got {text!r}: nothing says what to write; "
+            f"{str(asked.with_name(name))!r} would"
+        )
     if not file.parent.exists():
         raise FileNotFoundError(f"There is no folder {str(file.parent)!r}: make it first")
     if not file.parent.is_dir():
@@ -114,6 +113,22 @@ def write(file: Path, content: bytes) -> None:
     except BaseException:
         waiting.unlink(missing_ok=True)
         raise
+
+
+def _text(path: str | os.PathLike[str]) -> str:
+    """Return what a path says, if a file can be called so."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}")
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        raise TypeError(f"path must be a str or a Path of str, got one of {type(text).__name__}")
+    try:
+        longest = max(len(os.fsencode(part)) for part in Path(text).parts or ("",))
+    except UnicodeEncodeError:  # half a character
+        longest = _LONGEST + 1
+    if not text.strip() or "\0" in text or longest > _LONGEST:
+        raise ValueError(f"path must name a file, got {reprlib.repr(text)}")
+    return text
 
 
 def _is_there(file: Path) -> bool:

@@ -77,6 +77,11 @@ def test_a_name_that_promises_something_else_is_refused(snapshot, tmp_path, way,
         ("", ValueError, "must name a file"),
         ("  ", ValueError, "must name a file"),
         ("a\0b", ValueError, "must name a file"),
+        ("a\ud800.{way}", ValueError, "must name a file"),
+        (f"{'a' * 300}.{{way}}", ValueError, "must name a file, got 'aaaa"),
+        (f"{'ä' * 130}.{{way}}", ValueError, "must name a file"),
+        (f"{'a' * 300}/x.{{way}}", ValueError, "must name a file"),
+        (".{way}", ValueError, r"nothing says what to write; 'x\.{way}' would"),
         ("folder", IsADirectoryError, "is a folder: add the name of a file"),
         ("folder/", IsADirectoryError, "is a folder"),
         ("none/", IsADirectoryError, "is a folder"),
@@ -97,7 +102,7 @@ def test_where_nothing_can_be_written_is_said(
     if path is None and way == "geojson":
         assert to_geojson(snapshot, None) == to_geojson(snapshot)
         return
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message.replace("{way}", way)):
         WAYS[way](snapshot, path.format(way=way) if isinstance(path, str) else path)
     assert sorted(each.name for each in tmp_path.rglob("*")) == ["file", "folder"]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,7 +104,7 @@ def save(
     TypeError, ValueError, OSError
         As `files.destination`; if dpi is no number or out of range.
     """
-    file = files.destination(path, _FORMATS)
+    file = files.destination(path, _FORMATS, needs_ending=True)
     scene = compose(snapshot, include_position=include_position)
     width, height, y = scene.width, scene.height, scene.height
     layers: list[Item] = []
@@ -119,7 +121,7 @@ def save(
         beside = list(_compared(snapshot, *snapshot.pinned, height + 8))
         layers += beside
         height = max(item.y + item.height for item in beside if isinstance(item, Picture)) + 4
-    _write(_drawn(Scene(width, height, (*scene.items, *layers))), file, dpi)
+    _write(_drawn(Scene(width, height, (*scene.items, *layers))), file, _kind(path), dpi)
 
 
 def _compared(snapshot: Snapshot, label: str, pinned: Any, y: float) -> Iterator[Item]:  # noqa: ANN401
@@ -174,7 +176,10 @@ def save_panels(
     ModuleNotFoundError, TypeError, ValueError, OSError
         As `save`; if there are no panels or columns.
     """
-    file = files.destination(path, _FORMATS)
+    file = files.destination(path, _FORMATS, needs_ending=True)
+    given: object = columns
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        raise TypeError(f"columns must be a whole number, got {columns!r}")
     if not panels or columns < 1:
         raise ValueError(f"at least one panel and one column are needed, got {len(panels)} panels")
     columns = min(columns, len(panels))
@@ -203,7 +208,7 @@ def save_panels(
         for line in wrapped(drawable(text), 9.5, width - 8) if text else ():
             items.append(Text(4.0, y, line, 9.5, colors.INK if text is caption else colors.QUIET))
             y += 13.0
-    _write(_drawn(Scene(width, y + 4, tuple(items))), file, dpi)
+    _write(_drawn(Scene(width, y + 4, tuple(items))), file, _kind(path), dpi)
 
 
 def _bar(colormap: str, y: float) -> list[Any]:
@@ -305,20 +310,27 @@ def _drawn(scene: Scene) -> Figure:
     return figure
 
 
-def _write(figure: Figure, file: Any, dpi: float) -> None:  # noqa: ANN401 - a Path
+def _kind(path: str | PathLike[str]) -> str:
+    """Return what a name promises; a link may lead to a file of another name."""
+    return Path(path).suffix.lower().lstrip(".") or "pdf"
+
+
+def _write(figure: Figure, file: Path, kind: str, dpi: float) -> None:
     """Write a figure without date or name of the program."""
     low, high = _SIZES
-    if isinstance(dpi, bool) or not isinstance(dpi, int | float):
+    given: object = dpi
+    if isinstance(given, bool) or not isinstance(given, Real):
         raise TypeError(f"dpi must be a number, got {dpi!r}")
     if not low <= dpi <= high:
         raise ValueError(f"dpi must lie between {low} and {high}, got {dpi!r}")
     import matplotlib as mpl  # noqa: PLC0415
 
-    ending = file.suffix.lower().lstrip(".") or "pdf"
     facts = {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
     facts["svg"] = {"Date": None, "Creator": None}
     facts["png"] = {"Software": None}
     content = io.BytesIO()
     with mpl.rc_context(_STYLE):
-        figure.savefig(content, format=ending, dpi=dpi, facecolor="white", metadata=facts[ending])
+        figure.savefig(
+            content, format=kind, dpi=float(dpi), facecolor="white", metadata=facts[kind]
+        )
     files.write(file, content.getvalue())

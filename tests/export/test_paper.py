@@ -144,3 +144,44 @@ def test_without_matplotlib_it_says_what_to_install(snapshot, tmp_path, monkeypa
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ModuleNotFoundError, match=r"combicam_widgets\[paper\]"):
         save(snapshot, tmp_path / "x.pdf")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x", "nothing says what to write; '{folder}/x.pdf' would"),
+        ("x.", "nothing says what to write; '{folder}/x.pdf' would"),
+        ("results 2026", "'{folder}/results 2026.pdf' would"),
+        (".png", "'{folder}/x.png' would"),
+        ("x.jpg", "path must end in .pdf, .svg or .png, got '{folder}/x.jpg'"),
+        ("x.pdf.gz", "path must end in .pdf, .svg or .png"),
+        ("x.png ", "path must end in .pdf, .svg or .png"),
+    ],
+)
+def test_a_name_that_does_not_say_what_to_write_is_refused(snapshot, tmp_path, name, words):
+    said = re.escape(words.format(folder=tmp_path))
+    with pytest.raises(ValueError, match=said):
+        save(snapshot, tmp_path / name)
+    with pytest.raises(ValueError, match=said):
+        save_panels([Panel.of(photo(), make_maps())], tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("leads_to", ["real.pdf", "real.dat", "real"])
+def test_a_link_says_what_is_written_and_not_the_file_it_leads_to(snapshot, tmp_path, leads_to):
+    (tmp_path / "link.png").symlink_to(tmp_path / leads_to)
+    save(snapshot, tmp_path / "link.png", dpi=50)
+    assert (tmp_path / leads_to).read_bytes().startswith(b"\x89PNG")
+
+
+def test_numbers_may_be_those_of_numpy(snapshot, tmp_path):
+    for name, dpi in {"a": np.float32(60), "b": np.int64(60), "c": 60}.items():
+        save(snapshot, tmp_path / f"{name}.png", dpi=dpi)
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b == c
+    for wrong in (True, "60", None, np.array([60])):
+        with pytest.raises(TypeError, match="dpi must be a number"):
+            save(snapshot, tmp_path / "d.png", dpi=wrong)
+    for wrong in (1.5, "2", None, True):
+        with pytest.raises(TypeError, match="columns must be a whole number"):
+            save_panels([Panel.of(photo(), make_maps())], tmp_path / "d.png", columns=wrong)

@@ -29,7 +29,7 @@ class TakeAlong:
     ) -> None:
         """Write the picture for a paper, drawn by matplotlib (extra ``paper``).
 
-        ``path`` ends in ".pdf", ".svg" or ".png"; letters stay letters. What is pinned is drawn
+        ``path`` must end in ".pdf", ".svg" or ".png"; letters stay letters. What is pinned is drawn
         below, with the difference. An existing file is replaced once the new one is whole.
         """
         export.save(self._snapshot(), path, dpi, include_position=include_position)
