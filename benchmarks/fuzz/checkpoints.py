@@ -19,9 +19,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from combicam_widgets.geo import CellGrid
-from combicam_widgets.models.certh.background import Background
 from combicam_widgets.models.certh.mixture import read_mixture
 from combicam_widgets.models.certh.network import FEATURES
+from combicam_widgets.models.certh.retrieval import Background
 from combicam_widgets.models.checkpoint import check_tensors, read_safetensors
 
 _CELLS, _PHOTOS = 12, 20

@@ -16,6 +16,16 @@ from torch import Tensor
 Transform: TypeAlias = Callable[[Image.Image], Tensor]
 """From an RGB PIL image to a float tensor (K, h, w); K is 3 for most networks."""
 
+Channels: TypeAlias = npt.NDArray[np.float32]
+"""One number for each of the three channels."""
+
+_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
+_STD = np.array((0.229, 0.224, 0.225), np.float32)
+"""ImageNet's."""
+
+_LONGEST = 8
+"""A strip longer than this, to 1, is squeezed by `ShorterSide`."""
+
 _STRIDE = 32
 """Sides are multiples of the stride of the usual networks, so that their grids fit the photo."""
 
@@ -74,8 +84,7 @@ class WholePhoto:
     def __call__(self, image: Image.Image) -> Tensor:
         """Turn an RGB image into a float32 tensor (3, h, w)."""
         size = self._size(image.width, image.height)
-        pixels = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.float32)
-        return torch.from_numpy((pixels / 255 - self.mean) / self.std).permute(2, 0, 1)
+        return _normalised(image.resize(size, Image.Resampling.BICUBIC), self.mean, self.std)
 
     def __repr__(self) -> str:
         return f"WholePhoto({self.side})"
@@ -91,6 +100,37 @@ class WholePhoto:
         return width, height
 
 
+class ShorterSide:
+    """Scales a photo so that its shorter side has some number of pixels; nothing is cropped.
+
+    Bilinear, with ImageNet's mean and deviation, as torchvision's ``Resize(side)``, ``ToTensor()``
+    and ``Normalize()`` do it. Only a strip longer than 1 : 8 is squeezed to that, lest a thin
+    panorama fill the memory.
+
+    Parameters
+    ----------
+    side : int
+        Pixels.
+    """
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """Turn an RGB image into a float32 tensor (3, h, w)."""
+        shorter = min(image.size)
+        size = [min(self.side * side // shorter, self.side * _LONGEST) for side in image.size]
+        return _normalised(image.resize(size, Image.Resampling.BILINEAR), _MEAN, _STD)
+
+    def __repr__(self) -> str:
+        return f"ShorterSide({self.side})"
+
+
+def _normalised(image: Image.Image, mean: Channels, std: Channels) -> Tensor:
+    """Turn an RGB image into a float32 tensor (3, h, w) of the same size."""
+    return torch.from_numpy((np.asarray(image, np.float32) / 255 - mean) / std).permute(2, 0, 1)
+
+
 def _checked_side(side: object) -> int | tuple[int, int]:
     pair = isinstance(side, (tuple, list, np.ndarray)) and len(side) == 2
     numbers = []
@@ -103,7 +143,7 @@ def _checked_side(side: object) -> int | tuple[int, int]:
     return (numbers[0], numbers[1]) if pair else numbers[0]
 
 
-def _three_numbers(argument: str, given: object) -> npt.NDArray[np.float32]:
+def _three_numbers(argument: str, given: object) -> Channels:
     must = f"{argument} must be three finite numbers, one for each channel, not {given!r}."
     try:
         numbers = np.array(given, np.float32)

@@ -26,11 +26,10 @@ from torchvision import transforms
 from combicam_widgets.geo import CellGrid, GeoPrediction, vector_coordinates
 from combicam_widgets.images import Photo
 from combicam_widgets.models.certh import Certh
-from combicam_widgets.models.certh.background import most_common_place
 from combicam_widgets.models.certh.mixture import Mixture, read_mixture
-from combicam_widgets.models.certh.model import shorter_side_300
 from combicam_widgets.models.certh.network import read_backbone
-from combicam_widgets.models.certh.retrieval import read_retrieval_head
+from combicam_widgets.models.certh.retrieval import most_common_place, read_retrieval_head
+from combicam_widgets.models.transforms import ShorterSide
 from combicam_widgets.samples import sample
 
 CELLS, FEATURES, COLLECTED = 40, 1792, 700
@@ -212,13 +211,13 @@ def test_photos_are_scaled_and_normalised_as_by_torchvision(height, ratio):
     photo = noise(height, max(8, round(height * ratio)))
     expected = theirs_of(photo)
     assert max(expected.shape[1:]) <= 2400
-    torch.testing.assert_close(shorter_side_300(photo.to_pil()), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(ShorterSide(300)(photo.to_pil()), expected, atol=1e-6, rtol=0)
 
 
 def test_a_very_long_strip_is_squeezed_not_cropped():
     pixels = np.zeros((8, 1000, 3), np.uint8)
     pixels[:, 990:] = 255
-    view = shorter_side_300(Photo(pixels).to_pil())
+    view = ShorterSide(300)(Photo(pixels).to_pil())
     assert view.shape == (3, 300, 2400)
     assert view[:, :, -20:].min() > 2
     assert view[:, :, :2350].max() < -1.7

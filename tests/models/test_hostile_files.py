@@ -20,9 +20,9 @@ from combicam_widgets.geo import CellGrid
 from combicam_widgets.models import atlas, naturalist
 from combicam_widgets.models.atlas import model as atlas_model
 from combicam_widgets.models.certh import Certh, checkpoint
-from combicam_widgets.models.certh.background import Background
 from combicam_widgets.models.certh.mixture import read_mixture
 from combicam_widgets.models.certh.network import FEATURES
+from combicam_widgets.models.certh.retrieval import Background
 from combicam_widgets.models.checkpoint import check_tensors, read_safetensors, read_tensors
 from combicam_widgets.models.naturalist import gazetteer
 

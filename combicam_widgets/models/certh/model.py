@@ -9,30 +9,28 @@ from typing import Self, overload
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from numpy.typing import ArrayLike
-from PIL import Image
 from torch import Tensor, nn
 
 from combicam_widgets import cam
 from combicam_widgets.cam.replicas import Replica
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
-from combicam_widgets.models.certh.background import Background, most_common_place
 from combicam_widgets.models.certh.checkpoint import advice, required_file
 from combicam_widgets.models.certh.mixture import Mixture, read_mixture
 from combicam_widgets.models.certh.network import EfficientNetB4, read_backbone
-from combicam_widgets.models.certh.retrieval import RetrievalHead, read_retrieval_head
+from combicam_widgets.models.certh.retrieval import (
+    Background,
+    RetrievalHead,
+    most_common_place,
+    read_retrieval_head,
+)
 from combicam_widgets.models.geo_model import GeoModel
 from combicam_widgets.models.info import ModelInfo
+from combicam_widgets.models.transforms import ShorterSide
 
 _BACKBONE, _MIXTURE = "efficientnet_backbone.pt", "mvmf_head.pt"
 _RETRIEVAL, _BACKGROUND = "rrm_head.pt", "back_coll_features.hdf5"
-
-_SIDE = 300
-_LONGEST = 8
-_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
-_DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
 
 
 class Certh(GeoModel):
@@ -80,7 +78,7 @@ class Certh(GeoModel):
         super().__init__(
             network=nn.Sequential(OrderedDict(backbone.named_children(), mixture=layer)).eval(),
             cells=mixture.cells,
-            transform=shorter_side_300,
+            transform=ShorterSide(300),
             name=self.INFO.name,
             description=self.INFO.summary,
         )
@@ -226,23 +224,6 @@ class Certh(GeoModel):
                 "The prediction is another model's: give one of this model, or a photo."
             )
         return given
-
-
-def shorter_side_300(image: Image.Image) -> Tensor:
-    """Scale an RGB image so that its shorter side has 300 px; nothing is cropped.
-
-    Bilinear, with ImageNet's mean and deviation, as torchvision's ``Resize(300)``, ``ToTensor()``
-    and ``Normalize()`` do it. Only a strip longer than 1 : 8 is squeezed to that, lest a thin
-    panorama fill the memory.
-
-    Returns
-    -------
-    float32 tensor (3, h, w)
-    """
-    shorter = min(image.size)
-    width, height = (min(_SIDE * side // shorter, _SIDE * _LONGEST) for side in image.size)
-    pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR), np.float32)
-    return torch.from_numpy((pixels / 255 - _MEAN) / _DEVIATION).permute(2, 0, 1)
 
 
 def _missing(name: str) -> FileNotFoundError:
