@@ -93,6 +93,29 @@ def s2_level(number: int) -> int:
     return _LEVELS - ((number & -number).bit_length() - 1) // 2
 
 
+def s2_ancestors(tokens: Iterable[str], among: Iterable[str]) -> list[int]:
+    """Find, for each of some S2 cells, which one of others it lies in, or is.
+
+    Parameters
+    ----------
+    tokens, among : iterable of str
+        Of cells; the others do not overlap.
+
+    Returns
+    -------
+    list of int
+        Indices in `among`; -1 where a cell lies in none.
+    """
+    others = {s2_cell_id(token): index for index, token in enumerate(among)}
+    found = []
+    for number in map(s2_cell_id, tokens):
+        while number not in others and s2_level(number):
+            end = (number & -number) << 2
+            number = number & -end | end  # noqa: PLW2901
+        found.append(others.get(number, -1))
+    return found
+
+
 def of_another_system(tokens: Sequence[str]) -> tuple[int, str] | None:
     """Index of a token that is rather the code of another system, and what it is; None if none is.
 

@@ -14,14 +14,22 @@ from combicam_widgets.models.transforms import WholePhoto
 if TYPE_CHECKING:
     from combicam_widgets.models.atlas import Atlas
     from combicam_widgets.models.certh import Certh
+    from combicam_widgets.models.geoestimation import GeoEstimation
     from combicam_widgets.models.naturalist import Concept, Naturalist
 
-_HOMES = {"Atlas": "atlas", "Certh": "certh", "Concept": "naturalist", "Naturalist": "naturalist"}
+_HOMES = {
+    "Atlas": "atlas",
+    "Certh": "certh",
+    "Concept": "naturalist",
+    "GeoEstimation": "geoestimation",
+    "Naturalist": "naturalist",
+}
 
 __all__ = [
     "Atlas",
     "Certh",
     "Concept",
+    "GeoEstimation",
     "GeoModel",
     "ModelInfo",
     "ModelList",

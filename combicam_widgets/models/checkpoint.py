@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import re
 import reprlib
 import zipfile
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import safetensors
 import torch
@@ -26,6 +29,11 @@ _ZIP = b"PK\x03\x04"
 
 _LEGACY_PICKLES = 5
 """A magic number, the version, the system, the content, the order of the numbers."""
+
+_LIGHTNING = re.compile(
+    r"(pytorch_)?lightning\.[\w.]+|argparse\.Namespace|collections\.Counter|pathlib\.\w*Path"
+)
+"""What a checkpoint of PyTorch Lightning refers to beside its tensors."""
 
 _TENSOR_PARTS = {
     "collections",
@@ -62,10 +70,47 @@ def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
     ValueError
         It is damaged, or it holds something else than named tensors.
     """
+    return _loaded(path, remedy, re.compile(r"(?!)"))
+
+
+def read_lightning(path: Path, remedy: str) -> dict[str, Tensor]:
+    """Read the state dict in a checkpoint of PyTorch Lightning, or a plain one.
+
+    Lightning is not needed: its objects in the file, such as settings, become empty ones. No code
+    is executed.
+
+    Parameters, returns and errors as for `read_tensors`.
+    """
+    content = _loaded(path, remedy, _LIGHTNING)
+    state: object = content.get("state_dict", content)
+    if not isinstance(state, Mapping):
+        raise ValueError(  # noqa: TRY004
+            f"'state_dict' in {path} must hold tensors by name, but is a {type(state).__name__}. "
+            f"{remedy}"
+        )
+    return dict(state)
+
+
+class _Nothing:
+    """Stands for whatever class of a file is of no interest; its objects are empty dicts.
+
+    Not objects of a class of our own: torch fills none but its own kinds of dicts.
+    """
+
+    def __new__(cls, *_arguments: object) -> OrderedDict[Any, Any]:  # type: ignore[misc]
+        return OrderedDict()
+
+
+def _loaded(path: Path, remedy: str, passed_over: re.Pattern[str]) -> dict[str, Any]:
+    """Load a file of `torch.save` with ``weights_only=True``; see `read_tensors`.
+
+    What is named like ``passed_over``, "module.name", becomes a `_Nothing`.
+    """
     size = check_is_file(path, remedy)
     try:
-        _check_pickles(path, size)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        strangers = _check_pickles(path, size, passed_over)
+        with torch.serialization.safe_globals([(_Nothing, name) for name in sorted(strangers)]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{path} is no PyTorch file, or holds more than tensors, such as code; nothing in it "
@@ -180,8 +225,39 @@ def _kind(tensor: Tensor) -> str:
     return f"{dtype} tensor of shape {tuple(tensor.shape)}"
 
 
-def _check_pickles(path: Path, size: int) -> None:
+def existing_folder(folder: str | PathLike[str], holds: str) -> Path:
+    """Return a folder's path.
+
+    Raises
+    ------
+    TypeError
+        It is no path.
+    FileNotFoundError
+        It is not there; the message goes on with ``holds``, what it should hold.
+    """
+    if not isinstance(folder, (str, PathLike)):
+        raise TypeError(f"folder must be the path of a folder, not {folder!r}.")
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder}. Make one that holds {holds}")
+    return folder
+
+
+def required_file(folder: Path, name: str, remedy: str) -> Path:
+    """Return the path of a file in the folder, or say where to get it (FileNotFoundError)."""
+    path = folder / name
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file {name} in {folder}. {remedy}")
+    return path
+
+
+def _check_pickles(path: Path, size: int, passed_over: re.Pattern[str]) -> set[str]:
     """Look into a file of `torch.save` before it is loaded.
+
+    Returns
+    -------
+    set of str
+        What it refers to that is to be passed over.
 
     Raises
     ------
@@ -197,28 +273,40 @@ def _check_pickles(path: Path, size: int) -> None:
         if first != _ZIP:  # pickles, then the numbers: the format before PyTorch 1.6
             if len(first) == len(_ZIP) and not first.startswith(pickle.PROTO):
                 raise pickle.UnpicklingError("it does not begin as a pickle does")
-            for _ in range(_LEGACY_PICKLES):
-                _check_names(file)
-            return
-        with zipfile.ZipFile(file) as archive:
-            records = archive.infolist()
-            if any(record.compress_type != zipfile.ZIP_STORED for record in records):
-                raise zipfile.BadZipFile("torch.save does not compress")
-            if sum(record.file_size for record in records) > size:
-                raise zipfile.BadZipFile("records overlap")
-            for record in records:
-                if record.filename.endswith(".pkl"):
-                    with archive.open(record) as pickled:
-                        _check_names(pickled)
+            pickles = [_names(file) for _ in range(_LEGACY_PICKLES)]
+        else:
+            pickles = []
+            with zipfile.ZipFile(file) as archive:
+                records = archive.infolist()
+                if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+                    raise zipfile.BadZipFile("torch.save does not compress")
+                if sum(record.file_size for record in records) > size:
+                    raise zipfile.BadZipFile("records overlap")
+                for record in records:
+                    if record.filename.endswith(".pkl"):
+                        with archive.open(record) as pickled:
+                            pickles.append(_names(pickled))
+    foreign = {name for names in pickles for name in names if not _is_tensor_part(*name)}
+    strangers = {".".join(name) for name in foreign}
+    for name in strangers:
+        if not passed_over.fullmatch(name):
+            raise pickle.UnpicklingError(f"{name} is no part of a state dict")
+    return strangers
 
 
-def _check_names(file: IO[bytes]) -> None:
-    for operation, argument, _ in pickletools.genops(file):
-        if operation.name == "GLOBAL":
-            module, _, name = str(argument).partition(" ")
-            plain = module in _TENSOR_PARTS and not name.endswith("Tensor")
-            if not plain or (module == "collections" and name != "OrderedDict"):
-                raise pickle.UnpicklingError(f"{module}.{name} is no part of a state dict")
+def _names(file: IO[bytes]) -> set[tuple[str, str]]:
+    """Modules and names that the next pickle in a file refers to."""
+    return {
+        (module, name)
+        for operation, argument, _ in pickletools.genops(file)
+        if operation.name == "GLOBAL"
+        for module, _, name in [str(argument).partition(" ")]
+    }
+
+
+def _is_tensor_part(module: str, name: str) -> bool:
+    plain = module in _TENSOR_PARTS and not name.endswith("Tensor")
+    return plain and (module != "collections" or name == "OrderedDict")
 
 
 @contextmanager

@@ -27,6 +27,7 @@ _SHIPPED: Mapping[str, str] = MappingProxyType(
         "naturalist": "combicam_widgets.models.naturalist:Naturalist",
         "atlas": "combicam_widgets.models.atlas:Atlas",
         "certh": "combicam_widgets.models.certh:Certh",
+        "geoestimation": "combicam_widgets.models.geoestimation:GeoEstimation",
     }
 )
 """Where each model is, written like an entry point; imported when it is listed or loaded."""

@@ -16,7 +16,7 @@ from combicam_widgets import cam
 from combicam_widgets.cam.replicas import Replica
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
-from combicam_widgets.models.certh.checkpoint import advice, required_file
+from combicam_widgets.models.certh.checkpoint import advice
 from combicam_widgets.models.certh.mixture import Mixture, read_mixture
 from combicam_widgets.models.certh.network import EfficientNetB4, read_backbone
 from combicam_widgets.models.certh.retrieval import (
@@ -25,6 +25,7 @@ from combicam_widgets.models.certh.retrieval import (
     most_common_place,
     read_retrieval_head,
 )
+from combicam_widgets.models.checkpoint import existing_folder, required_file
 from combicam_widgets.models.geo_model import GeoModel
 from combicam_widgets.models.info import ModelInfo
 from combicam_widgets.models.transforms import ShorterSide
@@ -109,15 +110,10 @@ class Certh(GeoModel):
             A file is damaged or is another one; the message names it, says what was expected and
             found, and where the right one comes from.
         """
-        if not isinstance(folder, (str, PathLike)):
-            raise TypeError(f"folder must be the path of a folder, not {folder!r}.")
-        folder = Path(folder)
-        if not folder.is_dir():
-            raise FileNotFoundError(
-                f"There is no folder {folder}. Make one that holds {_BACKBONE} and "
-                f"{_MIXTURE}. {advice(_BACKBONE)}"
-            )
-        backbone, mixture = (required_file(folder, name) for name in (_BACKBONE, _MIXTURE))
+        folder = existing_folder(folder, f"{_BACKBONE} and {_MIXTURE}. {advice(_BACKBONE)}")
+        backbone, mixture = (
+            required_file(folder, name, advice(name)) for name in (_BACKBONE, _MIXTURE)
+        )
         retrieval, background = folder / _RETRIEVAL, folder / _BACKGROUND
         return cls(
             read_backbone(backbone),
