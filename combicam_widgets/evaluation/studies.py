@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 Candidates: TypeAlias = Sequence[str | Candidate] | Mapping[str, str | Candidate | HowToExplain]
 
 _FORMAT = "combicam_widgets.Study/1"
+
+
+_NO_TABLE = (KeyError, ValueError, TypeError, EOFError, csv.Error, gzip.BadGzipFile, zlib.error)
+"""What reading a file raises that is no table of a study, or was cut off."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -209,8 +214,9 @@ class Study:
         raise ValueError(f"kind must be 'differences', 'ranks' or 'layers', not {kind!r}.")
 
     def to_csv(self, path: str | Path) -> None:
-        """Write all rows to a CSV file, compressed if it is called ``.gz``; see `from_csv`."""
-        file = files.destination(path)
+        """Write all rows to a ".csv" or ".txt" file, or to a compressed ".gz"; see `from_csv`."""
+        file = files.destination(path, (".csv", ".txt", ".gz"))
+        packed = Path(path).suffix.lower() == ".gz"  # a link may lead to a file of another name
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(["model", "photo", "candidate", "measure", "fill", "value", "error"])
@@ -221,7 +227,7 @@ class Study:
             )
         content = text.getvalue().encode("utf-8")
         # No time stands in what is written.
-        files.write(file, gzip.compress(content, mtime=0) if file.suffix == ".gz" else content)
+        files.write(file, gzip.compress(content, mtime=0) if packed else content)
 
     @classmethod
     def from_csv(cls, path: str | Path, reference: str = COMBI_CAM.name) -> Study:
@@ -229,6 +235,8 @@ class Study:
         try:
             with _opened(files.source(path)) as file:
                 found = list(csv.DictReader(file))
+                if any(None in line or None in line.values() for line in found):
+                    raise ValueError("a row has too many values, or too few")
                 rows = tuple(
                     Row(
                         photo=line["photo"],
@@ -240,8 +248,11 @@ class Study:
                     )
                     for line in found
                 )
-        except (KeyError, ValueError, TypeError) as error:
-            raise ValueError(f"{path} does not hold a study saved by this package.") from error
+        except _NO_TABLE as error:
+            raise ValueError(
+                f"{path} does not hold a study saved by this package, or is cut off: save or copy "
+                "it again."
+            ) from error
         return cls(rows, reference, found[0]["model"] if found else "")
 
     @classmethod
@@ -257,8 +268,8 @@ class Study:
         return cls(tuple(row for file in measured for row in _rows(file)), reference, model)
 
     def to_parquet(self, path: str | Path) -> None:
-        """Write the table to a Parquet file; needs the extra ``study``."""
-        file = files.destination(path)
+        """Write the table to a ".parquet" file; needs the extra ``study``."""
+        file = files.destination(path, (".parquet", ".pq"))
         files.write(file, self.table().to_parquet(index=False))
 
     def _reference(self, name: str | None) -> str:
@@ -413,7 +424,7 @@ def _named_photos(photos: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _opened(path: Path) -> TextIO:
     """Open a text file to be read, through gzip if its name says so."""
-    if path.suffix != ".gz":
+    if path.suffix.lower() != ".gz":
         return path.open(encoding="utf-8", newline="")
     return gzip.open(path, "rt", encoding="utf-8", newline="")
 

@@ -1,6 +1,7 @@
 """Studies: values kept per photo, resumed, cancelled, compared; the truth is known."""
 
 import builtins
+import gzip
 import json
 
 import numpy as np
@@ -374,6 +375,68 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path, monkeypatch, name):
     assert (tmp_path / name).read_bytes() == before
     with pytest.raises(FileNotFoundError, match="no folder"):
         study.to_csv(tmp_path / "nowhere" / name)
+
+
+@pytest.mark.parametrize(
+    ("way", "name"),
+    [
+        ("to_csv", "x.parquet"),
+        ("to_csv", "x.xlsx"),
+        ("to_csv", ".csv"),
+        ("to_parquet", "x.csv"),
+        ("to_parquet", "x.parquet.gz"),
+    ],
+)
+def test_a_table_is_what_its_name_says_or_refused(study, tmp_path, way, name):
+    with pytest.raises(ValueError, match=r"path must (end in|be a name that ends in) \."):
+        getattr(study, way)(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_says_whether_a_table_is_compressed(study, tmp_path):
+    for link, real in {"a.csv": "a.gz", "b.GZ": "b.txt"}.items():
+        (tmp_path / link).symlink_to(tmp_path / real)
+        study.to_csv(tmp_path / link)
+        assert evaluation.Study.from_csv(tmp_path / link).rows == study.rows
+    assert (tmp_path / "a.gz").read_bytes().startswith(b"model,photo")
+    assert gzip.decompress((tmp_path / "b.txt").read_bytes()) == (tmp_path / "a.gz").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
+def test_a_table_that_is_cut_off_or_damaged_is_named(study, tmp_path, name):
+    file, rng = tmp_path / name, np.random.default_rng(0)
+    study.to_csv(file)
+    whole = file.read_bytes()
+    spoilt = [whole[:n] for n in (1, 5, 15, 20, 60)]
+    spoilt += [b"\0" * 100, b"\xff" * 50, b"a" * 200_000, whole.replace(b",", b"\0")]
+    for _ in range(200):
+        changed = bytearray(whole)
+        changed[rng.integers(len(whole))] ^= int(rng.integers(1, 256))
+        spoilt.append(bytes(changed))
+    said = []
+    for content in spoilt:
+        file.write_bytes(content)
+        try:
+            read = evaluation.Study.from_csv(file)
+        except ValueError as error:
+            said.append(str(error))
+        else:  # a letter of a name may be another one; what is compressed has a checksum
+            assert name == "x.csv" or read.rows in ((), study.rows)
+    assert len(said) > 5
+    assert all(str(file) in words for words in said)
+
+
+def test_of_a_table_that_was_cut_off_only_whole_rows_are_read(study, tmp_path):
+    file = tmp_path / "x.csv"
+    study.to_csv(file)
+    whole = file.read_bytes()
+    for length in range(len(whole) - 150, len(whole)):
+        file.write_bytes(whole[:length])
+        try:
+            rows = evaluation.Study.from_csv(file).rows
+        except ValueError:
+            continue
+        assert rows == study.rows[: len(rows)]
 
 
 def test_a_damaged_file_is_named_and_can_be_measured_again(model, photos, study, tmp_path):
