@@ -173,8 +173,7 @@ def _forward_backward(
         value, answer = run(twin, taps.shapes)
         taps.going_back = True
         if value.requires_grad:
-            if all(shape[0] == 1 for shape in taps.shapes.values()):
-                _straighten(value)
+            _straighten(value)
             _go_back(value, taps.tokens)
     if taps.unrecorded - taps.shown or not taps.shown:
         raise RuntimeError(
@@ -244,16 +243,18 @@ def _is_under_autocast(network: nn.Module) -> bool:
 def _straighten(value: Tensor) -> None:
     """Give each batch norm its gradient in the strides that its input had.
 
-    For one photo, the strides of tokens and those of a map can both be taken for channels last.
-    Where gradient and input differ in this, PyTorch (2.14.1 on a CPU) mixes up the places, in
-    instance norms too. https://github.com/pytorch/pytorch/issues/175189 is of that kind.
+    For one photo, and for maps one pixel high or wide, the strides of tokens and those of a map can
+    both be taken for channels last. Where gradient and input differ in this, PyTorch (2.14.1 on a
+    CPU) mixes up the places, in instance norms too. Of that kind is
+    https://github.com/pytorch/pytorch/issues/175189.
     """
     nodes, seen = [value.grad_fn], {value.grad_fn}
     for node in nodes:
         if node is not None:
             if "BatchNorm" in node.name():
-                strides = cast(Any, node)._saved_input.stride()  # noqa: SLF001
-                node.register_prehook(partial(_laid_out, strides))
+                given = cast(Any, node)._saved_input  # noqa: SLF001
+                if 1 in given.shape and _is_dense(given):
+                    node.register_prehook(partial(_laid_out, given.stride()))
             new = {before for before, _ in node.next_functions} - seen
             seen |= new
             nodes += new
@@ -261,10 +262,16 @@ def _straighten(value: Tensor) -> None:
 
 def _laid_out(strides: tuple[int, ...], gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     first, *rest = gradients
-    if first.shape[0] == 1 and first.stride() != strides:
+    if first.stride() != strides:
         like = torch.empty_strided(first.shape, strides, dtype=first.dtype, device=first.device)
         first = like.copy_(first)
     return first, *rest
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Tell whether each number has a place of its own, without gaps; what is expanded has not."""
+    sides = zip(tensor.shape, tensor.stride(), strict=True)
+    return tensor.numel() == 1 + sum((side - 1) * stride for side, stride in sides)
 
 
 class _Tap(torch.autograd.Function):
