@@ -93,7 +93,7 @@ def check_maps(network, x, expected):
             tolerance = 1e-4 * np.abs(a * g).sum(0).max()
             obvious = obvious_map(method, a, g)
             np.testing.assert_allclose(maps.with_method(method)["conv"], obvious, atol=tolerance)
-        assert maps.with_method("hirescam")["conv"].any()
+        assert maps.with_method("layercam")["conv"].any()
 
 
 @pytest.mark.parametrize("make", [Tokens, Back, Turned, Expanded])
