@@ -101,11 +101,16 @@ def _made(library: str, name: str) -> nn.Module:
     torch.manual_seed(0)
     if library == "timm":
         network: nn.Module = timm.create_model(name, pretrained=False, num_classes=10)
-    elif name in {"googlenet", "inception_v3"}:
-        network = getattr(models, name)(weights=None, num_classes=10, init_weights=False)
     else:
-        network = getattr(models, name)(weights=None, num_classes=10)
+        network = made_of_torchvision(name)
     return network.eval()
+
+
+def made_of_torchvision(name: str) -> nn.Module:
+    """Make a network of torchvision with random weights."""
+    fast = {"init_weights": False} if name in {"googlenet", "inception_v3"} else {}
+    network: nn.Module = getattr(models, name)(weights=None, num_classes=10, **fast)
+    return network
 
 
 def _explained(network: nn.Module, side: int) -> tuple[int, float, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from combicam_widgets.cam.replicas import (
     why_closed,
 )
 from combicam_widgets.cam.strides import Strides, own_stride
+from combicam_widgets.notices import warn
 
 _CHAINS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 """Modules without a forward of their own."""
@@ -225,12 +227,15 @@ class _Trace:
         Those whose outputs are maps.
     tokens : mapping from str to _Run
         Those that give several tokens, (1, T, K), of which no map can be made.
+    unread : mapping from str to _Run
+        Blocks that give tokens, in whatever order or groups, of which no map can be made.
     fed_by : mapping from str to set of str
         Which modules gave them what they were given.
     """
 
     maps: Mapping[str, Layer]
     tokens: Mapping[str, _Run]
+    unread: Mapping[str, _Run]
     fed_by: Mapping[str, frozenset[str]]
 
 
@@ -262,7 +267,13 @@ def _trace(network: nn.Module, batch: Tensor, runs: Sequence[_Run], named: Seque
         for run in once
         if len(run.shape) == 3 and run.shape[1] > 1 and run.name not in maps
     }
-    return _Trace(maps, tokens, {run.name: run.fed_by for run in once})
+    unread = {
+        run.name: run
+        for run in once
+        if run.has_weights and run.kind != "Linear" and run.name not in maps
+        if len(run.shape) in {3, 4} and math.prod(run.shape[1:-1]) > 1
+    }
+    return _Trace(maps, tokens, unread, {run.name: run.fed_by for run in once})
 
 
 def _planned(
@@ -288,6 +299,8 @@ def _planned(
         if len(names) < 2:
             names = names or _last_of_each_resolution(maps, _spatial_convolutions(network, trace))
             _check_that_more_than_a_stem_was_found(trace, names)
+        else:
+            _warn_of_unread(trace, names)
     else:
         raise ValueError(
             f"granularity must be one of {', '.join(GRANULARITIES)}, or a list of layer names, "
@@ -346,13 +359,12 @@ def _convolutions(name: str, module: nn.Module, trace: _Trace) -> int:
 def _check_that_more_than_a_stem_was_found(trace: _Trace, names: Sequence[str]) -> None:
     """Refuse a network of tokens, of which only what comes before its blocks gives maps."""
     weights: Counter[str] = Counter()
-    for run in trace.tokens.values():
-        if run.has_weights and run.kind != "Linear":
-            weights[run.kind] += run.parameters
+    for run in trace.unread.values():
+        weights[run.kind] += run.parameters
     if not weights:
         return
     kind, weight = weights.most_common(1)[0]
-    blocks = [run for run in trace.tokens.values() if run.kind == kind]
+    blocks = [run for run in trace.unread.values() if run.kind == kind]
     if len(blocks) > 1 and weight > sum(trace.maps[name].parameters for name in names):
         tokens = f"The {len(blocks)} blocks of this network ({kind}) give tokens of shape "
         tokens += f"{blocks[0].shape}, of which no map can be made"
@@ -361,6 +373,19 @@ def _check_that_more_than_a_stem_was_found(trace: _Trace, names: Sequence[str]) 
         raise ValueError(
             f"{tokens}; only {names[-1]!r} and the like give maps. To see these all the same, name "
             f'them: layers=["{names[-1]}"].'
+        )
+
+
+def _warn_of_unread(trace: _Trace, names: Sequence[str]) -> None:
+    """Say which blocks of the kinds that were found are left out."""
+    kinds = {trace.maps[name].kind for name in names}
+    unread = [run for run in trace.unread.values() if run.kind in kinds]
+    if unread:
+        warn(
+            f"{len(unread)} blocks of this network ({unread[0].kind}) are left out, such as "
+            f"{unread[0].name!r}: how their tokens, {unread[0].shape}, lie in the photo could not "
+            "be found out. To see these, name them and say it: explain(..., layers=[...], "
+            "reshape=...)."
         )
 
 

@@ -4,8 +4,9 @@ Convolutional blocks give (N, K, h, w), window transformers (N, h, w, K); others
 patches, (N, K, pixels, patches), or relate all places to all others. Read along the wrong axes,
 each of them looks like a map. So the network sees the photo in another height and in another
 width: the axis that changes with the one alone, and the axis that changes with the other alone,
-are the ones. What was found is remembered for as long as the network lives and its modules are the
-same.
+are the ones. A network that takes one size only sees the photo with other things in some places:
+what changes must be there. What was found is remembered for as long as the network lives and its
+modules are the same.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from weakref import WeakKeyDictionary, ref
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from combicam_widgets.cam.replicas import Replica, add_hook, modules_of, recordable, unwrapped
 from combicam_widgets.notices import warn
@@ -147,23 +149,32 @@ def axes_of(
     """
     memory = memory_of(network)
     size = (batch.shape[2], batch.shape[3])
-    tokens = {name: shape for name, shape in shapes.items() if len(shape) == 3}
-    unread = {name: x for name, x in tokens.items() if (name, size) not in memory.grids}
+    tokens = {name: shape[1] for name, shape in shapes.items() if len(shape) == 3}
+    unread = {name: count for name, count in tokens.items() if (name, size) not in memory.grids}
     if unread:
-        grids = _grids_of(network, batch, {shape[1] for shape in unread.values()})
-        memory.grids |= {(name, size): grids.get(shape[1]) for name, shape in unread.items()}
+        grids = _grids_of(network, batch, unread)
+        memory.grids |= {(name, size): grids.get(name) for name in unread}
     maps = {name: shape for name, shape in shapes.items() if len(shape) == 4}
     untested = {name: shape[1:] for name, shape in maps.items() if name not in memory.axes}
     if untested:
         modules = modules_of(network)
         found = _tested(network, batch, untested)
-        for name, shape in untested.items():
-            axes = found.get(name, "unclear")
-            if isinstance(axes, str):
-                axes = _likely(shape, size, modules[name], ran=axes == "constant")
-                if not (axes == CHANNELS_FIRST and _is_spatial(modules[name])):
-                    memory.assumed.add(name)
-            memory.axes[name] = axes
+        guesses = {
+            name: _likely(shape, size, modules[name], ran=found.get(name) == "constant")
+            for name, shape in untested.items()
+            if isinstance(found.get(name, "unclear"), str)
+        }
+        doubtful = [
+            name
+            for name, axes in guesses.items()
+            if axes is not None and not (axes == CHANNELS_FIRST and _is_spatial(modules[name]))
+        ]
+        seen = _in_place(network, batch, doubtful) if doubtful else {}
+        for name in doubtful:
+            if name not in seen and set(seen.values()) != {guesses[name]}:  # as all that are clear
+                memory.assumed.add(name)
+        tested = {name: axes for name, axes in found.items() if not isinstance(axes, str)}
+        memory.axes |= tested | guesses | seen
     return {
         name: memory.axes[name] if name in maps else memory.grids.get((name, size))
         for name in shapes
@@ -176,31 +187,44 @@ _MOST_EXTRA = 16
 _LOOKED_AT = 12
 """Modules that give so many tokens which are asked how these lie."""
 
+_SHARP = 4
+"""How many times more than the mean of all tokens one changes, where places have not mixed."""
 
-def _grids_of(network: nn.Module, batch: Tensor, counts: Collection[int]) -> dict[int, Grid]:
-    """Tell how tokens lie in the photo, by how many there are: tested, not guessed.
 
-    The network sees the photo, the photo with another top right corner, and with another bottom
-    left one. The tokens that change most must be those of these corners, or next to them, in most
-    of the first layers with so many tokens: places mix from layer to layer, and in attention.
+def _grids_of(network: nn.Module, batch: Tensor, counts: Mapping[str, int]) -> dict[str, Grid]:
+    """Tell how the tokens of layers lie in the photo: tested, not guessed.
+
+    The network sees the photo, and the photo with another top right corner, with another bottom
+    left one, and with another place inside. The tokens that change most must be those of these
+    corners, or next to them, in most of the first layers with so many tokens: places mix from layer
+    to layer, and in attention. Where clearly others change, tokens lie in another order (Hiera's).
     """
     size = (batch.shape[2], batch.shape[3])
-    grids = {count: side for count in counts if (side := _sides(count, size)) is not None}
+    grids = {n: side for n in set(counts.values()) if (side := _sides(n, size)) is not None}
+    if not grids:
+        return {}
+    changes = _changes(network, batch, grids, counts)
     found: dict[int, Grid] = {}
-    for side in set(grids.values()):
-        changes = _changes(network, batch, side)
-        for count in (count for count in grids if grids[count] == side):
-            votes = Counter(_before(count, side, changed) for changed in changes[count])
-            agree = {before: n for before, n in votes.items() if before is not None}
-            if agree and 3 * max(agree.values()) >= votes.total():
-                found[count] = Grid(max(agree, key=agree.__getitem__), *side)
+    for count, side in grids.items():
+        votes = Counter(_before(count, side, changed) for changed in changes.places[count])
+        agree = {before: n for before, n in votes.items() if before is not None}
+        if agree and 3 * max(agree.values()) >= votes.total():
+            found[count] = Grid(max(agree, key=agree.__getitem__), *side)
     # Where attention has mixed all places, tokens lie as they do elsewhere in the network.
     known = {count - grid.rows * grid.columns: grid for count, grid in found.items()}
     for count, side in grids.items():
         like = known.get(count - side[0] * side[1])
         if count not in found and like is not None:
             found[count] = Grid(like.before, *side)
-    return found
+    clear: dict[int, list[bool]] = defaultdict(list)
+    for name, in_order in changes.in_order.items():
+        clear[counts[name]].append(in_order)
+    mostly = {count: 2 * sum(clear[count]) >= len(clear[count]) for count in found}
+    return {
+        name: found[count]
+        for name, count in counts.items()
+        if count in found and changes.in_order.get(name, mostly[count])
+    }
 
 
 def _before(count: int, grid: Size, changed: tuple[int, int]) -> int | None:
@@ -236,39 +260,149 @@ def _sides(count: int, photo: Size) -> Size | None:
     return (rows, columns) if extra <= min(_MOST_EXTRA, rows * columns) else None
 
 
-def _changes(network: nn.Module, batch: Tensor, grid: Size) -> dict[int, list[tuple[int, int]]]:
-    """Tell which token changes most with each of two corners of the photo.
+@dataclass(frozen=True)
+class _Changes:
+    """Which tokens change with places of the photo.
 
-    Returns
-    -------
-    dict
-        By the number of tokens; one pair for each of the first modules that give so many.
+    Attributes
+    ----------
+    places : dict
+        By the number of tokens: those that change most with the top right corner and with the
+        bottom left one, for each of the first modules that give so many.
+    in_order : dict
+        Whether they are where they are in the photo, by the names of modules where this is clear.
     """
-    height, width = -(-batch.shape[2] // grid[0]), -(-batch.shape[3] // grid[1])
-    photos = batch[:1].detach().repeat(3, 1, 1, 1)
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(batch.shape[1], height, width, generator=generator).to(photos)
-    noise = batch[:1].mean() + 3 * (batch[:1].std() + 0.1) * noise
-    photos[1, :, :height, -width:] = noise
-    photos[2, :, -height:, :width] = noise
-    changes: dict[int, list[tuple[int, int]]] = defaultdict(list)
 
-    def note(output: object) -> None:
+    places: dict[int, list[tuple[int, int]]]
+    in_order: dict[str, bool]
+
+
+def _changes(
+    network: nn.Module, batch: Tensor, grids: Mapping[int, Size], names: Collection[str]
+) -> _Changes:
+    """Look how tokens change with the photo, by the grids in which so many of them may lie."""
+    finest = max(grids.values())
+    photos, places = _changed_in_places(batch, finest)
+    found = _Changes(defaultdict(list), {})
+
+    def note(name: str, output: object) -> None:
         tokens = main_output(output)
-        if tokens is None or tokens.ndim != 3 or len(tokens) != 3:
+        if tokens is None or tokens.ndim != 3 or len(tokens) != len(photos):
             return
-        seen = changes[tokens.shape[1]]
+        count = tokens.shape[1]
+        grid, seen = grids.get(count), found.places[count]
+        if grid is None or (len(seen) >= _LOOKED_AT and name not in names):
+            return
+        changes = (tokens[1:].float() - tokens[:1].float()).norm(dim=2)
         if len(seen) < _LOOKED_AT:
-            places = (tokens[1:].float() - tokens[:1].float()).norm(dim=2).argmax(1).tolist()
-            seen.append((places[0], places[1]))
+            top_right, bottom_left, _ = changes.argmax(1).tolist()
+            seen.append((top_right, bottom_left))
+        in_order = _are_in_order(changes, grid, _rescaled(places, finest, grid))
+        if name in names and in_order is not None:
+            found.in_order[name] = in_order
 
     def prepare(modules: Mapping[str, nn.Module]) -> None:
-        for module in modules.values():
-            add_hook(module, lambda _module, _args, output: note(output))
+        for name, module in modules.items():
+            add_hook(module, lambda _module, _args, output, name=name: note(name, output))
 
     with contextlib.suppress(Exception), Replica(network, prepare, noticed=False) as twin:
         twin(photos)
-    return changes
+    return found
+
+
+def _changed_in_places(batch: Tensor, grid: Size) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Return a photo, and after it the same with noise in the top right, bottom left and inside."""
+    places = [(0, grid[1] - 1), (grid[0] - 1, 0), (grid[0] // 2, grid[1] // 3)]
+    photos = batch[:1].detach().repeat(1 + len(places), 1, 1, 1)
+    generator = torch.Generator().manual_seed(0)
+    for photo, (row, column) in zip(photos[1:], places, strict=True):
+        y, x = (
+            slice(at * side // n, -(-(at + 1) * side // n))
+            for at, side, n in zip((row, column), batch.shape[2:], grid, strict=True)
+        )
+        noise = torch.randn(photo[:, y, x].shape, generator=generator).to(photo)
+        photo[:, y, x] = batch[:1].mean() + 3 * (batch[:1].std() + 0.1) * noise
+    return photos, places
+
+
+def _are_in_order(changes: Tensor, grid: Size, places: Sequence[tuple[int, int]]) -> bool | None:
+    """Tell whether tokens change most at these places, or clearly at others; None: unclear.
+
+    Parameters
+    ----------
+    changes : Tensor, shape (P, T)
+        How much each token changes with each of the places.
+    grid : (rows, columns)
+    places : sequence of (row, column)
+    """
+    extra = torch.arange(changes.shape[1] - grid[0] * grid[1] + 1)
+    most, mean = changes.amax(1), changes.mean(1)
+    if not (most > _SHARP * mean).all():
+        return None
+    around = [(_around(place, grid)[:, None] + extra).flatten() for place in places]
+    here = torch.stack(
+        [change[at.to(change.device)].max() for change, at in zip(changes, around, strict=True)]
+    )
+    if (here == most).all():
+        return True
+    return None if (here >= mean).all() else False
+
+
+def _rescaled(places: Sequence[tuple[int, int]], old: Size, new: Size) -> list[tuple[int, int]]:
+    """Return where places of one grid lie in another."""
+    return [(row * new[0] // old[0], column * new[1] // old[1]) for row, column in places]
+
+
+def _around(place: tuple[int, int], grid: Size) -> Tensor:
+    """Return the positions of a place and its neighbours in a grid, row by row."""
+    row, column = place
+    positions = torch.arange(grid[0] * grid[1]).reshape(grid)
+    return positions[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2].flatten()
+
+
+_COARSE = 8
+"""Rows and columns of the places in which a photo is changed to see where a map changes."""
+
+
+def _in_place(network: nn.Module, batch: Tensor, names: Collection[str]) -> dict[str, Axes]:
+    """Find the axes of layers by where their outputs change with places of the photo."""
+    photos, places = _changed_in_places(batch, (_COARSE, _COARSE))
+    found: dict[str, Axes] = {}
+
+    def note(name: str, output: object) -> None:
+        given = main_output(output)
+        if given is None or given.ndim != 4 or len(given) != len(photos):
+            return
+        changes = given[1:].float() - given[:1].float()
+        fitting = []
+        for channels, rows, columns in ((1, 2, 3), (2, 1, 3), (3, 1, 2)):
+            maps = changes.norm(dim=channels)
+            if _change_there(maps, places):
+                fitting.append((channels, rows, columns))
+            if _change_there(maps.mT, places):
+                fitting.append((channels, columns, rows))
+        if len(fitting) == 1:
+            found[name] = fitting[0]
+
+    def prepare(modules: Mapping[str, nn.Module]) -> None:
+        for name in names:
+            add_hook(modules[name], lambda _module, _args, output, name=name: note(name, output))
+
+    with contextlib.suppress(Exception), Replica(network, prepare, noticed=False) as twin:
+        twin(photos)
+    return found
+
+
+def _change_there(changes: Tensor, places: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether maps (P, h, w) change in these of 8 x 8 places, and half as much elsewhere."""
+    grid = min(changes.shape[1], _COARSE), min(changes.shape[2], _COARSE)
+    coarse = F.adaptive_max_pool2d(changes[:, None], grid).flatten(1)
+    for change, place in zip(coarse, _rescaled(places, (_COARSE, _COARSE), grid), strict=True):
+        there = _around(place, grid)
+        elsewhere = change.index_fill(0, there.to(change.device), 0)
+        if not change.max() > 2 * elsewhere.max():
+            return False
+    return True
 
 
 def _tested(
@@ -426,7 +560,7 @@ def warn_of_assumed(network: nn.Module, names: Iterable[str]) -> None:
     others = f" and {len(assumed) - 1} more layers" if assumed[1:] else ""
     warn(
         f"It could not be tested which axes of {assumed[0]!r}{others} are the photo's height and "
-        "width: the network takes no photos of other sizes, or gives the same sizes for them. By "
-        f"their proportions the axes are taken to be {order}; if that is wrong, name other layers: "
-        "layers=[...]."
+        "width: the network takes no photos of other sizes, or gives the same sizes for them, and "
+        "with a place of the photo not one place of theirs changes. By their proportions the axes "
+        f"are taken to be {order}; if that is wrong, name other layers: layers=[...]."
     )

@@ -188,10 +188,38 @@ def fixed(middle, side=SIDE):
     return Only()
 
 
-@pytest.mark.parametrize(("order", "said"), [("first", "N, K, h, w"), ("last", "N, h, w, K")])
-def test_what_cannot_be_tested_is_said_once(order, said):
+@pytest.mark.parametrize("order", ["first", "last"])
+def test_a_network_of_one_size_is_tested_by_what_changes_where(order):
     torch.manual_seed(0)
-    network, x = fixed(Turned(ORDERS[order], nn.Softmax(2))), photo(1, 3, SIDE, SIDE)
+    block = Last() if order == "last" else nn.Softmax(1)
+    network = fixed(Turned(ORDERS[order], block))
+    x = photo(1, 3, SIDE, SIDE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        maps = cam.explain(network, x, 1, ["middle"], score="logit")
+    a, g = activations_and_gradients(network, x, "middle", 1, "logit")
+    back = [ORDERS[order].index(n) for n in (1, 2, 3)]
+    a, g = (v.transpose(back) for v in (a, g))
+    assert_close(maps["middle"], obvious_map("gradcam", a, g), 1e-3)
+
+
+class Levelled(nn.Module):
+    """Gives the mean of all places in each of them."""
+
+    def __init__(self, *axes):
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, x):
+        return x.mean(self.axes, keepdim=True).expand_as(x).contiguous()
+
+
+@pytest.mark.parametrize(
+    ("order", "axes", "said"), [("first", (2, 3), "N, K, h, w"), ("last", (1, 2), "N, h, w, K")]
+)
+def test_what_cannot_be_tested_is_said_once(order, axes, said):
+    torch.manual_seed(0)
+    network, x = fixed(Turned(ORDERS[order], Levelled(*axes))), photo(1, 3, SIDE, SIDE)
     with pytest.warns(
         UserWarning, match=rf"'middle'.* no photos of other sizes.*\({said}\)"
     ) as told:
@@ -352,6 +380,42 @@ def test_a_transformer_of_which_only_the_patch_embedding_gives_maps_is_refused()
     assert cam.explain(network, x, layers=["patches"])["patches"].any()
     with pytest.raises(ValueError, match=r"'blocks.1' gives .*\(1, 64, 8\).* no map in it"):
         cam.explain(network, x, layers=["blocks.1"])
+
+
+class Hierarchical(nn.Module):
+    """Its tokens stand in rows at first, then window by window, as those of Hiera do."""
+
+    def __init__(self, rows):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+        self.before = nn.Sequential(*(Last(8) for _ in range(rows)))
+        self.after = nn.Sequential(*(Last(8) for _ in range(2)))
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.before(self.patches(x).flatten(2).transpose(1, 2))
+        windows = x.unflatten(1, (2, 4, 2, 4)).transpose(2, 3)  # 4 x 4 in each
+        return self.head(self.after(windows.flatten(1, 4)).mean(1))
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_tokens_in_another_order_are_refused_though_as_many_stand_in_rows(rows):
+    torch.manual_seed(0)
+    network, x = Hierarchical(rows), photo(1, 3, 32, 32)
+    with pytest.warns(UserWarning, match=r"2 blocks .*\(Last\) are left out, such as 'after.0'"):
+        assert cam.architecture(network, x).names == tuple(f"before.{n}" for n in range(rows))
+    for name in ("after.0", "after.1", "after.1.down"):
+        with pytest.raises(ValueError, match="no map in it"):
+            cam.explain(network, x, 1, [name])
+
+    def reshape(tokens):
+        windows = tokens.unflatten(1, (2, 2, 4, 4))
+        return windows.transpose(2, 3).flatten(1, 4).transpose(1, 2).unflatten(2, (8, 8))
+
+    maps = cam.explain(network, x, 1, ["after.1"], reshape=reshape)
+    a, g = activations_and_gradients(network.eval(), x, "after.1", 1, "log_probability")
+    a, g = (reshape(torch.tensor(v)[None])[0].numpy() for v in (a, g))
+    assert_close(maps["after.1"], obvious_map("gradcam", a, g), 1e-3)
 
 
 class Marked(nn.Module):

@@ -1,6 +1,7 @@
 """Networks as people bring them: their layers as a person would count them, and right maps.
 
-A small set of what ``python -m benchmarks networks`` goes through.
+First small ones, of every kind; then those that ``python -m benchmarks networks`` goes through,
+narrower where that changes nothing but the time.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ import transformers
 from cam_networks import activations_and_gradients, obvious_map, photo
 from torchvision import models
 
+from benchmarks.networks import TIMM, TORCHVISION, made_of_torchvision
 from combicam_widgets import cam
 
 
@@ -119,3 +121,53 @@ def test_maps_of_tokens_are_those_of_plain_autograd(name):
         # Behind a norm the terms of a sum nearly cancel: then their size counts.
         size = max(expected.max(), 1e-2 * (np.abs(g) * np.abs(a)).sum(0).max())
         np.testing.assert_allclose(maps.with_method(method)[layer], expected, atol=1e-4 * size)
+
+
+NARROW = {
+    "beit_base_patch16_224": {"embed_dim": 96},
+    "deit3_small_patch16_224": {"embed_dim": 96},
+    "efficientformer_l1": {"embed_dims": (16, 24, 32, 64)},
+    "hiera_tiny_224": {"embed_dim": 24},
+    "resnetv2_50": {"stem_chs": 16, "channels": (32, 64, 128, 256)},
+    "swin_tiny_patch4_window7_224": {"embed_dim": 24},
+    "swinv2_cr_tiny_224": {"embed_dim": 24},
+    "twins_svt_small": {"embed_dims": (16, 32, 64, 128)},
+    "vit_base_patch32_clip_224": {"embed_dim": 96},
+    "vit_little_patch16_reg4_gap_256": {"embed_dim": 40},
+}
+HEAVY = {"resnet101", "swin_s", "swin_t", "vgg11", "vgg16_bn", "vit_b_32", "wide_resnet50_2"}
+"""Like others here, only larger."""
+
+OTHERWISE = {
+    # name: layers that are found, where these are not the blocks
+    "efficientnet_v2_s": 38,  # the first two are single convolutions
+    "coatnet_pico_rw_224": 13,  # the stem counts
+    "levit_128s": 13,  # so does attention between stages
+    "ghostnet_100": 23,  # two halves of a block
+    "hiera_tiny_224": 2,  # tokens stand window by window before
+}
+REFUSED = "nest_tiny"
+
+
+@pytest.mark.filterwarnings("ignore:It could not be tested which axes")
+@pytest.mark.filterwarnings("ignore:10 blocks of this network .HieraBlock. are left out")
+@pytest.mark.parametrize(
+    "name", [name for name in TORCHVISION | TIMM if name not in HEAVY | {REFUSED}]
+)
+def test_sixty_networks(name):
+    side, blocks = (TORCHVISION | TIMM)[name]
+    torch.manual_seed(0)
+    if name in TIMM:
+        network = of_timm(name, **NARROW.get(name, {})).eval()
+    else:
+        network = made_of_torchvision(name).eval()
+    maps = cam.explain(network, photo(1, 3, side, side), 3, methods="hirescam")
+    assert len(maps) == OTHERWISE.get(name, blocks)
+    assert np.isfinite(maps.fuse()).all()
+    sizes = [x.shape[0] for x in maps.maps]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_network_of_which_only_poolings_give_maps_is_refused():
+    with pytest.raises(ValueError, match=r"The 12 blocks .*\(TransformerLayer\).* no map"):
+        cam.architecture(of_timm(REFUSED), photo(1, 3, 224, 224))
