@@ -320,7 +320,7 @@ def _other_array(rng: np.random.Generator, array: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
             return ways[rng.integers(len(ways))]()
     except (OverflowError, TypeError, ValueError):  # not every array can be all of these
-        return array[:0]
+        return array.ravel()[:0]
 
 
 def claim_more(rng: np.random.Generator, path: Path) -> None:

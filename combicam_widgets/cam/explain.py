@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,6 +25,7 @@ from combicam_widgets.cam.passes import (
 )
 from combicam_widgets.cam.replicas import why_closed
 from combicam_widgets.cam.scores import ScoreOf, checked_score, class_score
+from combicam_widgets.whole import whole
 
 Targets: TypeAlias = Sequence[int] | Tensor | np.ndarray
 """One class index per photo."""
@@ -442,11 +442,8 @@ def host_targets(given: Any, argument: str = "target") -> list[int] | int | None
         given = given.tolist()  # one transfer
     indices = []
     for one in list(given) if np.ndim(given) == 1 else [given]:
-        try:
-            index = operator.index(one)
-        except TypeError:
-            index = None
-        if index is None or isinstance(one, bool) or getattr(one, "dtype", None) == torch.bool:
+        index = whole(one)
+        if index is None:
             raise TypeError(f"{argument} must be the index of a class, not {one!r}.")
         indices.append(index)
     return indices if np.ndim(given) == 1 else indices[0]

@@ -5,7 +5,6 @@ No gradients, but one forward pass per channel: slow work, in batches, with prog
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 
 import numpy as np
@@ -32,6 +31,7 @@ from combicam_widgets.cam.precision import unlowered
 from combicam_widgets.cam.replicas import Replica, recordable
 from combicam_widgets.cam.scores import class_score
 from combicam_widgets.cam.upsampling import FLAT
+from combicam_widgets.whole import whole
 
 _SCORE = "logit"
 
@@ -198,11 +198,8 @@ def _stop_if(cancelled: Callable[[], bool] | None) -> None:
 
 
 def _checked_count(at_once: int) -> int:
-    try:
-        count = operator.index(at_once)
-    except TypeError:
-        count = None
-    if count is None or isinstance(at_once, bool):
+    count = whole(at_once)
+    if count is None:
         raise TypeError(f"at_once must be a whole number of photos, not {at_once!r}.")
     if count < 1:
         raise ValueError(f"at_once must be at least 1, not {count}.")

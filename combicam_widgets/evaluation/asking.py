@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +16,7 @@ from combicam_widgets import cam
 from combicam_widgets.cam.passes import checked_batch, on_device_of
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
+from combicam_widgets.whole import whole
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -177,10 +177,9 @@ def _checked_photo(photo: Photo | Tensor) -> Photo:
 
 
 def _index(target: int, classes: int) -> int:
-    try:
-        index = operator.index(target)
-    except TypeError:
-        raise TypeError(f"target must be the index of a class, not {target!r}.") from None
+    index = whole(target)
+    if index is None:
+        raise TypeError(f"target must be the index of a class, not {target!r}.")
     if not 0 <= index < classes:
         raise ValueError(f"target must be between 0 and {classes - 1}, not {target}.")
     return index

@@ -7,7 +7,6 @@ and a threshold at zero would take the whole photo away at once.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from combicam_widgets.evaluation.asking import Ask, Floats, Progress, answers, asked, share
 from combicam_widgets.evaluation.fills import Fill, fill_name, filled
+from combicam_widgets.whole import whole
 
 Heatmap = npt.NDArray[np.floating]
 
@@ -181,11 +181,8 @@ def resized(heatmap: Heatmap, batch: Tensor) -> npt.NDArray[np.float32]:
 
 def checked_count(given: int, argument: str, least: int = 1) -> int:
     """Return a whole number of at least ``least``, or say what is wrong with it."""
-    try:
-        count = operator.index(given)
-    except TypeError:
-        count = None
-    if count is None or isinstance(given, bool):
+    count = whole(given)
+    if count is None:
         raise TypeError(f"{argument} must be a whole number, not {given!r}.")
     if count < least:
         raise ValueError(f"{argument} must be at least {least}, not {count}.")

@@ -3,7 +3,6 @@
 NumPy takes True for 1, "1.5" for 1.5 and 1 + 2j for 1; here they are refused.
 """
 
-import operator
 import re
 import reprlib
 import sys
@@ -11,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sized
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from numbers import Real
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from combicam_widgets.whole import whole
 
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 """What no file and no page can hold: NUL, and halves of characters."""
@@ -71,7 +72,11 @@ def as_numbers(
             values = np.ma.filled(values.astype(np.float64), np.nan)
         array, kinds = np.asarray(values), set()
         if array.dtype.kind == "O" or not hasattr(values, "__array__"):
-            kinds = set(map(type, np.asarray(values, object).ravel().tolist()))
+            flat = np.asarray(values, object).ravel().tolist()
+            missing = [_is_pandas_na(value) for value in flat]
+            kinds = {type(value) for value, none in zip(flat, missing, strict=True) if not none}
+            if any(missing):  # before version 3, pandas makes objects of whole numbers with gaps
+                array = np.where(np.reshape(missing, array.shape), np.nan, array)
         real = array.dtype.kind == "O" and all(issubclass(kind, Real) for kind in kinds)
         if (real or array.dtype.kind in "iuf") and not kinds & {bool, np.bool_}:
             with np.errstate(over="ignore"):  # infinite, then
@@ -85,12 +90,10 @@ def as_numbers(
 
 def as_whole(name: str, value: object) -> int:
     """Return a whole number as int, or say that it is none (TypeError). Truths are none."""
-    try:
-        if not isinstance(value, bool | np.bool_):
-            return operator.index(cast("int", value))
-    except TypeError:  # said below
-        pass
-    raise TypeError(f"{name} must be a whole number, got {brief(value)}")
+    number = whole(value)
+    if number is None:
+        raise TypeError(f"{name} must be a whole number, got {brief(value)}")
+    return number
 
 
 def as_sequence(name: str, what: str, values: Iterable[Any]) -> Iterable[Any]:
@@ -119,8 +122,13 @@ def is_missing(value: object) -> bool:
         return not value.strip()
     if isinstance(value, float | np.floating):
         return bool(np.isnan(value))
+    pandas = sys.modules.get("pandas")
+    return value is None or _is_pandas_na(value) or (pandas is not None and value is pandas.NaT)
+
+
+def _is_pandas_na(value: object) -> bool:
     pandas = sys.modules.get("pandas")  # whoever has its values has imported it
-    return value is None or (pandas is not None and (value is pandas.NA or value is pandas.NaT))
+    return pandas is not None and value is pandas.NA
 
 
 def as_text(name: str, value: object) -> str | None:

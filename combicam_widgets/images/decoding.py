@@ -212,6 +212,8 @@ def _arguments(image: ImageFile.ImageFile) -> tuple[Any, ...]:
 
 
 def _is_decoded_in_python(image: ImageFile.ImageFile) -> bool:
+    if image.format == "XPM":  # before Pillow 12, by a reader instead of a decoder
+        return True
     names = {tile[0] for tile in image.tile}
     return not names.isdisjoint(Image.DECODERS) and not _is_ppm_of_samples(image)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import operator
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image
 
 from combicam_widgets.images.photo import Photo, check_array
 from combicam_widgets.images.pixels import reduced
+from combicam_widgets.whole import whole
 
 
 def to_data_uri(
@@ -54,7 +54,7 @@ def to_data_uri(
 
 
 def _whole(value: object, argument: str) -> int:
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{argument} must be an int, got {type(value).__name__}") from None
+    number = whole(value)
+    if number is None:
+        raise TypeError(f"{argument} must be an int, got {type(value).__name__}")
+    return number

@@ -141,8 +141,15 @@ def _parts(given: Any) -> tuple[list[float], str]:  # noqa: ANN401 - EXIF is unt
             return [], letters
         return [_ratio(float(top), float(bottom or 1)) for top, bottom in found], letters
     if isinstance(given, list | tuple):
-        return [float(part) for part in given], ""
-    return ([] if given is None else [float(given)]), ""
+        return [_number(part) for part in given], ""
+    return ([] if given is None else [_number(given)]), ""
+
+
+def _number(part: Any) -> float:  # noqa: ANN401 - EXIF is untyped
+    try:
+        return float(part)
+    except ZeroDivisionError:  # 0/0, for which Pillow gives NaN from version 13 on
+        return math.nan
 
 
 def _ratio(top: float, bottom: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -12,6 +11,8 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
+
+from combicam_widgets.whole import whole
 
 Transform: TypeAlias = Callable[[Image.Image], Tensor]
 """From an RGB PIL image to a float tensor (K, h, w); K is 3 for most networks."""
@@ -135,11 +136,12 @@ def _checked_side(side: object) -> int | tuple[int, int]:
     pair = isinstance(side, (tuple, list, np.ndarray)) and len(side) == 2
     numbers = []
     for number in side if pair else (side,):  # type: ignore[attr-defined]  # a pair is iterable
-        if isinstance(number, bool) or not hasattr(number, "__index__"):
+        pixels = whole(number)
+        if pixels is None:
             raise TypeError(f"side must be a number of pixels or (height, width), not {side!r}.")
-        if not 1 <= number <= _LARGEST:
+        if not 1 <= pixels <= _LARGEST:
             raise ValueError(f"side must be 1 to {_LARGEST} pixels, not {side!r}.")
-        numbers.append(operator.index(number))
+        numbers.append(pixels)
     return (numbers[0], numbers[1]) if pair else numbers[0]
 
 

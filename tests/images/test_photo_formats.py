@@ -38,7 +38,11 @@ def test_what_pillow_writes_and_reads_is_read(file_format):
     np.testing.assert_allclose(pixels, expected, atol=1 if file_format == "SPIDER" else 0)
 
 
-@pytest.mark.parametrize("file_format", ["GIF", "ICO", "MPO", "QOI", "TGA", "TIFF"])
+Image.init()
+OTHERS = {"GIF", "ICO", "MPO", "QOI", "TGA", "TIFF"} & set(Image.SAVE)  # QOI: Pillow 12
+
+
+@pytest.mark.parametrize("file_format", sorted(OTHERS))
 def test_a_name_that_says_another_format_changes_nothing(file_format, tmp_path):
     data, expected = written(file_format)
     path = tmp_path / "photo.jpg"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from combicam_widgets.models.naturalist.gazetteer import (
     read_habitat,
 )
 from combicam_widgets.models.transforms import WholePhoto
+from combicam_widgets.whole import whole
 
 _SIDE = 224
 _HALF = (0.5, 0.5, 0.5)
@@ -191,9 +191,7 @@ class Naturalist(GeoModel):
 
 
 def _whole(argument: str, number: object, kind: str = "a whole number") -> int:
-    try:
-        if not isinstance(number, bool):
-            return operator.index(number)  # type: ignore[arg-type]
-    except TypeError:
-        pass
-    raise TypeError(f"{argument} must be {kind}, not {number!r}.")
+    found = whole(number)
+    if found is None:
+        raise TypeError(f"{argument} must be {kind}, not {number!r}.")
+    return found
