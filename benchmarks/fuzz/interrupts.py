@@ -13,10 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from combicam_widgets import cam
+from combicam_widgets import cam, evaluation
 from combicam_widgets.geo import CellGrid
 from combicam_widgets.images import Photo, load_image
 from combicam_widgets.models import GeoModel
+
+_SLOW = 3
+"""How many kinds of work take a tenth of a second: of twenty attempts, one."""
 
 
 class _Residual(nn.Module):
@@ -59,6 +62,10 @@ def _works() -> list[Callable[[], object]]:
         lambda: cam.architecture(model.network, batch),
         lambda: model.explain(photo),
         lambda: model.layer_votes(photo, maps),
+        # The slow ones, `_SLOW`.
+        lambda: evaluation.by_worth(model, photo, maps, fills=("blur",), steps=2),
+        lambda: evaluation.randomisation(model, photo, [evaluation.COMBI_CAM]),
+        lambda: evaluation.knowing_nothing(model).explain(photo),
     ]
 
 
@@ -84,7 +91,9 @@ def attempt(rng: np.random.Generator) -> None:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("Signals reach the main thread only.")
     model, batch, _, expected = _scene()
-    kind, known, records = int(rng.integers(len(_works()))), *rng.integers(2, size=2).astype(bool)
+    quick = len(_works()) - _SLOW
+    kind = int(rng.integers(quick) if rng.random() < 0.95 else quick + rng.integers(_SLOW))
+    known, records = rng.integers(2, size=2).astype(bool)
     torch.set_grad_enabled(bool(records))
     try:
         usual = _usual_seconds(kind, bool(known))
@@ -135,5 +144,6 @@ def _state(network: nn.Module) -> dict[str, object]:
         "values": [value.sum().item() for value in network.state_dict().values()],
         "gradients": [parameter.grad for parameter in network.parameters()],
         "autograd": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+        "random": (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()),  # noqa: NPY002
         "threads": threading.active_count(),
     }
