@@ -5,7 +5,7 @@ the scores ``probability`` and ``log_probability`` give the same heatmap, and on
 does not underflow.
 
 A score of your own is a function of the logits (N, C) and of each photo's target (N,); give it as
-``score=``, or register it, and then its name will do::
+``score=``, or register it, and then its name will do, in the explorer too::
 
     @cam.score("margin")
     def margin(logits, target):
@@ -19,6 +19,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from torch import Tensor
+
+from combicam_widgets.cam.listeners import Listeners
 
 ScoreOf: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From logits (N, C) and targets (N,) to one number per photo, (N,)."""
@@ -38,6 +40,8 @@ SCORES = tuple(_SCORES)
 """Names of the scores that are built in, the default first."""
 
 _own: dict[str, ScoreOf] = {}
+
+when_scores_change = Listeners()
 
 
 def score(name: str) -> Callable[[ScoreOf], ScoreOf]:
@@ -67,6 +71,7 @@ def score(name: str) -> Callable[[ScoreOf], ScoreOf]:
 
     def register(score_of: ScoreOf) -> ScoreOf:
         _own[name] = score_of
+        when_scores_change.tell()
         return score_of
 
     return register

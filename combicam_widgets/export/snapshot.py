@@ -13,6 +13,7 @@ import numpy.typing as npt
 from combicam_widgets.cam.maps import LayerMaps, weight_vector
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
+from combicam_widgets.shown.words import method_words
 
 if TYPE_CHECKING:
     from combicam_widgets.cam.fusion import Normalization
@@ -143,7 +144,7 @@ class Snapshot:
     def recipe(self) -> str:
         """How the heatmap was made, in one line: "naturalist · gradcam · sum · 16 of 16 layers"."""
         on = sum(weight > 0 for weight in self.weights.values())
-        parts = [self.model, self.maps.method, self.rule]
+        parts = [self.model, method_words(self.maps), self.rule]
         parts += [] if self.normalize is None else [f"each map by {self.normalize}"]
         parts += [f"{on} of {len(self.weights)} layers"]
         if len({weight for weight in self.weights.values() if weight > 0}) > 1:

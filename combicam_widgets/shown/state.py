@@ -19,7 +19,7 @@ from combicam_widgets.shown.analysis import Analysis, Model
 from combicam_widgets.shown.game import Game, Round
 from combicam_widgets.shown.history import History
 from combicam_widgets.shown.readonly import ReadOnlyDict, read_only
-from combicam_widgets.shown.words import sentence
+from combicam_widgets.shown.words import method_words, sentence
 
 RECIPE = ("method", "rule", "normalize", "weights")
 """What makes the heatmap of the layer maps; undone and redone together."""
@@ -166,6 +166,11 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess
         return self.analysis.maps.method
 
     @property
+    def score(self) -> str:
+        """The number whose gradient is explained."""
+        return self.analysis.maps.score
+
+    @property
     def prediction(self) -> GeoPrediction:
         """What the model says of the whole photo."""
         return self.analysis.prediction
@@ -189,7 +194,7 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess
     def label(self) -> str:
         """The present fusion in a few words."""
         on = sum(weight > 0 for weight in self.weights.values())
-        return f"{self.method}, {self.rule}, {on} of {len(self.weights)} layers"
+        return f"{method_words(self.maps)}, {self.rule}, {on} of {len(self.weights)} layers"
 
     @cached_property
     def inside(self) -> float | None:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import re
 
+from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.geo import GeoPrediction, great_circle_km
 
 NO_EVIDENCE = "The layers that are on hold no positive evidence for this place."
+
+
+_USUAL = {"log_probability", "probability"}
+"""Scores that need no word: their heatmaps are the same by Combi-CAM's rule."""
+
+
+def method_words(maps: LayerMaps) -> str:
+    """Name the CAM method, and the score if that is not a usual one: "gradcam of logit"."""
+    is_usual = maps.score in _USUAL or maps.method == "scorecam"
+    return maps.method if is_usual else f"{maps.method} of {maps.score}"
 
 
 def sentence(

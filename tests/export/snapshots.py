@@ -33,7 +33,7 @@ def make_maps(names=NAMES, seed=0):
     probabilities = prediction(2, 0).probabilities.copy()
     importances = random.random(4, np.float32)
     return LayerMaps(
-        names, {"gradcam": maps}, "gradcam", (96, 128), 2, "logit", probabilities, importances
+        names, {"gradcam": maps}, "gradcam", (96, 128), 2, "log_probability", probabilities, importances
     )
 
 

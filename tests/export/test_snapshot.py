@@ -61,6 +61,8 @@ def test_the_recipe():
     assert snapshot.recipe == "mine · gradcam · max · each map by minmax · 2 of 4 layers, weighted"
     contrasted = make_snapshot(maps=dataclasses.replace(make_maps(), contrast=5))
     assert contrasted.recipe.endswith("rather than Pampas")
+    of_logit = make_snapshot(maps=dataclasses.replace(make_maps(), score="logit"))
+    assert of_logit.recipe == "mine · gradcam of logit · sum · 4 of 4 layers"
 
 
 def test_of_an_explorer():

@@ -20,6 +20,7 @@ NUMBERS = st.one_of(st.floats(-0.5, 2), st.sampled_from([0, 1, True, "x", None, 
 VALUES = {
     "weights": st.one_of(st.dictionaries(LAYERS, NUMBERS, max_size=3), NUMBERS),
     "method": st.sampled_from(["gradcam", "layercam", "scorecam", "magic", 7]),
+    "score": st.sampled_from(["log_probability", "logit", "magic", None]),
     "rule": st.sampled_from(["sum", "max", "product", "vote", None]),
     "normalize": st.sampled_from([None, "max", "minmax", "l2"]),
     "keep": NUMBERS,

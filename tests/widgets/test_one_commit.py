@@ -30,8 +30,18 @@ from combicam_widgets.widgets.explorer import gestures as gestures_module
 from combicam_widgets.widgets.world.widget import World
 
 TRAITS = (
-    *("model", "image", "target", "contrast", "weights", "method", "rule", "normalize", "keep"),
-    *("opacity", "colormap", "outline", "preview", "box", "guess", "guessing", "prediction"),
+    *("model", "image", "target", "contrast", "weights", "method", "score", "rule", "keep"),
+    *(
+        "normalize",
+        "opacity",
+        "colormap",
+        "outline",
+        "preview",
+        "box",
+        "guess",
+        "guessing",
+        "prediction",
+    ),
     *("maps", "shares", "heatmap", "evidence", "opposite", "votes", "inside", "status"),
 )
 
@@ -54,6 +64,7 @@ def page_says(explorer):
         "photo": controls.photo.value,
         "model": controls.model.value,
         "method": controls.method.value,
+        "score": controls.score.value,
         **{name: getattr(controls, name).value for name in ("rule", "normalize", "keep")},
         "weights": parts.diagram.weights,
         "shares": parts.diagram.shares,
@@ -76,7 +87,7 @@ def whole(explorer):
     if not explorer.hidden:
         assert said["shares"] == explorer.shares
         assert explorer.status in said["words"]
-    for name in ("rule", "keep", "method"):
+    for name in ("rule", "keep", "method", "score"):
         assert said[name] == getattr(explorer, name)
     return {name: getattr(shown, name) for name in TRAITS}, said
 

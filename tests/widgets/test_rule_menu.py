@@ -1,13 +1,14 @@
-"""The menus of fusion rules and of CAM methods follow the registries."""
+"""The menus of fusion rules, CAM methods and scores follow the registries."""
 
 import gc
 import weakref
 
 import numpy as np
 import pytest
+from traitlets import TraitError
 
 from combicam_widgets import cam
-from combicam_widgets.cam import methods, rules
+from combicam_widgets.cam import methods, rules, scores
 from combicam_widgets.widgets.explorer.rule_menu import RuleMenu
 
 pytestmark = pytest.mark.usefixtures("rules_as_they_were")
@@ -82,3 +83,54 @@ def test_a_method_of_ones_own_is_offered_and_explains(explorer, monkeypatch):
         np.testing.assert_allclose(explorer.maps[name], expected, atol=1e-5 * expected.max())
     explorer.method = "layercam"
     assert explorer.maps.method == "layercam"
+
+
+def test_a_method_that_is_written_anew_is_computed_anew(explorer, monkeypatch):
+    monkeypatch.setattr(methods, "_own", {})
+    for factor in (1, 3):
+        cam.method("mine")(lambda a, g, factor=factor: factor * (a * g).sum(0))
+        explorer.method = "hirescam"
+        plain = explorer.maps
+        explorer.method = "mine"
+        for name in plain:
+            tolerance = 1e-5 * plain[name].max()
+            np.testing.assert_allclose(
+                explorer.maps[name], factor * plain[name], atol=factor * tolerance
+            )
+
+
+def test_a_score_is_chosen_in_the_menu_and_from_python(explorer, monkeypatch, at_once):
+    monkeypatch.setattr(scores, "_own", {})
+    menu = explorer._parts.controls.score
+    assert explorer.score == menu.value == explorer.maps.score == "log_probability"
+
+    @cam.score("double")
+    def double(logits, target):
+        return 2 * logits.gather(1, target[:, None])[:, 0]
+
+    assert menu.options == (*cam.SCORES, "double")
+    explorer.method, explorer.target = "layercam", 7
+    heard = []
+    explorer.observe(heard.append, "score")
+    explorer.score = "double"
+    assert explorer.score == menu.value == "double"
+    assert [change["new"] for change in heard] == ["double"]
+    assert (explorer.method, explorer.target) == ("layercam", 7)
+    assert explorer._parts.controls.method.value == "layercam"
+    twice = explorer.maps
+    menu.value = "logit"
+    assert (explorer.score, explorer.error) == ("logit", "")
+    for name in twice:
+        np.testing.assert_allclose(twice[name], 2 * explorer.maps[name], rtol=1e-4, atol=1e-9)
+    explorer.image = "panda"
+    assert explorer.score == explorer.maps.score == menu.value == "logit"
+    assert explorer.shown.label == "layercam of logit, sum, 16 of 16 layers"
+    with pytest.raises(TraitError, match="score must be one of 'log_probability'"):
+        explorer.score = "triple"
+    assert explorer.score == "logit"
+
+
+def test_maps_of_a_score_that_nobody_registered_are_shown_as_such(explorer):
+    maps = explorer.model.explain(explorer.image, score=lambda z, c: z.gather(1, c[:, None])[:, 0])
+    explorer.set_trait("maps", maps)
+    assert explorer.score == explorer._parts.controls.score.value == "<lambda>"

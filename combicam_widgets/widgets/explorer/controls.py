@@ -15,7 +15,7 @@ from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.state import Shown
 from combicam_widgets.widgets.explorer.places import titles
 from combicam_widgets.widgets.explorer.presets import PRESETS
-from combicam_widgets.widgets.explorer.rule_menu import MethodMenu, RuleMenu
+from combicam_widgets.widgets.explorer.rule_menu import MethodMenu, RuleMenu, ScoreMenu
 from combicam_widgets.widgets.explorer.upload import Upload
 from combicam_widgets.widgets.explorer.words import Words
 
@@ -42,7 +42,7 @@ class Controls(w.VBox):
         What the model in view can be shown, as the menu names it.
     own : dict
         Photos from outside that can be chosen again, by their entry in the menu.
-    model, photo, method, rule, normalize, colormap : ipywidgets.Dropdown
+    model, photo, method, score, rule, normalize, colormap : ipywidgets.Dropdown
     opacity, keep, tile_width : ipywidgets.FloatSlider
     upload : Upload
     presets : dict
@@ -79,6 +79,7 @@ class Controls(w.VBox):
             layout=w.Layout(width="220px"),
         )
         self.method = MethodMenu(description="Method", **_menu_look())
+        self.score = ScoreMenu(description="Score", **_menu_look())
         self.rule = RuleMenu(description="Rule", **_menu_look())
         self.normalize = _menu("Normalise", [n or NONE for n in cam.NORMALIZATIONS])
         self.colormap = _menu("Colours", list(COLORMAPS))
@@ -113,7 +114,8 @@ class Controls(w.VBox):
         layers = w.HBox([w.Label("Layers:"), *self.presets.values()])
         self._round = w.HBox([self.next_round, self._score])
         of_photo = [self.model, self.photo, self.upload, self.tile_width, layers]
-        of_heat = [self.method, self.rule, self.normalize, self.opacity, self.colormap, self.pin]
+        of_maps = [self.method, self.score, self.rule, self.normalize]
+        of_heat = [*of_maps, self.opacity, self.colormap, self.pin]
         of_answer = [self.keep, self.outline, self.show_opposite, self.comparing]
         of_map = [self.show_votes, self.show_rings, self.online_tiles, self.guessing, self._round]
         rows = [of_photo, of_heat, [*of_answer, *of_map]]
@@ -150,7 +152,8 @@ class Controls(w.VBox):
         if model.name not in self.model.options:
             self.model.options = list(self.models)
         self.model.value = model.name
-        self.method.value = shown.method
+        self.method.show(shown.method)
+        self.score.show(shown.maps.score)
         for name in SWITCHED:
             getattr(self, name).value = getattr(shown, name)
         self.titles = titles(model)

@@ -79,7 +79,7 @@ class Explorer(TakeAlong, ExplorerState):
     ) -> None:
         known = {
             *("model", "image", "layout"),
-            *("target", "contrast", "weights", "method", "tile_width", "box"),
+            *("target", "contrast", "weights", "method", "score", "tile_width", "box"),
             *(*TUNED, *SWITCHED),
         }
         check_options(Explorer, values, known)
@@ -117,7 +117,8 @@ class Explorer(TakeAlong, ExplorerState):
         )
         target, contrast = wanted.pop("target", None), wanted.pop("contrast", None)
         method = wanted.pop("method", cam.METHODS[0])
-        analysis = analyse(geo_model, photo, target, method, contrast)
+        score = wanted.pop("score", cam.SCORES[0])
+        analysis = analyse(geo_model, photo, target, method, contrast, score)
         wanted |= self._own_photos((), analysis)
         with _as_trait_error("weights" in wanted):
             shown = first(analysis, wanted)
@@ -227,7 +228,8 @@ class Explorer(TakeAlong, ExplorerState):
         if not isinstance(photo, Photo):
             read = partial(photo, model)
             photo = read() if report is None else left_behind(read, report)
-        return analyse(model, photo, request.target, request.method, request.contrast, report)
+        asked = request.target, request.method, request.contrast, request.score
+        return analyse(model, photo, *asked, report)
 
     def derived(self, wanted: Mapping[str, Any], analysis: Analysis | None) -> Shown:
         """Derive the next value from the present one, an analysis and what was wanted beside it."""

@@ -62,6 +62,7 @@ class Gestures:
         self._take(controls.model, "value", self._choose_model)
         self._take(controls.photo, "value", self._choose_picture)
         self._take(controls.method, "value", self._choose_method)
+        self._take(controls.score, "value", lambda name: self.change({"score": name}))
         self._take(controls.tile_width, "value", self._widen)
         self._take(controls.comparing, "value", self._begin_or_end_comparing)
         self._take(controls.guessing, "value", self._begin_or_end_guessing)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from combicam_widgets.cam import LayerMaps
+from combicam_widgets.cam import METHODS, SCORES, SLOW_METHODS, LayerMaps
 from combicam_widgets.evaluation import by_worth
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
@@ -17,7 +17,7 @@ from combicam_widgets.widgets.explorer.places import first_picture
 PhotoOf: TypeAlias = Photo | Callable[[GeoModel], Photo]
 """A photo, or how to get one for a model."""
 
-ASKED = ("model", "image", "target", "contrast")
+ASKED = ("model", "image", "target", "contrast", "score")
 """What cannot be changed without asking a model."""
 
 
@@ -30,7 +30,7 @@ class Request:
     model : GeoModel or str
     image : Photo or callable
     target, contrast : int or None
-    method : str
+    method, score : str
     """
 
     model: Any
@@ -38,19 +38,24 @@ class Request:
     target: int | None
     contrast: int | None
     method: str
+    score: str
 
 
 def request_for(shown: Shown, wanted: Mapping[str, Any], puzzle: PhotoOf) -> Request | None:
     """Return what a model is to be asked for a change; None: nothing.
 
     Another photo or model is asked about anew; a model that sees another kind of picture gets one.
-    Who begins to guess gets a ``puzzle`` if it is not known where the present photo was taken.
+    Who begins to guess gets a ``puzzle`` if it is not known where the present photo was taken. Maps
+    of a method of somebody's own are made anew, since its code may be another one by now.
     """
     wanted = dict(wanted)
     if wanted.get("guessing") and shown.image.position is None:
         wanted.setdefault("image", puzzle)
     method = wanted.get("method", shown.method)
-    if not set(ASKED) & set(wanted) and method in shown.maps.methods:
+    known = set(shown.maps.methods)
+    if "method" in wanted:
+        known &= {*METHODS, *SLOW_METHODS}
+    if not set(ASKED) & set(wanted) and method in known:
         return None
     anew = "image" in wanted or "model" in wanted
     model = wanted.get("model", shown.model)
@@ -60,6 +65,7 @@ def request_for(shown: Shown, wanted: Mapping[str, Any], puzzle: PhotoOf) -> Req
         wanted.get("target", None if anew else shown.target),
         wanted.get("contrast", None if anew else shown.contrast),
         method,
+        wanted.get("score", shown.score),
     )
 
 
@@ -69,13 +75,14 @@ def analyse(
     target: int | None,
     method: str,
     contrast: int | None = None,
+    score: str = SCORES[0],
     report: Callable[[int, int], None] | None = None,
 ) -> Analysis:
     """Ask a model about a photo: one forward and one backward (and what naming things takes).
 
     ``report`` is called with (done, total) by methods that need many passes.
     """
-    maps: LayerMaps = model.explain(photo, target, method, contrast=contrast, progress=report)
+    maps: LayerMaps = model.explain(photo, target, method, score, contrast, report)
     return Analysis(model, photo, target, model.prediction_of(maps), maps, model.seen(photo))
 
 

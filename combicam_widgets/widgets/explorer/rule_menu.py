@@ -1,4 +1,4 @@
-"""Menus of fusion rules and CAM methods, which grow when somebody registers one of their own."""
+"""Menus of fusion rules, CAM methods and scores, which grow when somebody registers their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import ipywidgets as w
 from combicam_widgets import cam
 from combicam_widgets.cam.methods import when_methods_change
 from combicam_widgets.cam.rules import when_rules_change
+from combicam_widgets.cam.scores import when_scores_change
 
 
 class _GrowingMenu(w.Dropdown):
@@ -26,9 +27,14 @@ class _GrowingMenu(w.Dropdown):
         super().__init__(options=list(names()), **options)
         when_they_change(self._offer)
 
-    def _offer(self) -> None:
+    def show(self, name: str) -> None:
+        """Select a name, which maps from elsewhere may have though nobody registered it here."""
+        self._offer(name)
+        self.value = name
+
+    def _offer(self, *more: str) -> None:
         offered: tuple[str, ...] = tuple(self.options)  # type: ignore[has-type]
-        names = *offered, *(name for name in self._names() if name not in offered)
+        names = tuple(dict.fromkeys([*offered, *self._names(), *more]))
         if names == offered:
             return
         # Dropdowns select the first of new options; here the one that is selected stays so.
@@ -57,3 +63,10 @@ class MethodMenu(_GrowingMenu):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401
         super().__init__(cam.method_names, when_methods_change, **options)
+
+
+class ScoreMenu(_GrowingMenu):
+    """Offers every score."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(cam.score_names, when_scores_change, **options)

@@ -49,6 +49,10 @@ class ExplorerState(Spelled, w.VBox):
     method = held.Setting(traits.one_of("method", cam.method_names), default_value=cam.METHODS[0])
     """The CAM method, one of `cam.method_names`: built in, your own (see `cam.method`), or slow."""
 
+    score = held.Setting(traits.one_of("score", cam.score_names), default_value=cam.SCORES[0])
+    """The number whose gradient is explained, one of `cam.score_names`: built in, or your own (see
+    `cam.score`). Score-CAM always weighs by ``logit``."""
+
     rule = held.Setting(traits.one_of("rule", cam.rule_names), default_value="sum")
     """The fusion rule, one of `cam.rule_names`; ``sum`` (default) is Combi-CAM."""
 

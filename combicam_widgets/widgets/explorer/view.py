@@ -109,7 +109,7 @@ class View:
 
     def _controls(self, shown: Shown, before: Shown | None) -> None:
         # A menu shows what was chosen there while that is being worked on.
-        choices = ("model", "image", "method", "tile_width", "hidden", "own_photos")
+        choices = ("model", "image", "method", "score", "tile_width", "hidden", "own_photos")
         asked = shown.busy and not _changed(shown, before, *choices, "guessing")
         self._parts.controls.show(shown, choices=not asked)
 
