@@ -32,9 +32,8 @@ def make_maps(names=NAMES, seed=0):
     maps = tuple(random.random(shape, np.float32) ** 3 for shape in shapes)
     probabilities = prediction(2, 0).probabilities.copy()
     importances = random.random(4, np.float32)
-    return LayerMaps(
-        names, {"gradcam": maps}, "gradcam", (96, 128), 2, "log_probability", probabilities, importances
-    )
+    asked = "gradcam", (96, 128), 2, "log_probability"
+    return LayerMaps(names, {"gradcam": maps}, *asked, probabilities, importances)
 
 
 def make_snapshot(names=NAMES, **changes):
