@@ -43,6 +43,8 @@ _MAX_READS = 500_000  # of a file, each a step of a loop in Python: the largest 
 _MAX_PIXELS_IN_PYTHON = 2**21  # for decoders written in Python, a microsecond or two each
 _MAX_NESTED_PIXELS = 2**21  # of a picture in an icon; Apple's have 2**20
 
+_MAX_COMMENTS = 10_000  # in a PGM or PPM as text: what is between them are pieces of 40 bytes
+
 _MAX_SEGMENTS = 100_000  # of a JPEG
 _MAX_EXIF_BYTES = 4_000_000  # of a JPEG, all segments together
 _MAX_SCANS = 256  # of a JPEG; cameras and editors write 1 to 12
@@ -318,7 +320,10 @@ def _ppm_pixels(image: ImageFile.ImageFile) -> npt.NDArray[np.uint8]:
     here = image.fp.tell()
     image.fp.seek(offset)
     if name == "ppm_plain":
-        text = re.sub(rb"#[^\r\n]*", b"", image.fp.read())
+        text = image.fp.read()
+        if text.count(b"#") > _MAX_COMMENTS:
+            raise ValueError(f"more than {_MAX_COMMENTS:,} comments")
+        text = re.sub(rb"#[^\r\n]*", b"", text)
         if re.search(rb"[^\d\s]", text):
             raise ValueError("something else than numbers")
         samples = np.fromstring(text, np.int32, sep=" ")[:count]

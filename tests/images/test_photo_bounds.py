@@ -13,6 +13,7 @@ import pytest
 from photo_files import encoded, gps_tags, smooth
 from PIL import ExifTags, Image
 
+from benchmarks.fuzz import bounded_memory
 from combicam_widgets.images import (
     MAX_FILE_BYTES,
     MAX_PIXELS,
@@ -158,6 +159,12 @@ def test_a_pnm_cut_off_or_with_other_things_in_it_is_no_picture(kind, brightest)
         for other in (b"7.7", b"-77", b"x"):
             with pytest.raises(ImageError, match="broken or cut off"):
                 load_image(data.replace(b"77", other, 1))
+
+
+def test_comments_between_grey_levels_do_not_fill_the_memory():
+    data = b"P2 500 500 255\n" + b"#\n" * 1_000_000 + b"7 " * 250_000
+    with bounded_memory(30), pytest.raises(ImageError, match="more than 10,000 comments"):
+        load_image(data)
 
 
 def test_a_pgm_in_an_image_that_is_not_decoded_yet_is_read_as_well():
