@@ -102,6 +102,8 @@ class Memory:
         The same of layers that give tokens, by name and the photo's size.
     assumed : set of str
         Names of the layers whose axes could not be tested, until that was said.
+    said : set of str
+        What was warned of once.
     found : dict
         What searches have found; they choose the keys.
     """
@@ -111,6 +113,7 @@ class Memory:
         self.axes: dict[str, Axes | None] = {}
         self.grids: dict[tuple[str, Size], Grid | None] = {}
         self.assumed: set[str] = set()
+        self.said: set[str] = set()
         self.found: dict[Any, Any] = {}
 
     def is_of(self, modules: Sequence[nn.Module]) -> bool:

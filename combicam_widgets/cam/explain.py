@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from typing import Any, TypeAlias, cast, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -16,11 +17,14 @@ from combicam_widgets.cam.axes import Axes, Shape, as_map, checked_axes
 from combicam_widgets.cam.maps import Further, LayerMaps
 from combicam_widgets.cam.methods import checked_methods, method_maps
 from combicam_widgets.cam.passes import (
+    Output,
     check_finite,
     checked_batch,
     forward_backward,
     names_of,
     on_device_of,
+    picked,
+    say_once,
     shaped_scores,
 )
 from combicam_widgets.cam.replicas import why_closed
@@ -36,9 +40,6 @@ Layers: TypeAlias = str | Sequence[str | nn.Module] | nn.Module
 
 Reshape: TypeAlias = Callable[[Tensor], Tensor]
 """From a layer's output to a map (N, K, h, w)."""
-
-Output: TypeAlias = str | int | Callable[[Any], Tensor]
-"""Which output of a network are the class scores."""
 
 _FLOAT16_NORMAL = 2**-14
 """Below this float16 loses digits, and soon everything."""
@@ -144,7 +145,7 @@ def explain(
     output : str, int or callable, optional
         Which of several outputs of the network are the class scores: the key or attribute, the
         position, or a function of what the network returns. Default: the tensor that it returns,
-        or its ``logits``.
+        its ``logits``, or the only tensor (N, C) among what it returns, which is said once.
     exact : bool
         Compute as PyTorch does, without what makes the pass cheaper: the same to rounding, slower.
 
@@ -178,7 +179,7 @@ def explain(
         # A detached copy: a tensor made under inference mode cannot take part in a graph, one that
         # requires grad would undo the cut, and the network may work in place on its input.
         given = twin(batch.detach().clone() if exact else _fresh(batch, twin))
-        logits = shaped_scores(_picked(given, output), len(batch))
+        logits = shaped_scores(picked(given, output), len(batch), partial(say_once, network))
         _check_layers(network, names, shapes, len(batch))
         passed.shapes = shapes
         if reshape is None:
@@ -342,23 +343,6 @@ class _Passed:
             )
 
         return maps_of
-
-
-def _picked(given: object, output: Output | None) -> object:
-    """Pick the class scores out of what a network returned, as ``output`` says."""
-    if output is None:
-        return given
-    if callable(output):
-        return output(given)
-    try:
-        if isinstance(output, str) and not isinstance(given, Mapping):
-            return getattr(given, output)
-        return cast(Any, given)[output]
-    except (AttributeError, KeyError, IndexError, TypeError) as error:
-        raise ValueError(
-            f"output={output!r} is nothing that the network returns: it gives a "
-            f"{type(given).__name__}."
-        ) from error
 
 
 def _alike(layer: tuple[str, Tensor, Tensor]) -> object:

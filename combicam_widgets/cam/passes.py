@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import is_dataclass
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 
-from combicam_widgets.cam.axes import Shape, main_output
+from combicam_widgets.cam.axes import Shape, main_output, memory_of
 from combicam_widgets.cam.lighter import lighten
 from combicam_widgets.cam.replicas import (
     Replica,
@@ -21,6 +22,7 @@ from combicam_widgets.cam.replicas import (
     unwrapped,
     why_closed,
 )
+from combicam_widgets.notices import warn
 
 _overwriting: WeakSet[nn.Module] = WeakSet()
 """Networks that overwrite the output of a layer in place; see `forward_backward`."""
@@ -30,9 +32,12 @@ _WRAPPED = frozenset(("_orig_mod", "module"))
 
 Answer = TypeVar("Answer")
 
+Output: TypeAlias = str | int | Callable[[Any], Tensor]
+"""Which output of a network are the class scores."""
+
 
 @recordable
-def class_scores(network: nn.Module, batch: Tensor) -> Tensor:
+def class_scores(network: nn.Module, batch: Tensor, output: Output | None = None) -> Tensor:
     """Run one plain forward pass without gradients.
 
     Parameters
@@ -40,6 +45,8 @@ def class_scores(network: nn.Module, batch: Tensor) -> Tensor:
     network : nn.Module
         Maps a batch to class scores (N, C). It is seen in evaluation mode, and left as it was.
     batch : Tensor, shape (N, 3, h, w)
+    output : str, int or callable, optional
+        See `explain`.
 
     Returns
     -------
@@ -48,7 +55,8 @@ def class_scores(network: nn.Module, batch: Tensor) -> Tensor:
     """
     batch = on_device_of(network, checked_batch(batch))
     with Replica(network) as twin:
-        return checked_scores(twin(batch.clone()), len(batch)).detach()
+        given = picked(twin(batch.clone()), output)
+    return checked_scores(given, len(batch), partial(say_once, network)).detach()
 
 
 @recordable
@@ -397,9 +405,9 @@ def checked_batch(batch: object) -> Tensor:
     return batch
 
 
-def checked_scores(output: object, n: int) -> Tensor:
+def checked_scores(output: object, n: int, say: Callable[[str], object] | None = None) -> Tensor:
     """Return the class scores (N, C) in a network's output if they are finite; else raise."""
-    scores = shaped_scores(output, n)
+    scores = shaped_scores(output, n, say)
     check_finite(scores)
     return scores
 
@@ -413,27 +421,79 @@ def check_finite(scores: Tensor) -> None:
         )
 
 
-def shaped_scores(output: object, n: int) -> Tensor:
+def picked(given: object, output: Output | None) -> object:
+    """Pick the class scores out of what a network returned, as ``output`` says."""
+    if output is None:
+        return given
+    if callable(output):
+        return output(given)
+    try:
+        if isinstance(output, str) and not isinstance(given, Mapping):
+            return getattr(given, output)
+        return cast(Any, given)[output]
+    except (AttributeError, KeyError, IndexError, TypeError) as error:
+        raise ValueError(
+            f"output={output!r} is nothing that the network returns: it gives a "
+            f"{type(given).__name__}."
+        ) from error
+
+
+def shaped_scores(output: object, n: int, say: Callable[[str], object] | None = None) -> Tensor:
     """Return the class scores (N, C) in a network's output, or raise what is wrong with it.
 
-    Of objects and dicts with ``logits``, as the networks of Hugging Face give, these are taken.
+    Of objects and dicts with ``logits``, as the networks of Hugging Face give, these are taken; of
+    several things, the only one that can be class scores, and ``say`` is told so.
     """
     if isinstance(output, Mapping):
         output = output.get("logits", output)
     elif not isinstance(output, Tensor):
         output = getattr(output, "logits", output)
     if not isinstance(output, Tensor):
-        raise TypeError(
-            f"The network returned {_kind(output)} instead of a tensor of class scores (N, C), or "
-            "an object with such logits; wrap it in a module whose forward() returns the scores, "
-            "or say which of them it is: explain(..., output=...)."
-        )
-    if output.ndim != 2 or len(output) != n or output.shape[1] < 2:
+        parts = _parts(output)
+        fitting = {name: x for name, x in parts.items() if _has_shape_of_scores(x, n)}
+        if len(fitting) != 1:
+            raise TypeError(
+                f"The network returned {_kind(output)} instead of a tensor of class scores (N, C), "
+                "or an object with such logits; wrap it in a module whose forward() returns the "
+                "scores, or say which of them it is: output=..."
+                + (f", one of {', '.join(map(repr, parts))}." if parts else ".")
+            )
+        ((name, output),) = fitting.items()
+        if say is not None and len(parts) > 1:
+            say(
+                f"Of the {len(parts)} outputs of the network {name!r} is taken for the class "
+                f"scores, since no other has their shape; say so with output={name!r}, or name "
+                "another one."
+            )
+    scores = cast(Tensor, output)
+    if not _has_shape_of_scores(scores, n):
         raise ValueError(
-            f"The network returned shape {tuple(output.shape)}; class scores (N, C) with N = {n} "
+            f"The network returned shape {tuple(scores.shape)}; class scores (N, C) with N = {n} "
             "and at least 2 classes are needed."
         )
-    return output
+    return scores
+
+
+def _parts(output: object) -> dict[Any, object]:
+    """Name the parts of what a network returned, as ``output`` would."""
+    parts: Any = vars(output) if is_dataclass(output) else {}
+    if isinstance(output, (tuple, list)):
+        parts = dict(enumerate(output))
+    elif isinstance(output, Mapping):
+        parts = output
+    return {name: x for name, x in parts.items() if x is not None}
+
+
+def _has_shape_of_scores(value: object, n: int) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 2 and len(value) == n and value.shape[1] > 1
+
+
+def say_once(network: nn.Module, message: str) -> None:
+    """Warn of something about a network, once."""
+    said = memory_of(network).said
+    if message not in said:
+        warn(message)
+        said.add(message)
 
 
 def on_device_of(network: object, batch: Tensor) -> Tensor:

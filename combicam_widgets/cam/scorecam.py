@@ -6,6 +6,7 @@ No gradients, but one forward pass per channel: slow work, in batches, with prog
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,10 +23,13 @@ from combicam_widgets.cam.explain import (
 )
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.cam.passes import (
+    Output,
     captured,
     checked_batch,
     checked_scores,
     on_device_of,
+    picked,
+    say_once,
 )
 from combicam_widgets.cam.precision import unlowered
 from combicam_widgets.cam.replicas import Replica, recordable
@@ -50,6 +54,7 @@ def score_cam(
     progress: Callable[[int, int], object] | None = None,
     cancelled: Callable[[], bool] | None = None,
     size: tuple[int, int] | None = None,
+    output: Output | None = None,
 ) -> LayerMaps:
     """Compute the Score-CAM map of each layer (Wang et al., CVPR Workshops 2020).
 
@@ -81,6 +86,8 @@ def score_cam(
         Asked before each batch; when it returns true, `Cancelled` is raised.
     size : (H, W), optional
         Size of the heatmaps; default: that of the batch.
+    output : str, int or callable, optional
+        Which of several outputs of the network are the class scores; see `explain`.
 
     Returns
     -------
@@ -116,19 +123,17 @@ def score_cam(
     _stop_if(cancelled)
     names = layer_names(network, batch, layers)
     scores, outputs = captured(network, names, batch)
-    logits = checked_scores(scores, 1)
+    logits = checked_scores(picked(scores, output), 1, partial(say_once, network))
     check_that_all_ran(network, names, outputs)
     index = int(checked_targets(host_targets(target), logits)[0])
     probabilities = logits.detach().float().softmax(1)[0].cpu().numpy()
-    for name, output in outputs.items():
-        if len(output) != len(logits):
+    for name, x in outputs.items():
+        if len(x) != len(logits):
             raise ValueError(
-                f"Layer {name!r} gives {len(output)} maps for one photo; choose another layer."
+                f"Layer {name!r} gives {len(x)} maps for one photo; choose another layer."
             )
     axes = checked_axes(network, batch, {name: tuple(x.shape) for name, x in outputs.items()})
-    layer_activations = {
-        name: as_map(output, axes[name])[0].float() for name, output in outputs.items()
-    }
+    layer_activations = {name: as_map(x, axes[name])[0].float() for name, x in outputs.items()}
     outputs.clear()
     for name, activations in layer_activations.items():
         if not activations.isfinite().all():
@@ -144,7 +149,7 @@ def score_cam(
         for first in range(0, len(activations), at_once):
             _stop_if(cancelled)
             channels = activations[first : first + at_once]
-            channel_scores.append(_scores(network, batch, channels, index))
+            channel_scores.append(_scores(network, batch, channels, index, output))
             done += len(channels)
             if progress is not None:
                 progress(done, total)
@@ -168,13 +173,15 @@ def _weighted(activations: Tensor, weights: Tensor) -> Tensor:
 
 
 @recordable
-def _scores(network: nn.Module, photo: Tensor, channels: Tensor, target: int) -> Tensor:
+def _scores(
+    network: nn.Module, photo: Tensor, channels: Tensor, target: int, output: Output | None
+) -> Tensor:
     """Score of the photo (1, 3, H, W) seen through each of the channels (n, h, w): (n,)."""
     photos = photo * _masks(channels, (photo.shape[2], photo.shape[3])).to(photo.dtype)
     with Replica(network) as twin:
-        output = twin(photos)
+        given = twin(photos)
     try:
-        logits = checked_scores(output, len(channels)).detach()
+        logits = checked_scores(picked(given, output), len(channels)).detach()
     except ValueError as error:
         raise ValueError(f"With the photo masked by a channel: {error}") from error
     targets = torch.full((len(channels),), target, device=logits.device)

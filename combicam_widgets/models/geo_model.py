@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from combicam_widgets import cam
-from combicam_widgets.cam.passes import names_of
+from combicam_widgets.cam.passes import Output, names_of, on_device_of, picked, shaped_scores
+from combicam_widgets.cam.replicas import Replica
 from combicam_widgets.cam.scores import ScoreOf
 from combicam_widgets.geo import CellGrid, GeoPrediction
 from combicam_widgets.images import Photo
@@ -35,11 +37,17 @@ _AT_ONCE, _AT_ONCE_ON_CPU = 32, 4
 """Masked photos in a batch: on a CPU more are no faster, and make other passes wait longer."""
 
 
+_LARGE = 100_000_000
+"""Parameters of a network above which no pass is made but for somebody's photo."""
+
+
 class GeoModel:
     """Network + cell grid + image transform + the layers worth explaining.
 
     A subclass whose photos are pieces of the Earth seen from above, as `combicam_widgets.tile`
-    makes them, sets ``from_above = True``: then a click on the explorer's map looks there.
+    makes them, sets ``from_above = True``: then a click on the explorer's map looks there. One
+    whose network is known to fit its cells can set ``looked_at_when_made = False``, and is made
+    without a pass.
 
     Parameters
     ----------
@@ -76,12 +84,15 @@ class GeoModel:
     temperature : float, optional
         What similarities are divided by before the softmax, > 0, as in training: 1 / 100 for most
         CLIP models. Needed for ``outputs="similarities"``, and for nothing else.
+    output : str, int or callable, optional
+        Which of several outputs of the network is meant: the key or attribute, the position, or a
+        function of what the network returns; see `combicam_widgets.cam.explain`.
 
     Attributes
     ----------
     network : nn.Module
-        The network whose outputs are logits: the one given or, if that gives probabilities, one
-        around it that takes their logarithm and has the same layers.
+        The network whose outputs are logits: the one given or, if that gives probabilities or
+        several outputs, one around it that makes logits of them and has the same layers.
 
     Raises
     ------
@@ -89,7 +100,9 @@ class GeoModel:
         An argument of the wrong kind. When the model is first asked: the transform gives no
         floating tensor, or the network gives several outputs.
     ValueError
-        Unknown ``outputs``; a layer that is no module of the network. When the model is first
+        Unknown ``outputs``; a layer that is no module of the network; the network gives another
+        number of classes than there are cells, or no class scores: one pass with a grey photo
+        tells, unless the network is large or does not take it. When the model is first
         asked: the transform gives another shape, NaN, or what the network does not take; the
         network's outputs contradict ``outputs``, have another shape, are not finite, or are not
         as many as the cells. The message says what to do.
@@ -101,6 +114,7 @@ class GeoModel:
     """
 
     from_above = False
+    looked_at_when_made = True
 
     def __init__(
         self,
@@ -112,6 +126,7 @@ class GeoModel:
         description: str = "",
         outputs: str = "logits",
         temperature: float | None = None,
+        output: Output | None = None,
     ) -> None:
         if not isinstance(network, nn.Module):
             raise TypeError(f"network must be a torch.nn.Module, not {type(network).__name__}.")
@@ -125,7 +140,8 @@ class GeoModel:
         if outputs not in OUTPUTS:
             raise ValueError(f"outputs must be one of {', '.join(OUTPUTS)}, not {outputs!r}.")
         scale = _checked_temperature(temperature, outputs)
-        self.network = AsLogits(network, outputs, scale) if outputs in WRAPPED else network
+        as_it_is = outputs not in WRAPPED and output is None
+        self.network = network if as_it_is else AsLogits(network, outputs, scale, output)
         self.outputs = outputs
         self.temperature = temperature
         self.cells = cells
@@ -140,11 +156,13 @@ class GeoModel:
         self._warned: set[str] = set()
         self._asked = False
         self._doubtful = True
+        if self.looked_at_when_made:
+            self._look(network, output)
 
     @cached_property
     def architecture(self) -> cam.Architecture:
         """Stages and layers, with the shapes they have for a square photo."""
-        square, last = Photo(np.full((256, 256, 3), 128, np.uint8)), self._last_view
+        square, last = _grey(), self._last_view
 
         def find(batch: Tensor) -> cam.Architecture:
             return cam.architecture(self.network, batch, self._layers)
@@ -451,6 +469,22 @@ class GeoModel:
         self.transform = WholePhoto(size)
         return True
 
+    def _look(self, network: nn.Module, output: Output | None) -> None:
+        """Run the network once on a grey photo, if that takes no time, and see what it gives.
+
+        What else is wrong is said when it is first asked, about a photo that is somebody's.
+        """
+        given: object = None
+        if sum(parameter.numel() for parameter in network.parameters()) > _LARGE:
+            return
+        with contextlib.suppress(Exception):
+            batch = on_device_of(network, self._transformed(_grey()))
+            with Replica(network, noticed=False) as twin:
+                given = twin(batch)
+        # What comes flattened for several photos is a matter of size: see `_fit`.
+        if given is not None and not (isinstance(given, Tensor) and len(given) != 1):
+            self._check_classes(shaped_scores(picked(given, output), 1).shape[1])
+
     def _check_size(self, batch: Tensor) -> None:
         if tuple(batch.shape) not in self._shapes_taken:
             self.probabilities(batch)
@@ -520,6 +554,10 @@ class GeoModel:
                 f"The network has {classes} classes, but the grid has {len(self.cells)} cells: "
                 "each class must be one cell, in the same order."
             )
+
+
+def _grey() -> Photo:
+    return Photo(np.full((256, 256, 3), 128, np.uint8))
 
 
 def _checked_temperature(temperature: object, outputs: str) -> float:

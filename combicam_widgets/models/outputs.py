@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from combicam_widgets.cam.passes import checked_scores
+from combicam_widgets.cam.passes import Output, checked_scores, picked
+from combicam_widgets.notices import warn
 
 OUTPUTS = ("logits", "log_probabilities", "probabilities", "sigmoid", "similarities")
 """What the outputs of a network can be, the default first."""
@@ -124,7 +125,7 @@ def _on_cpu(outputs: Tensor) -> Tensor:
 
 
 class AsLogits(nn.Module):
-    """A network that gives probabilities p or similarities, seen as one that gives logits.
+    """A network that gives something else, such as probabilities p, seen as one that gives logits.
 
     Where exactly one cell is right (a softmax) these are log p, since softmax(log p) = p. Where
     each probability is that of one cell alone (a sigmoid) they are log p - log(1 - p), what went
@@ -138,26 +139,36 @@ class AsLogits(nn.Module):
     Parameters
     ----------
     network : nn.Module
-        Maps a batch (N, K, h, w) to probabilities or similarities (N, C).
+        Maps a batch (N, K, h, w) to numbers (N, C), or returns them among other things.
     outputs : str
-        ``probabilities``, ``sigmoid`` or ``similarities``.
+        What they are, one of `OUTPUTS`; logits and log-probabilities stay as they are.
     temperature : float
         Of similarities, > 0.
+    output : str, int or callable, optional
+        Which of several outputs they are; see `combicam_widgets.cam.explain`.
     """
 
     network: nn.Module
 
     def __init__(
-        self, network: nn.Module, outputs: str = "probabilities", temperature: float = 1.0
+        self,
+        network: nn.Module,
+        outputs: str = "probabilities",
+        temperature: float = 1.0,
+        output: Output | None = None,
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.network = network
         self.outputs = outputs
+        self.output = output
+        self._said: set[str] = set()
 
     def forward(self, batch: Tensor) -> Tensor:
         """Compute logits, (N, C); ValueError if the network's outputs are not what was said."""
-        given = checked_scores(self.network(batch), len(batch))
+        given = checked_scores(picked(self.network(batch), self.output), len(batch), self._say)
+        if self.outputs not in WRAPPED:
+            return given
         check_outputs(given, self.outputs)
         if self.outputs == "similarities":
             return given.float() / self.temperature
@@ -166,6 +177,11 @@ class AsLogits(nn.Module):
         if self.outputs == "sigmoid":
             return p.log() - torch.log1p(-p.clamp_max(1 - numbers.eps / 2))
         return p.log()
+
+    def _say(self, message: str) -> None:
+        if message not in self._said:
+            warn(message)
+            self._said.add(message)
 
     # Whoever walks through the modules by name meets those of the network.
 

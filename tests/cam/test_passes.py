@@ -149,7 +149,7 @@ def test_class_scores_are_those_of_evaluation_mode_and_leave_no_trace():
     ("tail", "error", "message"),
     [
         (lambda z: z[9], IndexError, None),
-        (lambda z: (z,), TypeError, "a tuple of 1"),
+        (lambda z: (z, z[:, :4]), TypeError, r"a tuple of 2.*one of 0, 1"),
         (lambda z: [z, z], TypeError, "a list of 2"),
         (lambda z: z * torch.nan, ValueError, "NaN"),
         (lambda z: z[0], ValueError, r"shape \(5,\)"),

@@ -1,5 +1,8 @@
 """The plain Combi-CAM, the exact pass, outputs that are picked, maps that are reshaped."""
 
+import dataclasses
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -69,11 +72,63 @@ def test_the_output_that_is_meant(kind, output):
     with pytest.raises(TypeError, match=r"instead of a tensor of class scores.*output="):
         cam.explain(network, x, 1, layers)
     maps = cam.explain(network, x, 1, layers, output=output)
+    scores = cam.class_scores(network, x, output)
+    torch.testing.assert_close(scores, cam.class_scores(network.network, x))
+    scored = cam.score_cam(network, x, 1, layers, output=output)
+    with pytest.raises(TypeError, match="one of"):
+        cam.score_cam(network, x, 1, layers)
+    alone = cam.score_cam(network.network, x, 1, ["stem", "blocks.0"])
+    for one, other in zip(scored.maps, alone.maps, strict=True):
+        assert_close(one, other, 1e-5)
     for one, other in zip(maps.maps, expected.maps, strict=True):
         assert_close(one, other, 1e-5)
     for wrong in (7, "logits"):
         with pytest.raises(ValueError, match=r"output=.* is nothing that the network returns"):
             cam.explain(network, x, 1, layers, output=wrong)
+
+
+class Features(nn.Module):
+    """Gives features beside the scores, as a tuple, a dict or an object."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.network, self.kind = RandomNet(3), kind
+
+    def forward(self, x):
+        return self.kind(x.flatten(2), self.network(x), None)
+
+
+@dataclasses.dataclass
+class Answer:
+    features: torch.Tensor
+    scores: torch.Tensor
+    nothing: None
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (lambda *parts: parts, "1"),
+        (lambda *parts: dict(zip("abc", parts, strict=True)), "'b'"),
+        (Answer, "'scores'"),
+    ],
+)
+def test_the_only_output_that_can_be_scores_is_taken_which_is_said_once(kind, name):
+    network, x = Features(kind), photo(1, 3, 9, 12)
+    layers = ["network.stem", "network.blocks.0"]
+    with pytest.warns(UserWarning, match=f"Of the 2 outputs of the network {name} is") as told:
+        maps = cam.explain(network, x, 1, layers)
+    assert [w.filename for w in told] == [__file__]
+    expected = cam.explain(network.network, x, 1, ["stem", "blocks.0"])
+    for one, other in zip(maps.maps, expected.maps, strict=True):
+        assert_close(one, other, 1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = cam.class_scores(network, x)
+        scored = cam.score_cam(network, x, 1, layers[:1])
+    torch.testing.assert_close(scores, cam.class_scores(network.network, x))
+    alone = cam.score_cam(network.network, x, 1, ["stem"])
+    assert_close(scored.maps[0], alone.maps[0], 1e-5)
 
 
 class Columns(nn.Module):

@@ -417,7 +417,7 @@ def test_a_failing_callback_leaves_no_trace(at, error):
         (lambda _z: 1 / 0, ZeroDivisionError, None),
         (lambda z: z * torch.nan, ValueError, "masked by a channel: .*NaN"),
         (lambda z: z[:1], ValueError, r"masked by a channel: .*shape \(1, 5\)"),
-        (lambda z: (z,), TypeError, "a tuple of 1"),
+        (lambda z: (z, -z), TypeError, "a tuple of 2"),
     ],
 )
 @pytest.mark.parametrize("only_pass", [2, 4])
@@ -551,9 +551,9 @@ def test_neither_the_network_nor_the_masked_photos_are_kept():
 def test_activations_of_finished_layers_are_not_kept(monkeypatch):
     work, activations, alive = scorecam._scores, [], []
 
-    def look(network, photo, channels, target):
+    def look(network, photo, channels, target, output):
         activations.append(StorageWeakRef(channels.untyped_storage()))
-        return work(network, photo, channels, target)
+        return work(network, photo, channels, target, output)
 
     def progress(_done, _total):
         alive.append([not one.expired() for one in activations])

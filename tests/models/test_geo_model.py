@@ -318,9 +318,10 @@ BAD_NETWORKS = {
 @pytest.mark.parametrize(("change", "error", "message"), BAD_NETWORKS.values(), ids=BAD_NETWORKS)
 @pytest.mark.parametrize("ask", ["predict", "explain", "evidence"])
 def test_bad_networks_are_named_and_left_as_they_were(ask, change, error, message, stripes):
-    network = Altered(change).train()
+    network = Altered(lambda scores: scores).train()
     before = state(network)
     model = GeoModel(network, CELLS, tensor)
+    network.change = change
     heatmap = np.ones((stripes.height, stripes.width))
     arguments = [stripes, heatmap] if ask == "evidence" else [stripes]
     with pytest.raises(error, match=message):
@@ -328,9 +329,57 @@ def test_bad_networks_are_named_and_left_as_they_were(ask, change, error, messag
     assert_same_state(state(network), before)
 
 
+@pytest.mark.parametrize("name", ["tuple", "three dimensions", "one class"])
+def test_networks_without_class_scores_are_refused_when_the_model_is_made(name):
+    change, error, message = BAD_NETWORKS[name]
+    network = Altered(change).train()
+    before = state(network)
+    with pytest.raises(error, match=message):
+        GeoModel(network, CELLS, tensor)
+    assert_same_state(state(network), before)
+
+
+@pytest.mark.parametrize("name", ["raises", "nan"])
+def test_what_else_is_wrong_is_said_of_the_first_photo(name, stripes):
+    change, error, message = BAD_NETWORKS[name]
+    model = GeoModel(Altered(change), CELLS, tensor)
+    with pytest.raises(error, match=message):
+        model.predict(stripes)
+
+
+@pytest.mark.parametrize("classes", [3, 7])
+@pytest.mark.parametrize("outputs", ["logits", "probabilities"])
+def test_another_number_of_cells_is_refused_when_the_model_is_made(classes, outputs):
+    network = Colours(classes)
+    if outputs == "probabilities":
+        network.append(nn.Softmax(1))
+    with pytest.raises(ValueError, match=f"has {classes} classes, but the grid has 4 cells"):
+        GeoModel(network, CELLS, tensor, outputs=outputs)
+
+
+def test_large_networks_and_those_that_are_known_are_not_run_when_the_model_is_made(
+    stripes, monkeypatch
+):
+    class Known(GeoModel):
+        looked_at_when_made = False
+
+    passes = []
+    network = Altered(lambda z: passes.append(1) or z)
+    Known(network, CELLS, tensor)
+    assert passes == []
+    GeoModel(network, CELLS, tensor)
+    assert passes == [1]
+    monkeypatch.setattr("combicam_widgets.models.geo_model._LARGE", 10)
+    model = GeoModel(Altered(lambda z: passes.append(1) or z[:, :3]), CELLS, tensor)
+    assert passes == [1]
+    with pytest.raises(ValueError, match="has 3 classes, but the grid has 4 cells"):
+        model.predict(stripes)
+
+
 @pytest.mark.parametrize("classes", [3, 7])
 def test_classes_and_cells_must_be_as_many(classes, stripes):
-    model = GeoModel(Colours(classes), CELLS, tensor)
+    model = GeoModel(Colours(), CELLS, tensor)
+    model.network = Colours(classes)
     maps = cam.explain(Colours(classes), tensor(stripes.to_pil())[None])
     for ask in (
         lambda: model.predict(stripes),
@@ -546,7 +595,6 @@ CONTRADICTIONS = {
     ),
     "a little too much": (("probabilities", lambda z: z.softmax(1) * 1.002), "add up to 1.002"),
     "NaN for softmax": (("probabilities", lambda z: z.softmax(1) * np.nan), "NaN or infinite"),
-    "maps for softmax": (("probabilities", lambda z: z.softmax(1)[..., None]), "returned shape"),
 }
 
 
@@ -635,6 +683,7 @@ def test_a_squeeze_is_right_and_the_heatmap_stays_in_place(size):
 def test_each_size_of_photo_is_tried_once():
     sizes = []
     model = GeoModel(Colours(), CELLS, lambda image: sizes.append(image.size) or tensor(image))
+    sizes.clear()
     for height, width in [(12, 16), (12, 16), (20, 16)]:
         model.predict(photo_of((255, 2, 3), height=height, width=width))
     assert sorted(sizes) == [(16, 12)] * 3 + [(16, 20)] * 2

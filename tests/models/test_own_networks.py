@@ -484,6 +484,26 @@ def test_what_knows_nothing_gives_logits_whatever_the_model_gives(outputs, end, 
     assert abs(nothing.predict(portrait).probabilities.sum() - 1) < 1e-5
 
 
+@pytest.mark.parametrize("outputs", ["logits", "log_probabilities", "probabilities"])
+@pytest.mark.parametrize("method", ["gradcam", "scorecam"])
+def test_the_output_that_is_meant(outputs, method, portrait):
+    change = {
+        "logits": lambda z: z,
+        "log_probabilities": lambda z: z.log_softmax(1),
+        "probabilities": lambda z: z.softmax(1),
+    }[outputs]
+    network = Ending(confident(), lambda z: {"rough": -z, "fine": change(z)})
+    with pytest.raises(TypeError, match=r"a dict .*output=.*'rough', 'fine'"):
+        GeoModel(network, CELLS, outputs=outputs)
+    model = GeoModel(network, CELLS, outputs=outputs, output="fine", layers="convolution")
+    plain = GeoModel(Ending(network.network, change), CELLS, outputs=outputs, layers="convolution")
+    expected = plain.predict(portrait).probabilities
+    np.testing.assert_allclose(model.predict(portrait).probabilities, expected, atol=1e-6)
+    mine, others = (m.explain(portrait, 1, method) for m in (model, plain))
+    for one, other in zip(mine.maps, others.maps, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_votes_are_asked_for_in_batches(portrait):
     """As many photos at once as a CPU likes; the same answers as one by one."""
     network, sizes = confident(), []
@@ -702,6 +722,10 @@ def test_another_transform_is_looked_at_anew(portrait):
     assert model.view(portrait).shape == (1, 3, 32, 32)
 
 
+class Unseen(GeoModel):
+    looked_at_when_made = False
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, MemoryError])
 @pytest.mark.parametrize(
     ("ask", "where"),
@@ -729,7 +753,7 @@ def test_whatever_fails_leaves_no_half_state(ask, error, where, portrait):
 
         torch.manual_seed(3)
         network = Ending(confident(), lambda z, fail=fail: fail("network") or z)
-        model = GeoModel(network, CELLS, lambda x, fail=fail: fail("transform") or border(x))
+        model = Unseen(network, CELLS, lambda x, fail=fail: fail("transform") or border(x))
         with warnings.catch_warnings(record=True) as early:
             warnings.simplefilter("always")
             try:

@@ -23,6 +23,8 @@ class Atlas(GeoModel):
     which of 2,338 cells of land, each about 290 km across, the middle lies in.
     """
 
+    looked_at_when_made = False
+
     INFO = ModelInfo(
         name="atlas",
         summary="trained end to end to tell where on Earth a piece of the Blue Marble lies",

@@ -54,6 +54,8 @@ class Certh(GeoModel):
         HDF5 file of the background collection, for `refine`; opened when first needed.
     """
 
+    looked_at_when_made = False
+
     INFO = ModelInfo(
         name="certh",
         summary="mixture of places (CERTH, ICMR 2021), the model that the Combi-CAM paper explains",

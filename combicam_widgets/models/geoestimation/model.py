@@ -45,6 +45,8 @@ class GeoEstimation(GeoModel):
         Of the finest partitioning.
     """
 
+    looked_at_when_made = False
+
     INFO = ModelInfo(
         name="geoestimation",
         summary="12,893 S2 cells through three partitionings (ECCV 2018), for those who have the "

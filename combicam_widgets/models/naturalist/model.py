@@ -87,6 +87,8 @@ class Naturalist(GeoModel):
     Coarse by design: it tells a koala's country from a moose's, not one street from the next.
     """
 
+    looked_at_when_made = False
+
     INFO = ModelInfo(
         name="naturalist",
         summary="knows an ImageNet class when it sees one, and where such things are at home",
