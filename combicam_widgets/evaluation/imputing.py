@@ -133,7 +133,9 @@ def imputed(photo: Floats, removed: npt.NDArray[np.bool_]) -> Floats:
     here.append(np.arange(count))
     there.append(np.arange(count))
     values.append(diagonal)
-    entries = np.concatenate(values), (np.concatenate(here), np.concatenate(there))
+    # SuperLU counts in 32 bits, and SciPy 1.11 leaves it to us.
+    places = [np.concatenate(index).astype(np.int32) for index in (here, there)]
+    entries = np.concatenate(values), tuple(places)
     system = scipy.sparse.coo_array(entries, shape=(count, count)).tocsc()
     result = photo.copy()
     result[:, removed] = scipy.sparse.linalg.splu(system, permc_spec="MMD_AT_PLUS_A").solve(known).T
