@@ -16,14 +16,13 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from build_cells import land_areas
+from build_cells import land_areas, name_cell
 from build_cities import geonames
 from build_coastline import land_polygons
 from imagery import LAND
 from numpy.typing import NDArray
 
-from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, place_name
-from combicam_widgets.geo.places import describe_place
+from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid
 
 TARGET = Path(__file__).parents[1] / "combicam_widgets" / "models" / "atlas" / "cells.npz"
 CELLS = 6000
@@ -56,19 +55,13 @@ def fibonacci_lattice(count: int) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def name_cells(grid: CellGrid, kept: NDArray[np.intp]) -> tuple[str, ...]:
-    """Name cells after their largest city, empty ones after the nearest."""
+    """Name cells."""
     cities = geonames()
     inside: dict[int, list[int]] = defaultdict(list)
     for city, cell in enumerate(grid.locate(cities.latitudes, cities.longitudes).tolist()):
         inside[cell].append(city)
-    names = []
-    for cell in kept.tolist():
-        if own := inside.get(cell):
-            largest = max(own, key=lambda city: (cities.populations[city], -city))
-            names.append(describe_place(0.0, cities.labels[largest]))
-        else:
-            names.append(place_name(float(grid.latitudes[cell]), float(grid.longitudes[cell])))
-    return tuple(names)
+    centers = np.stack([grid.latitudes, grid.longitudes], axis=1).tolist()
+    return tuple(name_cell(cities, inside[cell], *centers[cell]) for cell in kept.tolist())
 
 
 if __name__ == "__main__":

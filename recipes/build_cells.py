@@ -28,7 +28,7 @@ from build_coastline import land_polygons
 from numpy.typing import NDArray
 
 from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, great_circle_km, place_name
-from combicam_widgets.geo.places import describe_place
+from combicam_widgets.geo.places import Cities, region_name, with_city
 
 HOME = Path(__file__).parents[1] / "combicam_widgets" / "models" / "naturalist"
 LEVEL = 4
@@ -107,7 +107,8 @@ def land_areas(grid: CellGrid, land: list[shapely.Polygon]) -> Floats:
     tree = shapely.STRtree(worlds)
     areas = np.zeros(len(grid))
     for index, flat in enumerate(grid.shapes.flat(range(len(grid)), 0.25)):
-        ring = shapely.transform(shapely.MultiPolygon(flat), equal_area)
+        parts = shapely.make_valid(shapely.transform(np.array(flat), equal_area))
+        ring = shapely.union_all(parts)
         nearby = np.take(worlds, tree.query(ring, predicate="intersects"))
         areas[index] = shapely.area(shapely.intersection(nearby, ring)).sum()
     return areas * np.radians(1.0) * EARTH_RADIUS_KM**2
@@ -135,20 +136,27 @@ def near_sea_bumps(centers: Floats) -> NDArray[np.bool_]:
 def name_cells(
     ids: list[s2.S2CellId], centers: Floats
 ) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
-    """Name cells after their largest city, empty ones after the nearest; and which have one."""
+    """Name cells; and which have a city."""
     cities = geonames()
     inside: dict[int, list[int]] = defaultdict(list)
     for city, place in enumerate(zip(cities.latitudes, cities.longitudes, strict=True)):
         leaf = s2.S2CellId(s2.S2LatLng.FromDegrees(*map(float, place)))
         inside[leaf.parent(LEVEL).id()].append(city)
-    names = []
-    for cell, center in zip(ids, centers, strict=True):
-        if own := inside.get(cell.id()):
-            largest = max(own, key=lambda city: (cities.populations[city], -city))
-            names.append(describe_place(0.0, cities.labels[largest]))
-        else:
-            names.append(place_name(*map(float, center)))
-    return tuple(names), np.array([cell.id() in inside for cell in ids])
+    names = (
+        name_cell(cities, inside[cell.id()], *map(float, center))
+        for cell, center in zip(ids, centers, strict=True)
+    )
+    return tuple(names), np.array([bool(inside[cell.id()]) for cell in ids])
+
+
+def name_cell(cities: Cities, own: list[int], latitude: float, longitude: float) -> str:
+    """Name a cell after where its centre lies, and the largest of its cities in that country."""
+    region, country = region_name(latitude, longitude)
+    own = [city for city in own if cities.labels[city].rpartition(", ")[2] == country]
+    if not own:
+        return place_name(latitude, longitude)
+    largest = max(own, key=lambda city: (cities.populations[city], -city))
+    return with_city(region, country, cities.labels[largest])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ to 2 decimals. Needs the extra `recipes`.
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +51,22 @@ def main() -> None:
 
 def land_polygons(path: Path) -> list[shapely.Polygon]:
     """Read the land of a world-atlas file as polygons within longitudes [-180, 180]."""
+    return [polygon for _, polygons in features(path, "land") for polygon in polygons]
+
+
+def features(path: Path, kind: str) -> Iterator[tuple[str, list[shapely.Polygon]]]:
+    """Names, "" if there are none, and polygons within [-180, 180] in a world-atlas file."""
     topology = json.loads(path.read_text(encoding="utf-8"))
     arcs = decode_arcs(topology)
-    land: list[shapely.Polygon] = []
-    for geometry in topology["objects"]["land"]["geometries"]:
+    for geometry in topology["objects"][kind]["geometries"]:
         polygons = geometry["arcs"]
         if geometry["type"] == "Polygon":
             polygons = [polygons]
+        parts = []
         for indices in polygons:
             rings = [continuous_ring(join_arcs(arcs, ring)) for ring in indices]
-            land.extend(cut_at_antimeridian(rings))
-    return land
+            parts += cut_at_antimeridian(rings)
+        yield geometry.get("properties", {}).get("name", ""), parts
 
 
 def decode_arcs(topology: dict[str, Any]) -> list[Line]:

@@ -179,6 +179,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(contents):
         "models/naturalist/cells.npz",
         "models/naturalist/MODEL_CARD.md",
         "geo/data/coastline.json",
+        "geo/data/countries.json.xz",
         "geo/data/CREDITS.md",
         "shown/fusion.js",
         "widgets/_bridge/attentive.js",

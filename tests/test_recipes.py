@@ -19,6 +19,7 @@ from combicam_widgets.geo import (
     unit_vectors,
     vector_coordinates,
 )
+from combicam_widgets.geo.places import Cities
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -369,3 +370,53 @@ def test_honest_answers_have_no_calibration_error(figures):
     said = random.random(200_000)
     assert figures.reliability(said, random.random(200_000) < said).error < 0.01
     assert figures.reliability(said, random.random(200_000) < said**2).error > 0.1
+
+
+# Countries
+
+
+def thirds_of(recipe, *boxes):
+    return list(recipe("build_countries").in_parts([shapely.box(*box) for box in boxes]))
+
+
+def test_the_middle_of_a_square_country_is_its_middle_third_and_50_km(recipe):
+    ((thirds, polygons),) = thirds_of(recipe, (10, -6, 22, 6))
+    assert len(polygons) == 1
+    km = 180 / math.pi / EARTH_RADIUS_KM * 50
+    np.testing.assert_allclose(thirds, [[14 - km, 18 + km], [-2 - km, 2 + km]], atol=0.02)
+
+
+def test_a_narrow_country_has_no_east_and_a_small_one_no_part(recipe):
+    (((east, north), _),) = thirds_of(recipe, (10, -10, 12, 10))
+    assert east is None
+    assert north == pytest.approx([-3.8, 3.8], abs=0.1)
+    assert thirds_of(recipe, (10, 10, 11, 11))[0][0] == [None, None]
+
+
+def test_a_country_across_the_antimeridian_is_whole(recipe):
+    (((west, east), _), polygons), *more = thirds_of(recipe, (174, 0, 180, 12), (-180, 0, -174, 12))
+    assert not more
+    assert len(polygons) == 2
+    assert (west % 360, east % 360) == pytest.approx((177.55, 182.45), abs=0.05)
+
+
+def test_what_lies_far_off_is_a_part_of_its_own_without_directions(recipe):
+    main, *others = thirds_of(recipe, (0, 0, 8, 8), (30, 0, 34, 4), (9, 0, 11, 2))
+    assert [len(polygons) for _, polygons in (main, *others)] == [2, 1]
+    assert all(main[0])
+    assert others[0][0] == [None, None]
+
+
+def test_a_country_is_called_as_its_cities_are(recipe, monkeypatch):
+    """Each part of its own; as the whole where nobody lives."""
+    countries = recipe("build_countries")
+    boxes = [shapely.box(*b) for b in ((0, 0, 4, 4), (40, 0, 42, 2), (4.5, 0, 5, 1))]
+    monkeypatch.setattr(countries, "features", lambda *_: [("Their name", boxes)])
+    cities = Cities(
+        np.array([1.0, 2, 3, 1]), np.array([1.0, 2, 3, 41]), np.ones(4, int),
+        ("A, Here", "B, Here", "C, There", "D, Far"),
+    )  # fmt: skip
+    monkeypatch.setattr(countries, "geonames", lambda: cities)
+    rows = countries.countries(Path("file"))
+    assert [row["name"] for row in rows] == ["Far", "Here"]
+    assert [len(row["polygons"]) for row in rows] == [1, 2]

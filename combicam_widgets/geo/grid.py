@@ -266,7 +266,7 @@ class CellGrid:
         return f"CellGrid({len(self)} cells, {naming})"
 
     def name(self, index: int) -> str:
-        """Place name of a cell; if it has none, where it lies, as "near Brisbane, Australia".
+        """Place name of a cell; if it has none, where it lies, as "central Peru, near Huancayo".
 
         Parameters
         ----------

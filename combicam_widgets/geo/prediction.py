@@ -39,7 +39,7 @@ class Guess:
 
     @property
     def place(self) -> str:
-        """Place name, such as "near Brisbane, Australia"; looked up when the grid has no names."""
+        """Place name, such as "central Peru, near Huancayo"; looked up when the grid has none."""
         return self.cells.name(self.index)
 
 

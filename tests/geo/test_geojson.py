@@ -85,7 +85,7 @@ def test_features_without_names_are_named_when_asked():
     nameless = collection(polygon(box(0, 0, 1, 1)), polygon(box(5, 0, 6, 1)), name=["a", None])
     grid = CellGrid.from_geojson(nameless)
     assert grid.names == ("a", None)
-    assert (grid.name(0), grid.name(1)) == ("a", "near São Tomé, São Tomé and Príncipe")
+    assert (grid.name(0), grid.name(1)) == ("a", "off São Tomé and Príncipe, near São Tomé")
 
 
 @pytest.mark.parametrize(

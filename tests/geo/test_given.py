@@ -21,7 +21,7 @@ from combicam_widgets.geo.given import as_numbers, brief
 
 LATITUDES, LONGITUDES = [-27.5, 0, 60, -60], [153, 90, 180, -90]
 OCTANT = [(0, 0), (0, 90), (90, 0)]
-BRISBANE = "near Brisbane, Australia"
+BRISBANE = "eastern Australia, near Brisbane"
 
 GAPS = {
     "None": [None, "Rome", "Nuuk", None],

@@ -117,7 +117,7 @@ def test_distances_from_centers():
 def test_names_are_given_or_looked_up():
     where = ([-27.5, 0], [153, 0], [np.array(OCTANT)] * 2)
     assert CellGrid(*where, ["here", "there"]).name(1) == "there"
-    assert CellGrid(*where).name(0) == "near Brisbane, Australia"
+    assert CellGrid(*where).name(0) == "eastern Australia, near Brisbane"
 
 
 def test_repr():

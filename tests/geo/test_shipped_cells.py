@@ -7,7 +7,8 @@ import pytest
 from geographiclib.geodesic import Geodesic
 
 import combicam_widgets
-from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid
+from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, place_name
+from combicam_widgets.geo.places import region_name
 
 FILE = Path(combicam_widgets.__file__).parent / "models" / "naturalist" / "cells.npz"
 
@@ -40,12 +41,12 @@ def test_areas_agree_with_the_outlines(cells, facts):
 @pytest.mark.parametrize(
     ("latitude", "longitude", "name"),
     [
-        (-27.5, 153.0, "near Brisbane, Australia"),
-        (35.7, 139.7, "near Tokyo, Japan"),
-        (48.9, 2.3, "near Paris, France"),
-        (-1.3, 36.8, "near Nairobi, Kenya"),
-        (19.4, -99.1, "near Mexico City, Mexico"),
-        (-18.1, 178.4, "near Nasinu, Fiji"),
+        (-27.5, 153.0, "off eastern Australia, near Brisbane"),
+        (35.7, 139.7, "off southern Japan, near Tokyo"),
+        (48.9, 2.3, "central France, near Paris"),
+        (-1.3, 36.8, "southern Kenya, near Nairobi"),
+        (19.4, -99.1, "south-eastern Mexico, near Mexico City"),
+        (-18.1, 178.4, "off Fiji, near Nasinu"),
         (-90, 0, None),
         (66, -170, None),
         (21.3, -157.8, None),
@@ -57,6 +58,15 @@ def test_land_is_covered_and_named(cells, facts, latitude, longitude, name):
     assert index is not None
     assert facts["land_fraction"][index] > 0
     assert name in {None, cells.name(index)}
+
+
+def test_a_name_is_of_where_the_centre_lies(cells):
+    alps = cells.at(46.8, 8.2)
+    assert cells.name(alps) == "central Switzerland, near Zürich"
+    for index in range(0, len(cells), 7):
+        place = float(cells.latitudes[index]), float(cells.longitudes[index])
+        region, _ = region_name(*place)
+        assert cells.name(index).partition(", near ")[0] == (region or place_name(*place))
 
 
 def test_cells_do_not_overlap(cells):

@@ -144,14 +144,14 @@ def test_all_land_has_a_cell_and_the_open_sea_has_none(atlas):
 @pytest.mark.parametrize(
     ("latitude", "longitude", "name"),
     [
-        (48.9, 2.3, "near Paris, France"),
-        (-27.5, 153.0, "near Brisbane, Australia"),
-        (35.7, 139.7, "near Tokyo, Japan"),
-        (-1.3, 36.8, "near Nairobi, Kenya"),
-        (-18.1, 178.4, "near Nasinu, Fiji"),
+        (48.9, 2.3, "northern France, near Paris"),
+        (-27.5, 153.0, "eastern Australia, near Brisbane"),
+        (35.7, 139.7, "central Japan, near Tokyo"),
+        (-1.3, 36.8, "southern Kenya, near Nairobi"),
+        (-18.1, 178.4, "off Fiji, near Nasinu"),
     ],
 )
-def test_cells_are_named_after_their_largest_city(latitude, longitude, name, atlas):
+def test_cells_are_named_after_their_centre_and_largest_city(latitude, longitude, name, atlas):
     assert atlas.cells.name(atlas.cells.at(latitude, longitude)) == name
 
 
