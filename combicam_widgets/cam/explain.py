@@ -29,6 +29,7 @@ from combicam_widgets.cam.passes import (
 )
 from combicam_widgets.cam.replicas import why_closed
 from combicam_widgets.cam.scores import ScoreOf, checked_score, class_score
+from combicam_widgets.cam.shortage import shortage_told
 from combicam_widgets.whole import whole
 
 Targets: TypeAlias = Sequence[int] | Tensor | np.ndarray
@@ -161,6 +162,8 @@ def explain(
         The argument that is wrong, what was given and what to do; among them a network that
         returns something else than finite class scores, layers that cannot be explained, and a
         float16 network whose gradients underflow.
+    torch.OutOfMemoryError, RuntimeError, MemoryError
+        There is too little memory; the message says what takes less.
     RuntimeError
         The gradient does not reach the layers (the network detaches it on the way), or the
         network overwrites in place what its own gradient needs.
@@ -191,8 +194,13 @@ def explain(
             value = value - class_score(score, logits, others)
         return value.sum(), _Asked(shapes, logits.detach(), targets, others)
 
-    asked = forward_backward(network, names, run, passed.look, exact=exact)
-    maps, importances = passed.maps(asked)  # what waits for the device stands from here on
+    fewer = ["fewer photos at once"] if len(batch) > 1 else []
+    fewer += ["keep=False"] if keep else []
+    with shortage_told(
+        f"give {' or '.join([*fewer, 'smaller photos'])}, or fewer and later layers"
+    ):
+        asked = forward_backward(network, names, run, passed.look, exact=exact)
+        maps, importances = passed.maps(asked)  # what waits for the device stands from here on
     probabilities = asked.logits.float().softmax(1).cpu().numpy()
     targets = asked.targets.tolist()
     others = None if asked.rivals is None else asked.rivals.tolist()

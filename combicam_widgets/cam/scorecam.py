@@ -34,6 +34,7 @@ from combicam_widgets.cam.passes import (
 from combicam_widgets.cam.precision import unlowered
 from combicam_widgets.cam.replicas import Replica, recordable
 from combicam_widgets.cam.scores import class_score
+from combicam_widgets.cam.shortage import shortage_told
 from combicam_widgets.cam.upsampling import FLAT
 from combicam_widgets.whole import whole
 
@@ -149,7 +150,8 @@ def score_cam(
         for first in range(0, len(activations), at_once):
             _stop_if(cancelled)
             channels = activations[first : first + at_once]
-            channel_scores.append(_scores(network, batch, channels, index, output))
+            with shortage_told(f"give a smaller at_once than {at_once}, or a smaller photo"):
+                channel_scores.append(_scores(network, batch, channels, index, output))
             done += len(channels)
             if progress is not None:
                 progress(done, total)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from combicam_widgets.cam.passes import captured, on_device_of
+from combicam_widgets.cam.shortage import is_out_of_memory
 
 MISFITS = (RuntimeError, AssertionError, ValueError, IndexError)
 """What networks raise about a size that they do not take."""
@@ -36,10 +36,8 @@ def refusal(network: nn.Module, view: Tensor) -> Exception | None:
     """Return what a network raises about a view (1, K, h, w); None if it takes it."""
     try:
         output, _ = captured(network, (), on_device_of(network, view))
-    except torch.OutOfMemoryError:
-        return None
     except MISFITS as error:
-        return error
+        return None if is_out_of_memory(error) else error
     if isinstance(output, Tensor) and output.ndim == 2 and len(output) != 1:
         # What x.view(-1, features) does to too large a photo.
         return ValueError(f"it returned shape {tuple(output.shape)} for one photo")

@@ -18,6 +18,7 @@ from combicam_widgets import cam
 from combicam_widgets.cam.passes import Output, names_of, on_device_of, picked, shaped_scores
 from combicam_widgets.cam.replicas import Replica
 from combicam_widgets.cam.scores import ScoreOf
+from combicam_widgets.cam.shortage import is_out_of_memory
 from combicam_widgets.geo import CellGrid, GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.models.fixed_size import (
@@ -417,6 +418,8 @@ class GeoModel:
         try:
             answer = ask(batch)
         except MISFITS as error:
+            if is_out_of_memory(error):
+                raise
             if self.transform is transform and not self._fit(transform, batch, error):
                 raise
             return ask(view())

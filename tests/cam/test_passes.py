@@ -126,6 +126,67 @@ def test_only_what_is_overwritten_in_place_is_tried_again():
     assert len(runs) == 1
 
 
+class Hungry(nn.Module):
+    """Takes what there is not, from the nth call on."""
+
+    def __init__(self, error, first=1):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 1), nn.Linear(4, 5)
+        self.error, self.left, self.held = error, [first], []
+
+    def forward(self, x):
+        y = self.conv(x)
+        self.held.append(weakref.ref(y))
+        self.left[0] -= 1
+        if self.left[0] <= 0:
+            self.error()
+        return self.head(y.mean((2, 3)))
+
+
+def no_memory_of_the_cpu():
+    torch.empty(10**14)
+
+
+def no_memory_of_a_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.\nMore of it.")
+
+
+def no_memory_for_python():
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (no_memory_of_the_cpu, RuntimeError),
+        (no_memory_of_a_gpu, torch.OutOfMemoryError),
+        (no_memory_for_python, MemoryError),
+    ],
+)
+def test_too_little_memory_is_told_with_what_to_do_and_nothing_is_run_twice(error, kind):
+    x = photo(2, 3, 8, 8)
+    for network, ask, advice in (
+        (
+            Hungry(error),
+            lambda n: cam.explain(n, x, [1, 1], ["conv"]),
+            "fewer photos at once or sm",
+        ),
+        (
+            Hungry(error),
+            lambda n: cam.explain(n, x[:1], 1, ["conv"], keep=True),
+            "keep=False or sm",
+        ),
+        (Hungry(error, 3), lambda n: cam.score_cam(n, x[:1], 1, ["conv"], at_once=2), "than 2, or"),
+    ):
+        before = Snapshot.of(network)
+        with pytest.raises(kind, match=f"There is too little memory: give .*{advice}") as told:
+            ask(network)
+        assert type(told.value) is kind
+        assert network.left[0] == 0
+        assert [alive() for alive in network.held] == [None] * len(network.held)
+        before.check(network)
+
+
 def test_capturing_does_not_change_what_the_network_says():
     network = Mixed()
     x = photo()

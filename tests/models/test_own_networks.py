@@ -722,6 +722,21 @@ def test_another_transform_is_looked_at_anew(portrait):
     assert model.view(portrait).shape == (1, 3, 32, 32)
 
 
+@pytest.mark.parametrize("ask", ["predict", "explain"])
+def test_out_of_memory_is_not_run_twice(ask, portrait):
+    calls = []
+
+    def full(_scores):
+        calls.append(1)
+        torch.empty(10**14)
+
+    model = GeoModel(Ending(confident(), full), CELLS)
+    calls.clear()
+    with pytest.raises(RuntimeError, match="allocate memory"):
+        getattr(model, ask)(portrait)
+    assert calls == [1]
+
+
 class Unseen(GeoModel):
     looked_at_when_made = False
 
