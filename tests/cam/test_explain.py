@@ -155,7 +155,7 @@ FAULTS = {
         "a tuple of 2",
     ),
     "dict": (
-        lambda: Mixed(Failing(lambda z: {"out": z})),
+        lambda: Mixed(Failing(lambda z: {"out": z, "aux": -z})),
         {"layers": LAYERS},
         TypeError,
         "returned a dict",
