@@ -45,15 +45,17 @@ def explanation(
     photo: Photo | Tensor,
     target: int | None = None,
     layers: Layers = None,
+    methods: str | Iterable[str] | None = None,
 ) -> cam.LayerMaps:
     """Explain a photo for a `GeoModel`, or a batch of one for any classifier.
 
-    ``layers`` are those of `combicam_widgets.cam.explain`; default: the model's own.
+    ``layers`` and ``methods`` are those of `combicam_widgets.cam.explain`; by default the layers
+    are the model's own.
     """
     if isinstance(model, GeoModel) and isinstance(photo, Photo) and layers is None:
-        return model.explain(photo, target)
+        return model.explain(photo, target, methods=methods)
     asks = question(model, photo, target)
-    return _explained(_network(model), asks.batch, asks.target, _layers(model, layers))
+    return _explained(_network(model), asks.batch, asks.target, _layers(model, layers), methods)
 
 
 def explainer(
@@ -227,9 +229,9 @@ def randomisation(
     """
     asks = question(model, photo, target)
     network = copied(_network(model))
-    names = _explained(network, asks.batch, asks.target, _layers(model, layers)).names
-    size = (asks.batch.shape[2], asks.batch.shape[3])
     methods = [each.method for each in candidates]
+    names = _explained(network, asks.batch, asks.target, _layers(model, layers), methods).names
+    size = (asks.batch.shape[2], asks.batch.shape[3])
 
     def heatmaps() -> dict[str, npt.NDArray[np.float32]]:
         maps = _explained(network, asks.batch, asks.target, names, methods)

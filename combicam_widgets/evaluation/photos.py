@@ -138,7 +138,7 @@ def measure_photo(
     """
     try:
         seen = photo if isinstance(photo, (Photo, Tensor)) else load_image(photo)
-        maps = explanation(model, seen)
+        maps = explanation(model, seen, methods=_methods_of(plan.candidates.values()))
         asks = question(model, seen, maps.target)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         return [Row(name, "", "", "", np.nan, _reason(error))]
@@ -243,6 +243,15 @@ _BY_FILL: tuple[tuple[tuple[str, ...], Callable[..., Values]], ...] = (
 """What is measured together with one fill."""
 
 
+def _methods_of(candidates: Iterable[Candidate | HowToExplain]) -> list[str]:
+    """List the CAM methods that candidates need; functions may look at all that are built in."""
+    needed: dict[str, None] = {}
+    for each in candidates:
+        needed |= dict.fromkeys([each.method] if isinstance(each, Candidate) else cam.METHODS)
+    # Slow methods are not made by a pass: their candidates have a row that says so.
+    return [name for name in needed if name not in cam.SLOW_METHODS] or [cam.METHODS[0]]
+
+
 def worth_or_equal(model: Model, photo: Photo | Tensor, maps: cam.LayerMaps) -> Candidate:
     """Weigh by worth, as a candidate of a study; all layers alike where none is worth anything."""
     try:
@@ -273,12 +282,11 @@ def named_candidate(name: str, layers: Sequence[str]) -> Candidate | HowToExplai
         return worth_or_equal
     if name == "last layer":
         return Candidate(name, "gradcam", "sum", {layers[-1]: 1.0})
+    quick = [each for each in cam.method_names() if each not in cam.SLOW_METHODS]
     method, comma, rule = (part.strip() for part in name.partition(","))
     if not comma:
-        method, rule = (
-            (name, "mean") if name in cam.METHODS and name != "layercam" else ("gradcam", name)
-        )
-    if method in cam.METHODS and rule in cam.rule_names():
+        method, rule = (name, "mean") if name in quick and name != "layercam" else ("gradcam", name)
+    if method in quick and rule in cam.rule_names():
         return Candidate(name, method, rule)
     raise ValueError(
         f"Unknown candidate {name!r}: give 'Combi-CAM', 'by worth', 'last layer', a rule "

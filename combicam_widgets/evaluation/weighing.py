@@ -265,7 +265,7 @@ def learn_weights(
     worths = []
     names: tuple[str, ...] = ()
     for done, photo in enumerate(given, 1):
-        maps = explanation(model, photo).with_method(METHOD)
+        maps = explanation(model, photo, methods=METHOD)
         names = maps.names
         worths.append(layer_worth(model, photo, maps, fills=fills, steps=steps, seed=seed))
         if progress is not None:

@@ -3,6 +3,7 @@
 import builtins
 import gzip
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import torch
 from evaluated import Bright
 
 import combicam_widgets as ccw
-from combicam_widgets import evaluation
+from combicam_widgets import cam, evaluation
+from combicam_widgets.cam import methods
 from combicam_widgets.images import Photo
 
 
@@ -74,6 +76,35 @@ def test_every_value_is_kept(study, model, photos):
 def test_one_photo_depends_on_nothing_else(study, model, photos):
     alone = evaluation.study(model, {"c": photos["c"]}, CANDIDATES, **OPTIONS)
     assert alone.rows == tuple(row for row in study.rows if row.photo == "c")
+
+
+@pytest.mark.parametrize(
+    ("candidates", "expected"),
+    [
+        (["last layer", "max"], {"gradcam"}),
+        (["layercam, max", "hirescam"], {"gradcam", "layercam", "hirescam"}),
+        (["mine", "mine, max"], {"gradcam", "mine"}),
+        ([corner], set(cam.METHODS)),
+    ],
+)
+def test_only_the_methods_of_the_candidates_are_computed(
+    model, photos, monkeypatch, candidates, expected
+):
+    monkeypatch.setattr(methods, "_own", {})
+    cam.method("mine")(lambda a, g: (a * g).sum(0))
+    computed = []
+    work = methods.method_maps
+
+    def look(a, g, names):
+        computed.append(names)
+        return work(a, g, names)
+
+    monkeypatch.setattr(sys.modules["combicam_widgets.cam.explain"], "method_maps", look)
+    study = evaluation.study(
+        model, {"a": photos["a"]}, {str(each): each for each in candidates}, **OPTIONS
+    )
+    assert not study.errors
+    assert {name for names in computed for name in names} == expected
 
 
 def test_the_table_and_what_it_says(study):
