@@ -44,6 +44,8 @@ Candidates: TypeAlias = Sequence[str | Candidate] | Mapping[str, str | Candidate
 _FORMAT = "combicam_widgets.Study/1"
 
 
+_COLUMNS = ["model", "photo", "candidate", "measure", "fill", "value", "error"]
+
 _NO_TABLE = (KeyError, ValueError, TypeError, EOFError, csv.Error, gzip.BadGzipFile, zlib.error)
 """What reading a file raises that is no table of a study, or was cut off."""
 
@@ -219,7 +221,7 @@ class Study:
         packed = Path(path).suffix.lower() == ".gz"  # a link may lead to a file of another name
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        writer.writerow(["model", "photo", "candidate", "measure", "fill", "value", "error"])
+        writer.writerow(_COLUMNS)
         for row in self.rows:
             value = "" if np.isnan(row.value) else repr(row.value)
             writer.writerow(
@@ -234,7 +236,10 @@ class Study:
         """Read what `to_csv` wrote. ValueError if the file is something else."""
         try:
             with _opened(files.source(path)) as file:
-                found = list(csv.DictReader(file))
+                table = csv.DictReader(file)
+                found = list(table)
+                if not set(_COLUMNS) <= set(table.fieldnames or ()):
+                    raise ValueError("columns are missing")
                 if any(None in line or None in line.values() for line in found):
                     raise ValueError("a row has too many values, or too few")
                 rows = tuple(

@@ -438,7 +438,7 @@ def test_a_table_that_is_cut_off_or_damaged_is_named(study, tmp_path, name):
     file, rng = tmp_path / name, np.random.default_rng(0)
     study.to_csv(file)
     whole = file.read_bytes()
-    spoilt = [whole[:n] for n in (1, 5, 15, 20, 60)]
+    spoilt = [whole[:n] for n in (0, 1, 5, 15, 20, 60)]
     spoilt += [b"\0" * 100, b"\xff" * 50, b"a" * 200_000, whole.replace(b",", b"\0")]
     for _ in range(200):
         changed = bytearray(whole)
@@ -452,7 +452,7 @@ def test_a_table_that_is_cut_off_or_damaged_is_named(study, tmp_path, name):
         except ValueError as error:
             said.append(str(error))
         else:  # a letter of a name may be another one; what is compressed has a checksum
-            assert name == "x.csv" or read.rows in ((), study.rows)
+            assert name == "x.csv" or read.rows == study.rows
     assert len(said) > 5
     assert all(str(file) in words for words in said)
 
