@@ -11,7 +11,7 @@ import re
 import reprlib
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -152,7 +152,9 @@ def check_is_file(path: Path, remedy: str) -> int:
     status = path.stat()
     if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
         raise ValueError(f"{path} is no file but a pipe or a device. {remedy}")
-    with path.open("rb"):  # says itself if it is a folder or may not be read
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, and must be a file. {remedy}")
+    with path.open("rb"):  # says itself if it may not be read
         return status.st_size
 
 
@@ -179,21 +181,27 @@ def check_tensors(
         more numbers than the file holds, or holds NaN or infinite values; the message names the
         file and the key.
     """
-    for problem, keys in {
-        "lacks": expected.keys() - tensors.keys(),
-        "must not hold": tensors.keys() - expected.keys(),
-    }.items():
-        if keys:
-            first, *others = sorted(map(_short.repr, keys))
-            more = f" and {len(others)} more keys" if others else ""
-            raise ValueError(
-                f"{path} {problem} {first}{more}: it belongs to another model or another part "
-                f"of this one. {remedy}"
-            )
+    lacking, others = expected.keys() - tensors.keys(), tensors.keys() - expected.keys()
+    if lacking or others:
+        if not lacking:
+            problem = f"must not hold {_some(others)}"
+        else:
+            instead = f", and holds {_some(others)} instead" if others else ""
+            problem = f"lacks {_some(lacking)}{instead}"
+        raise ValueError(
+            f"{path} {problem}: it belongs to another model or another part of this one, or was "
+            f"saved in another way. {remedy}"
+        )
     for key, model in expected.items():
         found = _difference(tensors[key], model)
         if found:
             raise ValueError(f"{key!r} in {path} must be a {_kind(model)}, but {found}. {remedy}")
+
+
+def _some(keys: Iterable[object]) -> str:
+    first, *others = sorted(map(_short.repr, keys))
+    more = f"{len(others)} more key{'s' if len(others) > 1 else ''}"
+    return f"{first} and {more}" if others else first
 
 
 def holds_its_numbers(tensor: object) -> bool:
@@ -232,12 +240,14 @@ def existing_folder(folder: str | PathLike[str], holds: str) -> Path:
     ------
     TypeError
         It is no path.
-    FileNotFoundError
-        It is not there; the message goes on with ``holds``, what it should hold.
+    FileNotFoundError, NotADirectoryError
+        It is not there, or a file; the message goes on with ``holds``, what it should hold.
     """
     if not isinstance(folder, (str, PathLike)):
         raise TypeError(f"folder must be the path of a folder, not {folder!r}.")
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file. Give the folder that holds {holds}")
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder}. Make one that holds {holds}")
     return folder

@@ -1,8 +1,11 @@
 """Files of weights and of background photos: cut off, pointing elsewhere, claiming too much."""
 
+import gzip
 import io
+import json
 import os
 import pickle
+import re
 import shutil
 import threading
 import tracemalloc
@@ -17,13 +20,18 @@ from torch import nn
 
 from benchmarks import fuzz
 from combicam_widgets.geo import CellGrid
-from combicam_widgets.models import atlas, naturalist
+from combicam_widgets.models import atlas, load_model, naturalist
 from combicam_widgets.models.atlas import model as atlas_model
 from combicam_widgets.models.certh import Certh, checkpoint
 from combicam_widgets.models.certh.mixture import read_mixture
 from combicam_widgets.models.certh.network import FEATURES
 from combicam_widgets.models.certh.retrieval import Background
-from combicam_widgets.models.checkpoint import check_tensors, read_safetensors, read_tensors
+from combicam_widgets.models.checkpoint import (
+    check_tensors,
+    read_lightning,
+    read_safetensors,
+    read_tensors,
+)
 from combicam_widgets.models.naturalist import gazetteer
 
 REMEDY = "Copy it again from the shelf."
@@ -220,6 +228,126 @@ def test_a_table_of_other_cells_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(gazetteer, "_DATA", tmp_path)
     with pytest.raises(ValueError, match="facts are not as many as its cells"):
         gazetteer.read_habitat()
+
+
+# Saved in another way
+
+
+def named_module(mixture):
+    return {f"module.{name}": tensor for name, tensor in mixture.items()}
+
+
+def halved(mixture):
+    return {name: tensor.half() for name, tensor in mixture.items()}
+
+
+class Linear(nn.Linear):
+    """A whole module, which cannot be read without its code."""
+
+
+@pytest.mark.parametrize("written", [zipped, legacy])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (named_module, f"lacks '{BIAS}' and 3 more keys, and holds 'module.{BIAS}' and 3 more"),
+        (lambda m: {"state_dict": m}, "and 3 more keys, and holds 'state_dict' instead"),
+        (lambda m: {**m, "more": m[BIAS]}, "must not hold 'more'"),
+        (lambda m: {**m, 7: m[BIAS], None: m[BIAS]}, "must not hold 7 and 1 more key:"),
+        (lambda m: {**m, BIAS: None}, f"'{BIAS}' in .* but is a NoneType"),
+        (lambda m: {**m, BIAS: m[BIAS][:-1].clone()}, r"but is a float32 tensor of shape \(7,\)"),
+        (halved, r"must be a float64 tensor of shape \(2, 8\), but is a float16 tensor"),
+        (lambda m: list(m.items()), "tensors by name, but holds a list"),
+        (lambda m: m[BIAS], "tensors by name, but holds a Tensor"),
+        (lambda _: {}, "lacks .* and 3 more keys: it belongs"),
+        (lambda _: Linear(2, 2), "holds more than tensors, such as code; nothing in it was run"),
+        (lambda m: {**m, BIAS: m[BIAS].numpy()}, "holds more than tensors"),
+    ],
+)
+def test_what_was_saved_in_another_way_is_told(written, change, words, mixture, tmp_path):
+    path = tmp_path / "mvmf_head.pt"
+    path.write_bytes(written(change(mixture)))
+    assert re.search(words, refused(read_mixture, path))
+
+
+OTHER_FILES = {
+    "empty": b"",
+    "nothing but zeros": bytes(2000),
+    "a page that says 404": b"<!doctype html><html><title>404 Not Found</title></html>",
+    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\nsize 123\n",
+    "compressed": gzip.compress(bytes(2000)),
+    "a pickle": pickle.dumps({"a": [1]}),
+    "a safetensors file": save({"a": torch.zeros(3)}),
+    "an archive of something else": b"PK\x05\x06" + bytes(18),
+}
+
+
+@pytest.mark.parametrize("content", OTHER_FILES.values(), ids=OTHER_FILES)
+def test_other_files_are_no_weights(content, tmp_path):
+    path = tmp_path / "weights"
+    path.write_bytes(content)
+    right = {read_safetensors} if content == OTHER_FILES["a safetensors file"] else set()
+    for read in {read_tensors, read_lightning, read_safetensors} - right:
+        refused(lambda path, read=read: read(path, REMEDY), path)
+
+
+@pytest.mark.parametrize("read", [read_tensors, read_lightning, read_safetensors])
+def test_a_folder_is_no_file(read, tmp_path):
+    with pytest.raises(IsADirectoryError, match=r"is a folder, and must be a file\. Copy it again"):
+        read(tmp_path, REMEDY)
+
+
+@pytest.mark.parametrize("name", ["certh", "geoestimation"])
+def test_a_file_is_no_folder(name, tmp_path):
+    (tmp_path / "weights.pt").touch()
+    with pytest.raises(NotADirectoryError, match=r"weights.pt is a file. Give the folder that"):
+        load_model(name, weights=tmp_path / "weights.pt")
+
+
+def with_header(change, rest=bytes(16)):
+    """A safetensors file of four numbers whose header was changed, as a dict or as bytes."""
+    header = {"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
+    changed = change(header)
+    text = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
+    return len(text).to_bytes(8, "little") + text + rest
+
+
+def changed(**facts):
+    return lambda header: {"a": {**header["a"], **facts}}
+
+
+HEADERS = {
+    "no JSON": with_header(lambda _: b"{no}"),
+    "a list": with_header(lambda _: b"[]"),
+    "nothing": with_header(lambda _: b"null"),
+    "deep": with_header(lambda _: b"[" * 100_000),
+    "no text": with_header(lambda _: b'{"\xff": 1}'),
+    "another type": with_header(changed(dtype="F33")),
+    "a wider type": with_header(changed(dtype="F64")),
+    "a negative side": with_header(changed(shape=[-4])),
+    "more numbers than there": with_header(changed(shape=[2**33, 2**33])),
+    "backwards": with_header(changed(data_offsets=[16, 0])),
+    "past the end": with_header(changed(data_offsets=[0, 10**9])),
+    "a gap": with_header(changed(data_offsets=[8, 24]), bytes(24)),
+    "bytes left over": with_header(lambda h: h, bytes(17)),
+    "cut off": with_header(lambda h: h, bytes(15)),
+    "longer than the file": (2**40).to_bytes(8, "little") + bytes(100),
+    "far longer": (2**64 - 1).to_bytes(8, "little") + bytes(100),
+}
+
+
+def test_the_header_that_the_others_are_made_of_is_right(tmp_path):
+    (tmp_path / "good").write_bytes(with_header(lambda header: header))
+    read = read_safetensors(tmp_path / "good", REMEDY)
+    assert read.keys() == {"a"}
+    assert read["a"].tolist() == [0.0] * 4
+
+
+@pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
+def test_a_wrong_header_is_named(content, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(content)
+    words = refused(lambda path: read_safetensors(path, REMEDY), path)
+    assert "damaged, cut off or no safetensors file" in words
 
 
 # More claimed than there
