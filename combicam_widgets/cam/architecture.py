@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,19 +10,30 @@ from dataclasses import dataclass
 from itertools import groupby
 from weakref import ReferenceType, ref
 
+import torch
 from torch import Tensor, nn
 
 from combicam_widgets.cam.axes import (
     CHANNELS_FIRST,
+    Axes,
+    Grid,
     Shape,
     Size,
+    as_map,
     axes_of,
+    checked_axes,
     main_output,
     memory_of,
     size_of_map,
     warn_of_assumed,
 )
-from combicam_widgets.cam.passes import checked_batch, names_of, on_device_of
+from combicam_widgets.cam.passes import (
+    checked_batch,
+    forward_backward,
+    names_of,
+    on_device_of,
+    shaped_scores,
+)
 from combicam_widgets.cam.replicas import (
     Replica,
     add_hook,
@@ -301,6 +313,8 @@ def _planned(
             _check_that_more_than_a_stem_was_found(trace, names)
         else:
             _warn_of_unread(trace, names)
+        names, trace = _with_a_gradient(network, batch, runs, names, trace)
+        maps = trace.maps
     else:
         raise ValueError(
             f"granularity must be one of {', '.join(GRANULARITIES)}, or a list of layer names, "
@@ -374,6 +388,48 @@ def _check_that_more_than_a_stem_was_found(trace: _Trace, names: Sequence[str]) 
             f"{tokens}; only {names[-1]!r} and the like give maps. To see these all the same, name "
             f'them: layers=["{names[-1]}"].'
         )
+
+
+def _with_a_gradient(
+    network: nn.Module, batch: Tensor, runs: Sequence[_Run], names: Sequence[str], trace: _Trace
+) -> tuple[Sequence[str], _Trace]:
+    """Put the norm with which the last block begins in its place, if that block is silent.
+
+    Where the head reads the class token alone, nothing comes back to the tokens of places after the
+    last attention.
+    """
+    last = max(names, key=list(trace.maps).index, default="")
+    shapes = {run.name: run.shape for run in runs}
+    axes = axes_of(network, batch[:1], {last: shapes[last]})[last] if last else None
+    if not isinstance(axes, Grid) or shapes[last][1] == axes.rows * axes.columns:
+        return names, trace
+    inner = [n for n, shape in shapes.items() if n.startswith(f"{last}.") and shape == shapes[last]]
+    inside = _trace(network, batch, runs, [*names, *inner])
+    inner = [name for name in inner if name in inside.maps]
+    heard = _heard(network, batch, [*inner, last])
+    if last in heard or not heard:
+        return names, trace
+    first = next(name for name in inner if name in heard)
+    return [*(name for name in names if name != last), first], inside
+
+
+def _heard(network: nn.Module, batch: Tensor, names: Sequence[str]) -> set[str]:
+    """Name the layers to whose places a gradient comes back from the scores."""
+    heard: set[str] = set()
+
+    def run(twin: nn.Module, shapes: Mapping[str, Shape]) -> tuple[Tensor, None]:
+        scores = shaped_scores(twin(batch[:1].clone()), 1)
+        axes.update(checked_axes(network, batch[:1], shapes))
+        return (scores * torch.arange(scores.shape[1]).to(scores)).sum(), None
+
+    def look(name: str, _: Tensor, gradients: Tensor) -> None:
+        if as_map(gradients, axes[name]).any():
+            heard.add(name)
+
+    axes: dict[str, Axes] = {}
+    with contextlib.suppress(Exception):  # what is wrong with it is said when it is explained
+        forward_backward(network, names, run, look)
+    return heard
 
 
 def _warn_of_unread(trace: _Trace, names: Sequence[str]) -> None:

@@ -95,7 +95,35 @@ def test_layers_as_a_person_would_count_them(name):
     assert maps.maps[-1].shape == (last, last)
     for method in cam.METHODS:
         assert np.isfinite(maps.with_method(method).fuse()).all()
-    assert len(maps.with_method("layercam").silent) <= 1  # the last block, behind a class token
+    silent = maps.with_method("layercam").silent
+    assert silent == (maps.names[-1:] if name == "Hugging Face swin" else ())  # by chance
+
+
+BEHIND_A_CLASS_TOKEN = {
+    "torchvision vit": ("encoder.layers.encoder_layer_3", "ln_1"),
+    "timm vit": ("blocks.4", "norm1"),
+    "timm vit, registers": ("blocks.2", "norm1"),
+    "timm deit, distilled": ("blocks.2", "norm1"),
+    "Hugging Face vit": ("vit.layers.2", "layernorm_before"),
+}
+
+
+@pytest.mark.parametrize("name", BEHIND_A_CLASS_TOKEN)
+def test_the_last_block_of_a_vit_gives_way_to_the_norm_with_which_it_begins(name):
+    network, x, _ = made(name)
+    block, norm = BEHIND_A_CLASS_TOKEN[name]
+    for granularity in ("block", "stage"):
+        assert cam.architecture(network, x, granularity).names[-1] == f"{block}.{norm}"
+    named = cam.explain(network, x, 2, [block, f"{block}.{norm}"], methods="layercam")
+    assert named.silent == (block,)
+
+
+def test_a_vit_that_averages_its_tokens_keeps_its_last_block():
+    network = of_timm(
+        "vit_tiny_patch16_224", embed_dim=24, depth=3, img_size=64, patch_size=8, global_pool="avg"
+    )
+    x = photo(1, 3, 64, 64)
+    assert cam.architecture(network.eval(), x).names == tuple(f"blocks.{n}" for n in range(3))
 
 
 @pytest.mark.parametrize("name", AGAINST_PLAIN_AUTOGRAD)

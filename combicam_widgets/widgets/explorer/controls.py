@@ -115,8 +115,8 @@ class Controls(w.VBox):
         self._round = w.HBox([self.next_round, self._score])
         of_photo = [self.model, self.photo, self.upload, self.tile_width, layers]
         of_maps = [self.method, self.score, self.rule, self.normalize]
-        of_heat = [*of_maps, self.opacity, self.colormap, self.pin]
-        of_answer = [self.keep, self.outline, self.show_opposite, self.comparing]
+        of_heat = [*of_maps, self.opacity, self.colormap]
+        of_answer = [self.keep, self.pin, self.outline, self.show_opposite, self.comparing]
         of_map = [self.show_votes, self.show_rings, self.online_tiles, self.guessing, self._round]
         rows = [of_photo, of_heat, [*of_answer, *of_map]]
         for first in (self.show_votes, self.guessing):  # of what belongs together
