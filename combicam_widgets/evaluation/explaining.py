@@ -227,6 +227,11 @@ def randomisation(
     progress : callable, optional
         Called as ``progress(done, total)``, in steps; what it raises stops the work.
     """
+    for each in candidates:
+        if not isinstance(each, Candidate):
+            raise TypeError(
+                f"candidates must be Candidates, such as evaluation.COMBI_CAM, not {each!r:.60}."
+            )
     asks = question(model, photo, target)
     network = copied(_network(model))
     methods = [each.method for each in candidates]

@@ -178,3 +178,8 @@ def test_candidates_without_contrast_correlate_with_nothing():
     layers = ["eye", "blind"]
     found = evaluation.randomisation(silent, PHOTO, maps, target=0, layers=layers)
     np.testing.assert_array_equal(found.correlations["only eye"], 0)
+
+
+def test_names_are_no_candidates_where_layers_are_not_known_yet():
+    with pytest.raises(TypeError, match=r"such as evaluation.COMBI_CAM, not 'Combi-CAM'"):
+        evaluation.randomisation(Bright(), torch.rand(1, 3, 8, 8), ["Combi-CAM"])

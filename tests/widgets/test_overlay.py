@@ -564,9 +564,14 @@ def test_a_figure_for_notebooks(photo):
         ({"heatmap": np.full((3, 3), np.nan)}, "finite"),
         ({"colormap": "jet"}, "colormap must be one of inferno"),
         ({"opacity": 1.5}, "opacity must lie between 0 and 1"),
-        ({"outline": 0}, "keep must be a fraction"),
+        ({"outline": 0}, "outline must lie between 0 and 1"),
+        ({"outline": "0.2"}, "outline must be a number, not '0.2'"),
+        ({"opacity": "x"}, "opacity must be a number, not 'x'"),
+        ({"heatmap": np.array([["a"]])}, "heatmap must be an array of numbers"),
+        ({"heatmap": [[1, 2], [3]]}, "heatmap must be an array of numbers"),
+        ({"heatmap": {"a": 1}}, "heatmap must be an array of numbers"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(photo, changes, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         overlay(**{"photo": photo, "heatmap": hill(), **changes})

@@ -121,6 +121,17 @@ def test_unknown_options_are_refused(model, kangaroo):
         TrustPanel(model, *kangaroo, wieghts={})
 
 
+def test_what_only_looks_like_a_model_or_a_photo_is_refused(model, kangaroo, panel):
+    photo, maps = kangaroo
+    before = panel.maps
+    for show in (TrustPanel, panel.show):
+        with pytest.raises(TypeError, match=r"photo must be a Photo, not 'koala': load_image"):
+            show(model, "koala", maps)
+        with pytest.raises(TypeError, match=r"model must be a GeoModel, not 'naturalist': load_m"):
+            show("naturalist", photo, maps)
+    assert panel.maps is before
+
+
 @pytest.mark.parametrize(
     ("worth", "random", "says"),
     [

@@ -15,6 +15,7 @@ from combicam_widgets.cam import hottest, upsample
 from combicam_widgets.cam.localization import Box, checked_box
 from combicam_widgets.images import ImageSource, Photo, load_image
 from combicam_widgets.shown.colors import COLORMAPS, palette
+from combicam_widgets.widgets import traits
 from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
 from combicam_widgets.widgets.fusion import Fusion
 from combicam_widgets.widgets.heat.box import BoxTool, OnBox, box_sentence
@@ -319,23 +320,28 @@ def overlay(
 
     Raises
     ------
-    ValueError
-        A heatmap of another shape or range, or a colour map or opacity that does not exist.
+    TypeError, ValueError
+        A heatmap of another shape or range, a colour map that does not exist, an opacity or an
+        outline that is no such fraction.
 
     Examples
     --------
     >>> photo = sample("koala")  # doctest: +SKIP
     >>> overlay(photo, model.explain(photo).fuse())  # doctest: +SKIP
     """
-    heat = np.asarray(heatmap, np.float32)
+    try:
+        heat = np.asarray(heatmap, np.float32)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"The heatmap must be an array of numbers ({error}).") from error
     if heat.ndim != 2 or heat.size == 0:
         raise ValueError(f"The heatmap must have shape (H, W), not {heat.shape}.")
     if not np.isfinite(heat).all() or heat.min() < 0 or heat.max() > 1:
         raise ValueError("The heatmap must be finite and lie in [0, 1]; see cam.minmax.")
     if colormap not in COLORMAPS:
         raise ValueError(f"colormap must be one of {', '.join(COLORMAPS)}, not {colormap!r}.")
-    if not 0 <= opacity <= 1:
-        raise ValueError(f"opacity must lie between 0 and 1, not {opacity!r}.")
+    opacity = traits.fraction("opacity")(opacity)
+    if outline is not None:
+        outline = traits.fraction("outline", positive=True)(outline)
     drawn = PhotoFigure(go.Figure, _ALONE)
     drawn.show_photo(load_image(photo))
     drawn.show_colors(colormap)

@@ -188,6 +188,7 @@ class TrustPanel(Spelled, Attentive):
         check_options(TrustPanel, values, known)
         if (model is None) + (photo is None) + (maps is None) not in {0, 3}:
             raise TypeError("TrustPanel needs model, photo and maps: give all three, or none yet.")
+        _check_kinds(model, photo)
         self._measuring, self._drawing = (Background(worker, _LAST_OF_ALL + i) for i in (0, 1))
         self._model, self._photo = model, photo
         self._fused: Fused | None = None
@@ -210,6 +211,7 @@ class TrustPanel(Spelled, Attentive):
             New values of `weights`, `rule`, `normalize` and `colormap`.
         """
         check_options(TrustPanel, values, _SETTINGS)
+        _check_kinds(model, photo)
         with self.hold_trait_notifications():
             self._model, self._photo = model, photo
             if self.maps is None or set(maps.names) != set(self.maps.names):
@@ -358,3 +360,11 @@ def comparison(fused: Fused, colormap: str) -> dict[str, object]:
 def _small(photo: Photo) -> tuple[int, int]:
     scale = min(1.0, _PORTRAIT / max(photo.height, photo.width))
     return max(1, round(photo.height * scale)), max(1, round(photo.width * scale))
+
+
+def _check_kinds(model: object, photo: object) -> None:
+    """Refuse what only looks like a model or a photo, before it fails where nobody looks."""
+    if not isinstance(model, GeoModel | None):
+        raise TypeError(f"model must be a GeoModel, not {model!r:.60}: load_model() gives one.")
+    if not isinstance(photo, Photo | None):
+        raise TypeError(f"photo must be a Photo, not {photo!r:.60}: load_image() gives one.")
