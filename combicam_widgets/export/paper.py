@@ -16,15 +16,30 @@ from combicam_widgets import files
 from combicam_widgets.cam.upsampling import upsample
 from combicam_widgets.export import colors
 from combicam_widgets.export.fonts import drawable, font, shortened, wrapped
-from combicam_widgets.export.scene import Box, Dot, Item, Lines, Picture, Scene, Text, compose
+from combicam_widgets.export.scene import (
+    SMALL,
+    Box,
+    Dot,
+    Frame,
+    Item,
+    Lines,
+    Picture,
+    Scene,
+    Text,
+    compose,
+    shaded_world,
+)
+from combicam_widgets.export.world_view import View, top_cells
 from combicam_widgets.images import Photo
 from combicam_widgets.shown.colors import palette
+from combicam_widgets.shown.words import percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from combicam_widgets.cam.maps import LayerMaps
     from combicam_widgets.export.snapshot import Snapshot
+    from combicam_widgets.geo import GeoPrediction
 
 _FORMATS = (".pdf", ".svg", ".png")
 _PER_INCH = 96.0
@@ -49,7 +64,7 @@ _PANEL = 170.0
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A photo with heat, and what is written above it.
+    """A photo with heat, what is written above it, and perhaps a map below.
 
     Attributes
     ----------
@@ -57,11 +72,14 @@ class Panel:
     heatmap : (H, W) array in [0, 1] or None
         Of any size; None: the photo alone.
     title : str
+    prediction : GeoPrediction or None
+        Of the photo, or of the evidence in the heatmap: shown on a world map.
     """
 
     photo: Photo
     heatmap: Any
     title: str = ""
+    prediction: GeoPrediction | None = None
 
     @classmethod
     def of(
@@ -72,10 +90,11 @@ class Panel:
         *,
         weights: Any = None,  # noqa: ANN401 - as `LayerMaps.fuse`
         rule: str = "sum",
+        prediction: GeoPrediction | None = None,
     ) -> Panel:
         """Fuse layer maps into a panel; the title says how, unless another is given."""
         said = f"{maps.method} · {rule}" if title is None else title
-        return cls(photo, maps.fuse(weights=weights, rule=rule), said)
+        return cls(photo, maps.fuse(weights=weights, rule=rule), said, prediction)
 
 
 def save(
@@ -106,22 +125,11 @@ def save(
     """
     file = files.destination(path, _FORMATS, needs_ending=True)
     scene = compose(snapshot, include_position=include_position)
-    width, height, y = scene.width, scene.height, scene.height
-    layers: list[Item] = []
-    on = [(name, weight) for name, weight in snapshot.weights.items() if weight > 0]
-    weights = {weight for _, weight in on}
-    if len(on) < len(snapshot.weights) or len(weights) > 1:
-        plain = len(weights) == 1
-        said = ", ".join(name if plain else f"{name} x {weight:g}" for name, weight in on)
-        for line in wrapped(drawable(f"Layers: {said}"), 9.5, width - 8):
-            layers.append(Text(4.0, y + 5, line, 9.5, colors.QUIET))
-            y += 13.0
-        height = y + 4
     if snapshot.pinned is not None:
-        beside = list(_compared(snapshot, *snapshot.pinned, height + 8))
-        layers += beside
+        beside = list(_compared(snapshot, *snapshot.pinned, scene.height + 8))
         height = max(item.y + item.height for item in beside if isinstance(item, Picture)) + 4
-    _write(_drawn(Scene(width, height, (*scene.items, *layers))), file, _kind(path), dpi)
+        scene = Scene(scene.width, height, (*scene.items, *beside))
+    _write(_drawn(scene), file, _kind(path), dpi)
 
 
 def _compared(snapshot: Snapshot, label: str, pinned: Any, y: float) -> Iterator[Item]:  # noqa: ANN401
@@ -183,24 +191,24 @@ def save_panels(
     if not panels or columns < 1:
         raise ValueError(f"at least one panel and one column are needed, got {len(panels)} panels")
     columns = min(columns, len(panels))
-    aspect = max(panel.photo.height / panel.photo.width for panel in panels)
     wide = (680.0 - 8 - (columns - 1) * 10) / columns if columns > 1 else 2 * _PANEL
-    high = min(wide * aspect, 400.0)
     width = 8 + columns * wide + (columns - 1) * 10
     items: list[Any] = []
-    for place, panel in enumerate(panels):
-        x = 4 + (place % columns) * (wide + 10)
-        y = 4 + (place // columns) * (high + 26)
-        scale = min(wide / panel.photo.width, high / panel.photo.height)
-        size = panel.photo.width * scale, panel.photo.height * scale
-        picture = panel.photo.to_pil()
-        if panel.heatmap is not None:
-            heat = np.asarray(panel.heatmap, np.float32)
-            picture = colors.blended(picture, heat, colormap, opacity)
-        title = shortened(drawable(panel.title), 11.0, wide)
-        items.append(Text(x, y + 7, title, 11.0, colors.INK))
-        items.append(Picture(x, y + 18, *size, picture, photographic=True))
-    y = 4 + -(-len(panels) // columns) * (high + 26) + 8
+    predictions = [panel.prediction for panel in panels if panel.prediction is not None]
+    view = View.around([guess.latitude for each in predictions for guess in top_cells(each)])
+    y = 4.0
+    for first in range(0, len(panels), columns):
+        row = panels[first : first + columns]
+        high = min(max(panel.photo.height / panel.photo.width for panel in row) * wide, 400.0)
+        for place, panel in enumerate(row):
+            x = 4 + place * (wide + 10)
+            items += _heated(panel, x, y, (wide, high), colormap, opacity)
+            if panel.prediction is not None:
+                items += _located(panel.prediction, Frame(x, y + high + 26, wide, view))
+        y += high + 26
+        if any(panel.prediction is not None for panel in row):
+            y += wide / view.aspect + 26
+    y += 12
     items += _bar(colormap, y)
     y += 28
     credit = "; ".join(dict.fromkeys(p.photo.credit for p in panels if p.photo.credit))
@@ -209,6 +217,32 @@ def save_panels(
             items.append(Text(4.0, y, line, 9.5, colors.INK if text is caption else colors.QUIET))
             y += 13.0
     _write(_drawn(Scene(width, y + 4, tuple(items))), file, _kind(path), dpi)
+
+
+def _heated(
+    panel: Panel, x: float, y: float, room: tuple[float, float], colormap: str, opacity: float
+) -> Iterator[Item]:
+    """Draw title and photo of a panel."""
+    scale = min(room[0] / panel.photo.width, room[1] / panel.photo.height)
+    size = panel.photo.width * scale, panel.photo.height * scale
+    picture = panel.photo.to_pil()
+    if panel.heatmap is not None:
+        heat = np.asarray(panel.heatmap, np.float32)
+        picture = colors.blended(picture, heat, colormap, opacity)
+    title = shortened(drawable(panel.title), 11.0, room[0])
+    yield Text(x, y + 7, title, 11.0, colors.INK)
+    yield Picture(x, y + 18, *size, picture, photographic=True)
+
+
+def _located(prediction: GeoPrediction, frame: Frame) -> Iterator[Item]:
+    """Draw a map, and below it the most probable place."""
+    yield from shaded_world(prediction, frame)
+    best = prediction.best
+    x, y = frame.place([best.longitude, best.latitude])[0]
+    yield Dot(x, y, 2.5, colors.FLAGS["photo"])
+    text = drawable(f"{percent(best.probability)} {best.place}")
+    under = frame.y + frame.height + 9
+    yield Text(frame.x, under, shortened(text, SMALL, frame.width), SMALL, colors.INK)
 
 
 def _bar(colormap: str, y: float) -> list[Any]:

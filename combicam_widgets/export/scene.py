@@ -16,7 +16,7 @@ from combicam_widgets.export import colors, world_view
 from combicam_widgets.export.fonts import drawable, shortened, width, wrapped
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_view import Flag, View
-from combicam_widgets.geo import Guess
+from combicam_widgets.geo import GeoPrediction, Guess
 from combicam_widgets.geo.earth import Floats
 from combicam_widgets.shown.colors import palette
 from combicam_widgets.shown.words import percent
@@ -124,15 +124,18 @@ def compose(snapshot: Snapshot, *, include_position: bool = False) -> Scene:
     room = WIDTH - 2 * _MARGIN - _GAP
     height = room / (aspect + view.aspect)
     left = aspect * height
-    frame = _Frame(_MARGIN + left + _GAP, _MARGIN, view.aspect * height, view)
+    frame = Frame(_MARGIN + left + _GAP, _MARGIN, view.aspect * height, view)
     items = [*_photo(snapshot, left, height), *_world(snapshot, frame, include_position)]
     below = _MARGIN + height + 12
     items += _color_bar(snapshot, _MARGIN, below, left)
-    rows = list(_top_list(snapshot, frame, below))
-    items += rows
-    y = below + 3 * SIZE * _LINE + 12
+    listed = list(_top_list(snapshot, frame, below))
+    items += listed
+    lowest = max(item.y for item in listed if isinstance(item, Text))
+    y = max(below + 2 * SIZE * _LINE, lowest) + SIZE * _LINE + 12
     caption = snapshot.caption(include_position=include_position)
     notes = [(caption, SIZE, colors.INK), (snapshot.recipe, SMALL, colors.QUIET)]
+    if snapshot.layers:
+        notes.append((snapshot.layers, SMALL, colors.QUIET))
     if snapshot.photo.credit:
         notes.append((f"Photo: {snapshot.photo.credit}", SMALL, colors.QUIET))
     for text, size, color in notes:
@@ -144,8 +147,8 @@ def compose(snapshot: Snapshot, *, include_position: bool = False) -> Scene:
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """Where the map lies."""
+class Frame:
+    """Where a map lies: its left and upper edge, and its width."""
 
     x: float
     y: float
@@ -154,9 +157,11 @@ class _Frame:
 
     @property
     def height(self) -> float:
+        """Height of the map."""
         return self.width / self.view.aspect
 
     def place(self, points: object) -> Floats:
+        """Turn (longitude, latitude) into x and y of the picture."""
         placed: Floats = self.view.project(points) * self.width + [self.x, self.y]  # type: ignore[arg-type]
         return placed
 
@@ -185,16 +190,10 @@ def _color_bar(snapshot: Snapshot, x: float, y: float, room: float) -> Iterator[
         yield Text(at, y + 13, text, SMALL, colors.INK, "center")
 
 
-def _world(snapshot: Snapshot, frame: _Frame, include_position: bool) -> Iterator[Item]:  # noqa: FBT001
-    prediction = snapshot.prediction
-    ground = _ground(snapshot, frame.view)
-    yield Picture(frame.x, frame.y, frame.width, frame.height, ground, photographic=False)
-    shores = [frame.place(ring) for polygon in world_view.land() for ring in polygon]
-    yield Lines(tuple(_off_the_edge(shores, frame)), colors.SHORE, 0.5)
-    blue = colors.FLAGS["photo"]
-    for guess in world_view.top_cells(prediction):
-        yield Lines(_rings(guess, frame), blue, 0.75)
-    yield Lines(_rings(prediction.guess(snapshot.target), frame), blue, 1.75)
+def _world(snapshot: Snapshot, frame: Frame, include_position: bool) -> Iterator[Item]:  # noqa: FBT001
+    yield from shaded_world(snapshot.prediction, frame)
+    target = snapshot.prediction.guess(snapshot.target)
+    yield Lines(_rings(target, frame), colors.FLAGS["photo"], 1.75)
     way = tuple(frame.place(line) for line in world_view.path(snapshot))
     if way:
         yield Lines(way, colors.FLAGS["evidence"], 1.5, dashed=True)
@@ -205,7 +204,17 @@ def _world(snapshot: Snapshot, frame: _Frame, include_position: bool) -> Iterato
         yield from _flag(flag, frame)
 
 
-def _off_the_edge(rings: list[Floats], frame: _Frame) -> Iterator[Floats]:
+def shaded_world(prediction: GeoPrediction, frame: Frame) -> Iterator[Item]:
+    """Draw the probabilities on the map, and outlines of the most probable cells."""
+    ground = _ground(prediction, frame.view)
+    yield Picture(frame.x, frame.y, frame.width, frame.height, ground, photographic=False)
+    shores = [frame.place(ring) for polygon in world_view.land() for ring in polygon]
+    yield Lines(tuple(_off_the_edge(shores, frame)), colors.SHORE, 0.5)
+    for guess in world_view.top_cells(prediction):
+        yield Lines(_rings(guess, frame), colors.FLAGS["photo"], 0.75)
+
+
+def _off_the_edge(rings: list[Floats], frame: Frame) -> Iterator[Floats]:
     """Leave out what runs along the edge of the map: it is no shore."""
     low = [frame.x + 0.2, frame.y + 0.2]
     high = [frame.x + frame.width - 0.2, frame.y + frame.height - 0.2]
@@ -216,9 +225,9 @@ def _off_the_edge(rings: list[Floats], frame: _Frame) -> Iterator[Floats]:
                 yield run
 
 
-def _ground(snapshot: Snapshot, view: View) -> Image.Image:
+def _ground(prediction: GeoPrediction, view: View) -> Image.Image:
     """Sea, land and probability as one picture."""
-    shade = world_view.shade(snapshot.prediction, view)
+    shade = world_view.shade(prediction, view)
     height, wide = shade.shape
     picture = Image.new("RGB", (wide * _FINE, height * _FINE), colors.SEA)
     draw = ImageDraw.Draw(picture)
@@ -231,12 +240,12 @@ def _ground(snapshot: Snapshot, view: View) -> Image.Image:
     return picture
 
 
-def _rings(guess: Guess, frame: _Frame) -> tuple[Floats, ...]:
+def _rings(guess: Guess, frame: Frame) -> tuple[Floats, ...]:
     polygons = world_view.cell_polygons(guess.cells, guess.index)
     return tuple(frame.place(ring) for polygon in polygons for ring in polygon)
 
 
-def _flag(flag: Flag, frame: _Frame) -> Iterator[Item]:
+def _flag(flag: Flag, frame: Frame) -> Iterator[Item]:
     """Draw a pole and a label: above for photo, below for evidence, beside for truth."""
     color = colors.FLAGS[flag.kind]
     x, y = frame.place([flag.longitude, flag.latitude])[0]
@@ -261,20 +270,22 @@ def _flag(flag: Flag, frame: _Frame) -> Iterator[Item]:
     yield Text(left + wide / 2, top + high / 2, flag.text, SMALL, "#ffffff", "center")
 
 
-def _top_list(snapshot: Snapshot, frame: _Frame, y: float) -> Iterator[Item]:
-    """List the most probable cells in two columns, each with a bar."""
+def _top_list(snapshot: Snapshot, frame: Frame, y: float) -> Iterator[Item]:
+    """List the most probable cells, each with a bar: in two columns if no name is cut there."""
     top = world_view.top_cells(snapshot.prediction)
-    column, bar = frame.width / 2, 26.0
-    for i, guess in enumerate(top):
-        x, at = frame.x + (i // 3) * column, y + (i % 3) * SIZE * _LINE
-        share = bar * guess.probability / top[0].probability
-        yield Box(x, at - 3, bar, 6, colors.SEA)
-        yield Box(x, at - 3, max(share, 1.0), 6, colors.SHADE)
-        text = drawable(f"{percent(guess.probability)} {guess.place}")
-        text = shortened(text, SMALL, column - bar - 12)
-        yield Text(x + bar + 5, at, text, SMALL, colors.INK)
+    bar = 26.0
+    texts = [drawable(f"{percent(guess.probability)} {guess.place}") for guess in top]
     if snapshot.votes:
-        x, at = frame.x + column, y + 2 * SIZE * _LINE
-        yield Dot(x + bar / 2, at, 3.0, colors.FLAGS["vote"])
-        text = shortened("where single layers point", SMALL, column - bar - 12)
-        yield Text(x + bar + 5, at, text, SMALL, colors.INK)
+        texts.append("where single layers point")
+    widest = max(width(text, SMALL) for text in texts)
+    columns = 2 if widest <= frame.width / 2 - bar - 12 else 1
+    column, rows = frame.width / columns, -(-6 // columns)
+    for i, text in enumerate(texts):
+        x, at = frame.x + (i // rows) * column, y + (i % rows) * SIZE * _LINE
+        if i < len(top):
+            share = bar * top[i].probability / top[0].probability
+            yield Box(x, at - 3, bar, 6, colors.SEA)
+            yield Box(x, at - 3, max(share, 1.0), 6, colors.SHADE)
+        else:
+            yield Dot(x + bar / 2, at, 3.0, colors.FLAGS["vote"])
+        yield Text(x + bar + 5, at, shortened(text, SMALL, column - bar - 12), SMALL, colors.INK)

@@ -153,6 +153,17 @@ class Snapshot:
             parts += [f"rather than {self.prediction.guess(self.maps.contrast).place}"]
         return " · ".join(parts)
 
+    @property
+    def layers(self) -> str:
+        """Which layers count how much, "" if all count alike: "Layers: stem, head"."""
+        on = {name: weight for name, weight in self.weights.items() if weight > 0}
+        plain = len(set(on.values())) == 1
+        if plain and len(on) == len(self.weights):
+            return ""
+        return "Layers: " + ", ".join(
+            name if plain else f"{name} x {weight:g}" for name, weight in on.items()
+        )
+
     def caption(self, *, include_position: bool = False) -> str:
         """Give the sentence, which tells of the photo's own position only if asked to."""
         return (include_position and self.status_with_truth) or self.status

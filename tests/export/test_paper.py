@@ -15,6 +15,7 @@ from combicam_widgets import Photo
 from combicam_widgets.export import Panel, save, save_panels
 from combicam_widgets.export.drawing import draw_scene
 from combicam_widgets.export.scene import Text, compose
+from combicam_widgets.geo import CellGrid, GeoPrediction
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -121,6 +122,47 @@ def test_panels_from_maps_alone(tmp_path):
     sizes = [(float(p.get("width")), float(p.get("height"))) for p in pictures[:5]]
     for (wide, high), panel in zip(sizes, panels, strict=True):
         assert wide / high == pytest.approx(panel.photo.width / panel.photo.height, rel=0.02)
+
+
+def test_panels_with_maps_and_without(tmp_path):
+    """Maps of one row are side by side, below the tallest photo; the best place is marked there."""
+    prediction = make_snapshot().prediction
+    tall, wide = photo(90, 60), photo()
+    panels = [
+        Panel(tall, None, "a", prediction),
+        Panel.of(wide, make_maps(), "b", prediction=prediction),
+        Panel(wide, None, "c"),
+        Panel(wide, None, "d"),
+    ]
+    save_panels(panels, tmp_path / "x.svg", columns=2)
+    texts, pictures = written(tmp_path / "x.svg")
+    best = prediction.best
+    assert texts.count(f"{round(100 * best.probability)} % {best.place}") == 2
+    first, map_1, second, map_2, third, _, _bar = (
+        [float(each.get(key)) for key in ("width", "height")] for each in pictures
+    )
+    assert map_1 == pytest.approx(map_2, abs=0.5)  # pixels
+    assert first[0] / first[1] == pytest.approx(60 / 90, rel=0.02)
+    assert second == pytest.approx(third, abs=0.5)
+    save_panels(panels[2:], tmp_path / "y.svg", columns=2)
+    height, less = (
+        float(ET.parse(tmp_path / name).getroot().get("height").removesuffix("pt"))
+        for name in ("x.svg", "y.svg")
+    )
+    # The second row costs what it needs, however tall the first one is.
+    assert height - less == pytest.approx((first[1] + 26 * 0.75) + (map_1[1] + 26 * 0.75), abs=3)
+
+
+@pytest.mark.parametrize("names", [("A", "B"), ("A place of a name for a whole line", "B")])
+def test_names_of_places_are_whole_where_there_is_room(names):
+    snapshot = make_snapshot()
+    cells = snapshot.prediction.cells
+    named = CellGrid(cells.latitudes, cells.longitudes, cells.outlines, (names * 4)[:8])
+    given = GeoPrediction(snapshot.prediction.probabilities, named)
+    items = [i for i in compose(make_snapshot(prediction=given)).items if isinstance(i, Text)]
+    listed = [item for item in items if item.text.rpartition(" % ")[2] in names]
+    assert len(listed) == min(5, len(cells))
+    assert len({item.x for item in listed}) == (1 if len(names[0]) > 9 else 2)
 
 
 @pytest.mark.parametrize(

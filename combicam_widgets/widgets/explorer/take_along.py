@@ -29,10 +29,11 @@ class TakeAlong:
     ) -> None:
         """Write the picture for a paper, drawn by matplotlib (extra ``paper``).
 
-        ``path`` must end in ".pdf", ".svg" or ".png"; letters stay letters. What is pinned is drawn
-        below, with the difference. An existing file is replaced once the new one is whole.
+        ``path`` must end in ".pdf", ".svg" or ".png"; letters stay letters. The votes of the layers
+        are on the map. What is pinned is drawn below, with the difference. An existing file is
+        replaced once the new one is whole.
         """
-        export.save(self._snapshot(), path, dpi, include_position=include_position)
+        export.save(self._snapshot(votes=True), path, dpi, include_position=include_position)
 
     def save_png(
         self, path: str | PathLike[str], scale: float = 2, *, include_position: bool = False
