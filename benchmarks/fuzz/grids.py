@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import datetime as dt
 import decimal
@@ -14,7 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
+import shapely
 
 from benchmarks.fuzz import bounded_memory, damaged
 from combicam_widgets.geo import CellGrid, cell_raster
@@ -63,7 +66,10 @@ _TABLE = (
 
 def attempt(rng: np.random.Generator) -> None:
     """Make a grid of something hostile; what is accepted must be a grid, and is used as one."""
-    ways = (_from_tokens, _from_geojson, _from_table, _from_centers, _from_cells, _from_archive)
+    ways = (
+        *(_from_tokens, _from_geojson, _from_frame, _from_table),
+        *(_from_centers, _from_cells, _from_archive),
+    )
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), bounded_memory():
         warnings.simplefilter("ignore")
         path = Path(folder) / "cells"
@@ -211,6 +217,40 @@ def _from_geojson(rng: np.random.Generator, path: Path) -> CellGrid:
     return CellGrid.from_geojson(source, classes, key, _names(rng, len(chosen)))
 
 
+def _from_frame(rng: np.random.Generator, _: Path) -> CellGrid:
+    pool: list[Any] = [
+        *map(shapely.geometry.shape, _GEOMETRIES),
+        shapely.Polygon([(0, 0), (10, 10), (10, 0), (0, 10)]),  # crosses itself
+        shapely.Polygon([(0, 0, 5), (10, 0, 5), (10, 10, 5)]),
+        shapely.Polygon([(0, 0), (1e300, 0), (1e300, 1e300)]),
+        shapely.Polygon([(4e5, 5e6), (5e5, 5e6), (5e5, 6e6)]),
+        *(shapely.Polygon(), shapely.MultiPolygon(), shapely.Point(1, 2), shapely.Point(), None),
+        shapely.GeometryCollection([shapely.box(0, 0, 1, 1)]),
+        shapely.LinearRing([(0, 0), (1, 0), (1, 1)]),
+    ]
+    some = pool if rng.random() < 0.4 else pool[: len(_GEOMETRIES)]
+    chosen = [some[rng.integers(len(some))] for _ in range(rng.integers(0, 4))]
+    labels = [("a", "b", 3, None, float("nan"))[rng.integers(5)] for _ in chosen]
+    systems = (None, 4326, 4326, 3857, 32633, 3031, "ESRI:54030", 4978, 5773, 'LOCAL_CS["here"]')
+    system = systems[rng.integers(len(systems))]
+    frame: Any = geopandas.GeoDataFrame({"name": labels, "geometry": chosen}, crs=system)
+    way = rng.random()
+    if way < 0.2:
+        frame = frame.geometry
+    elif way < 0.3:
+        frame = frame.set_index("name", drop=False)
+    elif way < 0.4:
+        frame = frame.rename_geometry("shape")
+    elif way < 0.45:
+        frame = geopandas.GeoDataFrame({"name": labels})  # without geometry
+    elif way < 0.5:
+        frame = frame.rename(columns={"name": ("a", "b")[rng.integers(2)]})
+    classes = _held(rng, labels) if rng.random() < 0.4 else None
+    key = "name" if rng.random() < 0.8 else _number(rng)
+    make = CellGrid.from_geojson if rng.random() < 0.2 else CellGrid.from_geodataframe
+    return make(frame, classes, key, _names(rng, len(chosen)))
+
+
 class _Interface:
     def __init__(self, says: object) -> None:
         self.__geo_interface__ = says
@@ -241,7 +281,7 @@ def _spoil(rng: np.random.Generator, source: Any) -> None:  # noqa: ANN401
     elif way < 0.3:
         node[key] = places[rng.integers(len(places))][1]
     else:
-        node[key] = _NUMBERS[rng.integers(len(_NUMBERS))]
+        node[key] = copy.deepcopy(_NUMBERS[rng.integers(len(_NUMBERS))])  # it may be changed next
 
 
 def _from_table(rng: np.random.Generator, path: Path) -> CellGrid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 from functools import cache
@@ -108,7 +109,7 @@ def _facts(rng: np.random.Generator, path: Path) -> None:
     (inner,) = outer.values()
     for _ in range(rng.integers(1, 3)):
         key = str(rng.choice(list(inner)))
-        value = _VALUES[rng.integers(len(_VALUES))]
+        value = copy.deepcopy(_VALUES[rng.integers(len(_VALUES))])  # it may be changed next
         if isinstance(inner[key], list) and inner[key] and rng.random() < 0.5:
             inner[key][rng.integers(len(inner[key]))] = value
         elif rng.random() < 0.15:

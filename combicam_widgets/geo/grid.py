@@ -210,11 +210,18 @@ class CellGrid:
             As `from_geojson`.
         """
         if not (hasattr(frame, "to_crs") and hasattr(frame, "geometry")):
+            if hasattr(frame, "to_crs"):
+                raise ValueError("frame has no geometry: give it one by frame.set_geometry(...)")
             raise TypeError(
                 f"frame must be a geopandas frame or series, got {type(frame).__name__}; "
                 "from_geojson takes files and all else that has a geo interface"
             )
         if frame.crs is not None:
+            if not (frame.crs.is_geographic or frame.crs.is_projected):
+                raise ValueError(
+                    f"frame is in the coordinate system {frame.crs.name!r:.60}, from which nothing "
+                    "leads to longitude and latitude: give it the one that it is in, by set_crs()"
+                )
             frame = frame.to_crs(4326)
         return cls.from_geojson(frame, classes, key, names)
 

@@ -326,3 +326,16 @@ def test_all_cells_as_geojson_are_read_again_by_others():
     assert again.names == grid.names
     lat, lon = rng.uniform(-90, 90, 3000), rng.uniform(-180, 180, 3000)
     assert (again.locate(lat, lon) == grid.locate(lat, lon)).mean() > 0.998
+
+
+@pytest.mark.parametrize("system", [5773, 'LOCAL_CS["here"]'])  # heights; a building's own metres
+def test_systems_that_do_not_lead_to_the_earth_are_named(system):
+    frame = gpd.GeoDataFrame({"name": ["a"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=system)
+    with pytest.raises(ValueError, match="from which nothing leads to longitude and latitude") as e:
+        CellGrid.from_geodataframe(frame)
+    assert frame.crs.name in str(e.value)
+
+
+def test_a_frame_without_geometry_says_so():
+    with pytest.raises(ValueError, match="frame has no geometry"):
+        CellGrid.from_geodataframe(gpd.GeoDataFrame({"name": ["a"]}))
