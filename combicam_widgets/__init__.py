@@ -13,9 +13,16 @@ if TYPE_CHECKING:
     from combicam_widgets.images import Photo, load_image
     from combicam_widgets.models import GeoModel, list_models, load_model
     from combicam_widgets.samples import list_samples, sample
-    from combicam_widgets.widgets import Explorer
-    from combicam_widgets.widgets.heat.overlay import overlay
-    from combicam_widgets.widgets.trust import TrustPanel
+    from combicam_widgets.widgets import (
+        Explorer,
+        HeatOverlay,
+        LayerDiagram,
+        TrustPanel,
+        WorldMap,
+        compose,
+        link,
+        overlay,
+    )
 
 __version__ = "0.1.0"
 
@@ -25,6 +32,11 @@ _HOMES = {
     "GeoModel": "models",
     "GeoPrediction": "geo",
     "Photo": "images",
+    "HeatOverlay": "widgets",
+    "LayerDiagram": "widgets",
+    "WorldMap": "widgets",
+    "compose": "widgets",
+    "link": "widgets",
     "TrustPanel": "widgets",
     "list_models": "models",
     "list_samples": "samples",
@@ -41,8 +53,13 @@ __all__ = [
     "Explorer",
     "GeoModel",
     "GeoPrediction",
+    "HeatOverlay",
+    "LayerDiagram",
     "Photo",
     "TrustPanel",
+    "WorldMap",
+    "compose",
+    "link",
     "list_models",
     "list_samples",
     "load_image",

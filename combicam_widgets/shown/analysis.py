@@ -20,6 +20,12 @@ _HEATMAP_SIDE = 288
 """Heat is smooth: more pixels cost bytes and time at every click, and show nothing."""
 
 
+def heatmap_size(height: int, width: int) -> tuple[int, int]:
+    """Give the size (H, W) of heatmaps on the page: a photo's shape, not larger than needed."""
+    scale = min(1.0, _HEATMAP_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 class Model(Protocol):
     """What is read off a `GeoModel`, and asked of it."""
 
@@ -97,8 +103,7 @@ class Analysis:
     @property
     def heatmap_size(self) -> tuple[int, int]:
         """Size (H, W) of the heatmaps on the page: the photo's shape, not larger than needed."""
-        scale = min(1.0, _HEATMAP_SIDE / max(self.photo.height, self.photo.width))
-        return max(1, round(self.photo.height * scale)), max(1, round(self.photo.width * scale))
+        return heatmap_size(self.photo.height, self.photo.width)
 
     @property
     def stages(self) -> list[tuple[str, ...]]:

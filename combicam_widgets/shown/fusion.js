@@ -210,20 +210,27 @@ function winsorStack(stack) {
   return { size, layers: layers.map((layer, i) => ({ ...layer, weight: layer.weight * factors[i] })) };
 }
 
-/** How maps become one (`combine`), and what each brings in (`contribute`, on any common scale). */
+/**
+ * How maps become one (`combine`), what each brings in (`contribute`, on any common scale), and for
+ * rules that divide a pixel's heat among layers, what they do to the maps before they add them or
+ * take the largest (`adding`, `largest`).
+ */
 const RULES = {
-  sum: { combine: weightedSum, contribute: weightedMeans },
+  sum: { combine: weightedSum, contribute: weightedMeans, adding: (stack) => stack },
   mean: {
     combine: (stack) => weightedSum(stretched(stack, minmax)),
     contribute: (stack) => weightedMeans(stretched(stack, minmax)),
+    adding: (stack) => stretched(stack, minmax),
   },
   max: {
     combine: (stack) => largest(stretched(stack, minmax)),
     contribute: (stack) => won(stretched(stack, minmax)),
+    largest: (stack) => stretched(stack, minmax),
   },
   layercam: {
     combine: (stack) => largest(stretched(stack, saturated)),
     contribute: (stack) => won(stretched(stack, saturated)),
+    largest: (stack) => stretched(stack, saturated),
   },
   product: {
     combine: (stack) => product(stretched(stack, minmax)),
@@ -235,6 +242,7 @@ const RULES = {
   winsor: {
     combine: (stack) => weightedSum(winsorStack(stack)),
     contribute: (stack) => weightedMeans(winsorStack(stack)),
+    adding: winsorStack,
   },
 };
 
@@ -257,6 +265,35 @@ export function fuse(maps, weights, size, rule = "sum", normalize = null, import
 export function shares(maps, weights, size, rule = "sum", normalize = null, importances = null) {
   const stack = stacked(maps, weights, size, normalize, importances);
   const parts = ruleOf(rule).contribute(stack);
+  const total = parts.reduce((sum, part) => sum + part, 0);
+  const result = maps.map(() => 0);
+  if (total > 0) stack.layers.forEach(({ index }, i) => (result[index] = parts[i] / total));
+  return result;
+}
+
+/** A map's value at a pixel [row, column] of a size [H, W] that it is resized to. */
+function valueAt({ shape: [h, w], values }, [H, W], [row, column]) {
+  const [[above, down], [left, right]] = [neighbours(H, h)[row], neighbours(W, w)[column]];
+  const across = (y) => {
+    const at = y * w + left;
+    return right ? values[at] * (1 - right) + values[at + 1] * right : values[at];
+  };
+  return down ? across(above) * (1 - down) + across(above + 1) * down : across(above);
+}
+
+/**
+ * Each layer's part of the heat at a pixel; they sum to 1, or are all 0 where no layer highlights
+ * it. Null for rules that do not divide a pixel's heat among layers.
+ */
+export function contributions(
+  maps, weights, size, pixel, rule = "sum", normalize = null, importances = null,
+) {
+  const { adding, largest: winning } = ruleOf(rule);
+  if (!(adding ?? winning)) return null;
+  const stack = (adding ?? winning)(stacked(maps, weights, size, normalize, importances));
+  const values = stack.layers.map(({ map, weight }) => weight * valueAt(map, size, pixel));
+  const most = Math.max(...values);
+  const parts = adding ? values : values.map((value) => Number(value > 0 && value === most));
   const total = parts.reduce((sum, part) => sum + part, 0);
   const result = maps.map(() => 0);
   if (total > 0) stack.layers.forEach(({ index }, i) => (result[index] = parts[i] / total));

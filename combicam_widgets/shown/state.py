@@ -19,7 +19,7 @@ from combicam_widgets.shown.analysis import Analysis, Model
 from combicam_widgets.shown.game import Game, Round
 from combicam_widgets.shown.history import History
 from combicam_widgets.shown.readonly import ReadOnlyDict, read_only
-from combicam_widgets.shown.words import method_words, sentence
+from combicam_widgets.shown.words import fusion_label, sentence
 
 RECIPE = ("method", "rule", "normalize", "weights")
 """What makes the heatmap of the layer maps; undone and redone together."""
@@ -193,8 +193,7 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess
     @property
     def label(self) -> str:
         """The present fusion in a few words."""
-        on = sum(weight > 0 for weight in self.weights.values())
-        return f"{method_words(self.maps)}, {self.rule}, {on} of {len(self.weights)} layers"
+        return fusion_label(self.maps, self.rule, self.weights)
 
     @cached_property
     def inside(self) -> float | None:

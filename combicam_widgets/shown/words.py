@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.geo import GeoPrediction, great_circle_km
@@ -101,6 +102,12 @@ def distance(km: float) -> str:
     """Write a distance as people say it: "120 km", "1,340 km"."""
     rounded = round(km, -1) if km >= 100 else round(km)
     return f"{rounded:,.0f} km"
+
+
+def fusion_label(method: str, rule: str, weights: Mapping[str, float]) -> str:
+    """Say in a few words what a fusion is: "gradcam, sum, 15 of 16 layers"."""
+    on = sum(weight > 0 for weight in weights.values())
+    return f"{method}, {rule}, {on} of {len(weights)} layers"
 
 
 def percent(fraction: float) -> str:

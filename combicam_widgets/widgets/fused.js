@@ -1,9 +1,12 @@
 // Heat and shares, made in the page from the state of a `Fusion`; see fusion.py.
 
-import { fuse, RULE_NAMES, shares } from "../shown/fusion.js";
+import { contributions, fuse, RULE_NAMES, shares } from "../shown/fusion.js";
 
 /** What heat and shares follow from. */
 export const INPUTS = ["maps", "weights", "rule", "normalize"];
+
+/** What is seen follows from. */
+export const SEEN = [...INPUTS, "given", "about", "preview"];
 
 function mapsOf(model) {
   const bytes = model.get("maps");
@@ -15,10 +18,19 @@ function mapsOf(model) {
   });
 }
 
+/** The heat that Python has fused, coarse, where the page cannot; null without it. */
+function given(model) {
+  const bytes = model.get("given");
+  if (!bytes?.byteLength) return null;
+  const values = Array.from({ length: bytes.byteLength }, (_, i) => bytes.getUint8(i) / 100);
+  return { shape: model.get("given_shape"), values };
+}
+
 /**
  * Reads a fusion's state; works everything out once. `heat()` is the heatmap, `alone(name)` that of
  * one layer, `shares()` has each layer's share by name. All give null where the page cannot tell:
- * without maps, with a rule of somebody's own, and while all layers are off.
+ * without maps, with a rule of somebody's own, and while all layers are off. `read(x, y)` has the
+ * heat at a place of the photo, from 0 to 1, and each layer's part of it, or null parts.
  */
 export function fusedBy(model) {
   let bytes = null;
@@ -53,6 +65,16 @@ export function fusedBy(model) {
       latest();
       const index = model.get("names").indexOf(name);
       return fuse([maps[index]], [1], model.get("size"));
+    },
+    read(x, y) {
+      const { shape, values } = this.heat() ?? given(model) ?? {};
+      if (!shape) return null;
+      const [row, column] = [y, x].map((part, i) => Math.min(Math.floor(part * shape[i]), shape[i] - 1));
+      const at = (maps, weights, size, ...how) => contributions(maps, weights, size, [row, column], ...how);
+      return {
+        heat: values[row * shape[1] + column],
+        parts: known() ? work(at, weight) : null,
+      };
     },
     shares() {
       if (!known()) return null;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import traitlets as T
 
 from combicam_widgets.cam import LayerMaps
@@ -13,6 +14,8 @@ from combicam_widgets.shown.page_rules import page_knows
 from combicam_widgets.widgets._bridge.attentive import Attentive
 
 _HERE = Path(__file__).parent
+_GRID = 28
+"""Heat that is given is known at so many places a side, at most: more cost bytes."""
 
 
 class Fusion(Attentive):
@@ -51,6 +54,12 @@ class Fusion(Attentive):
     normalize = T.Unicode(None, allow_none=True).tag(sync=True)
     """What is done to each map before: None, ``minmax`` or ``max``."""
 
+    given = T.Bytes().tag(sync=True)
+    """The heat on a coarse grid, in per cent, where only Python can fuse it; see `give_heat`."""
+
+    given_shape = T.List(T.Int()).tag(sync=True)
+    """[rows, columns] of that grid."""
+
     preview = T.Unicode().tag(sync=True)
     """Layer that is pointed at, to be shown alone meanwhile; empty (default): none."""
 
@@ -58,6 +67,25 @@ class Fusion(Attentive):
     def in_page(self) -> bool:
         """Whether the page makes the heat by itself."""
         return bool(self.maps and self.rule)
+
+    def give_heat(self, heatmap: npt.NDArray[np.floating] | None) -> None:
+        """Give the page what it cannot make, for where somebody points.
+
+        Parameters
+        ----------
+        heatmap : (H, W) array in [0, 1], or None
+            None: the page makes it, or there is nothing to be known.
+        """
+        values = np.zeros((0, 0), np.uint8)
+        if heatmap is not None:
+            rows, columns = (
+                np.rint((np.arange(n) + 0.5) * side / n - 0.5).astype(int)
+                for side in heatmap.shape
+                for n in [min(_GRID, side)]
+            )
+            values = np.rint(100 * heatmap[np.ix_(rows, columns)]).astype(np.uint8)
+        with self.hold_sync():
+            self.given, self.given_shape = values.tobytes(), list(values.shape)
 
     def show_fusion(
         self, maps: LayerMaps, size: tuple[int, int], about: int, rule: str, normalize: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -66,6 +67,25 @@ def as_weights(value: object) -> Mapping[str, float]:
     if not isinstance(value, Mapping):
         raise TypeError(f"weights must be a dict from layer to weight, not {value!r}.")
     return dict(value)
+
+
+def optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Accept None too."""
+    return lambda value: None if value is None else check(value)
+
+
+def instance(name: str, kind: type, *, several: bool = False) -> Callable[[Any], Any]:
+    """Accept only things of one kind, or a sequence of them, which becomes a tuple."""
+
+    def check(value: Any) -> Any:  # noqa: ANN401
+        listed = tuple(value) if several and isinstance(value, Sequence) else None
+        things = (value,) if listed is None else listed
+        if (several and listed is None) or not all(isinstance(thing, kind) for thing in things):
+            what = f"a sequence of {kind.__name__}" if several else f"a {kind.__name__}"
+            raise TypeError(f"{name} must be {what}, not {reprlib.repr(value)}.")
+        return value if listed is None else listed
+
+    return check
 
 
 def one_of(name: str, options: Callable[[], Sequence[Any]]) -> Callable[[Any], Any]:

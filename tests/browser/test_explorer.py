@@ -86,10 +86,13 @@ def test_everything_follows_a_click_a_preset_and_a_photo(opened):
     expect(status(lab)).to_contain_text("jaguar")
     expect(status(lab)).to_contain_text("Brazil")
     until_changes(lab, heat, painted)
-    assert shading(lab) != shaded
-    assert flag(lab, "whole photo") != planted
-    # Brazil lies west of Australia.
-    assert flag(lab, "whole photo")["x"] < planted["x"]
+    until_changes(lab, shading, shaded)
+
+    def west_of_australia(lab):
+        now = flag(lab, "whole photo")  # none while it is planted anew
+        return now is not None and now["x"] < planted["x"]
+
+    until_changes(lab, west_of_australia, before=False)
     assert lab.python("explorer.image.name") == "Jaguar"
     lab.screenshot("explorer-jaguar")
 

@@ -34,19 +34,19 @@ beginning = dict(
 
 def reset():
     explorer.unpin()
-    explorer._parts.diagram.opened = ""
+    explorer.diagram.selected = ""
     for name, value in beginning.items():
         if getattr(explorer, name) is not value and getattr(explorer, name) != value:
             setattr(explorer, name, value)
     explorer.use("all")
 
 def aspect():
-    (south, west), (north, east) = explorer._parts.world.map.bounds
+    (south, west), (north, east) = explorer.world.map.bounds
     high = asinh(tan(radians(north))) - asinh(tan(radians(south)))
     return radians(east - west) / high
 
 def whole():
-    (south, west), (north, east) = explorer._parts.world.map.bounds
+    (south, west), (north, east) = explorer.world.map.bounds
     return south <= -56.9 and north >= 76.9 and 349.9 <= east - west < 430
 
 def on():
@@ -63,7 +63,7 @@ def shown(browser, server):
     page.locator(HEAT).wait_for()
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     expect(words(lab)).to_contain_text("koala")
-    lab.until("explorer._parts.world.map.bounds != ()", value=True)
+    lab.until("explorer.world.map.bounds != ()", value=True)
     yield lab
     lab.close()
     assert lab.complaints == []
@@ -121,7 +121,7 @@ def click_map(lab: Lab, latitude: float, longitude: float) -> None:
     box = container.bounding_box()
     # The kernel hears of a new size a little later.
     lab.until(f"whole() and abs(aspect() - {box['width'] / box['height']}) < 0.02", value=True)
-    (south, west), (north, east) = lab.python("explorer._parts.world.map.bounds")
+    (south, west), (north, east) = lab.python("explorer.world.map.bounds")
     across = (longitude - west) / (east - west)
     down = (mercator(north) - mercator(latitude)) / (mercator(north) - mercator(south))
     # Not by the mouse: the notebook may just be scrolling to the control that was used before.
@@ -236,7 +236,7 @@ def test_a_card_says_where_its_layer_points_and_stays_filled(lab):
     expect(card.get_by_text("parameters")).to_be_visible()
     lab.page.keyboard.press("Escape")
     expect(card).to_have_count(0)
-    lab.until("explorer._parts.diagram.opened", "")
+    lab.until("explorer.diagram.selected", "")
 
 
 def test_double_clicking_the_only_layer_that_is_on_opens_its_card_and_complains_of_nothing(lab):

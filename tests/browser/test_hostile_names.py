@@ -46,7 +46,7 @@ def test_names_are_text_wherever_they_stand(lab: Lab):
         "setattr(explorer, 'preview', explorer.maps.names[0])",
         "setattr(explorer, 'preview', '')",
         "setattr(explorer, 'contrast', (explorer.prediction.best.index + 1) % 4)",
-        "setattr(explorer._parts.diagram, 'opened', explorer.maps.names[1])",
+        "setattr(explorer.diagram, 'selected', explorer.maps.names[1])",
         "setattr(explorer, 'box', (0.1, 0.1, 0.5, 0.5))",
         "setattr(explorer, 'show_rings', True)",
         "explorer._gestures.fail(ValueError(bad('error')))",

@@ -17,7 +17,7 @@ def opened(lab: Lab) -> Lab:
     lab.open(notebook(*code))
     lab.page.locator(HEAT).wait_for()
     expect(lab.page.locator(".ccw-status").first).to_contain_text("within 750 km")
-    lab.until("explorer._parts.world.map.bounds != ()", value=True)
+    lab.until("explorer.world.map.bounds != ()", value=True)
     yield lab
     assert lab.complaints == []
     assert lab.strangers == []
@@ -60,10 +60,10 @@ def test_guess_first(opened):
     lab = opened
     words = lab.page.locator(".ccw-status").first
     lab.page.get_by_role("button", name="Zoom to the answer").click()
-    lab.until("explorer._parts.world.map.zoom > 4", value=True)
+    lab.until("explorer.world.map.zoom > 4", value=True)
     lab.page.get_by_role("button", name="Guess first").click()
     expect(words).to_have_text("Where is this? Click the place on the map.")
-    lab.until("explorer._parts.world.map.zoom < 2", value=True)
+    lab.until("explorer.world.map.zoom < 2", value=True)
     expect(lab.page.locator(".ccw-cells")).not_to_be_visible()
     place = lab.python("explorer.prediction.best.place")
     assert place not in lab.page.locator(".ccw-explorer").inner_text()

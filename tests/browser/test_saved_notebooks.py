@@ -85,10 +85,10 @@ def test_the_truth_is_seen_also_after_a_reload_and_is_not_saved(lab: Lab, tmp_pa
     truth_is_seen(lab)
     lab.screenshot("saved-work-reloaded")
     lab.python(
-        "[setattr(explorer._parts.world.map, 'center', (-48.87654, -123.39372)),"
-        " setattr(explorer._parts.world.map, 'zoom', 6), 1][-1]"
+        "[setattr(explorer.world.map, 'center', (-48.87654, -123.39372)),"
+        " setattr(explorer.world.map, 'zoom', 6), 1][-1]"
     )
-    lab.until("explorer._parts.world.map.west > -140", value=True)
+    lab.until("explorer.world.map.west > -140", value=True)
     text = saved_with_widgets(lab)
     assert [secret for secret in SECRETS if secret in text] == []
     # Nor is the address of the page, which ipyleaflet keeps, or where somebody moved the map to.

@@ -315,7 +315,7 @@ def test_the_photo_on_screen_stays_in_colour(portrait):
         network[4].weight[1:] = 0
     explorer = ccw.Explorer(GeoModel(network, CELLS, GREY), portrait)
     try:
-        source = explorer._parts.overlay.figure.layout.images[0].source
+        source = explorer.heat.figure.layout.images[0].source
         shown = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
         pixels = np.asarray(shown.convert("RGB"), int)
         assert np.abs(pixels - portrait.pixels).mean() < 15  # it is a JPEG

@@ -103,25 +103,25 @@ class Steps(RuleBasedStateMachine):
         assert explorer.heatmap.max() <= 1
         total = sum(explorer.shares.values())
         assert abs(total - 1) < 1e-5 or total == 0
-        assert parts.diagram.weights == explorer.weights
-        assert parts.diagram.preview == ("" if explorer.hidden else explorer.preview)
-        assert parts.overlay.box == explorer.box
-        assert parts.world.online_tiles == explorer.online_tiles
+        assert parts.diagram.fusion.weights == explorer.weights
+        assert parts.diagram.fusion.preview == ("" if explorer.hidden else explorer.preview)
+        assert parts.heat._overlay.box == explorer.box
+        assert parts.world._world.online_tiles == explorer.online_tiles
         for name in ("rule", "keep", "opacity", "colormap", "show_votes", "guessing", "method"):
             assert getattr(parts.controls, name).value == getattr(explorer, name)
         assert parts.controls.model.value == explorer.model.name
-        assert len(parts.overlay._figures.children) == (
+        assert len(parts.heat._overlay._figures.children) == (
             3 if explorer.pinned and not explorer.hidden else 1
         )
         if explorer.hidden:
-            assert parts.world._panel.rows == []
+            assert parts.world._world._panel.rows == []
             assert parts.controls.photo.value == "(guess where)"
         else:
-            assert parts.diagram.shares == explorer.shares
+            assert parts.diagram.fusion.shares == explorer.shares
             assert parts.controls.photo.value == explorer.image.name
             assert explorer.status in parts.status_bar.seen
             assert len(explorer.votes) == (3 if explorer.show_votes else 0)
-            assert parts.world._marks.answer == [
+            assert parts.world._world._marks.answer == [
                 explorer.prediction.best.latitude,
                 explorer.prediction.best.longitude,
             ]

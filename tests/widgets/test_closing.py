@@ -41,11 +41,11 @@ def use_everything(explorer, folder):
 
 def inside(explorer):
     parts = explorer._parts
-    world, overlay = parts.world, parts.overlay
+    world, overlay = parts.world._world, parts.heat._overlay
     return [
         *(explorer, parts, explorer.image, explorer.prediction, explorer.maps, explorer._gestures),
         *(world, world.map, world._marks, world._panel, world._land),
-        *(overlay, overlay.figure, overlay._caption, overlay._box, parts.diagram, parts.controls),
+        *(overlay, overlay.figure, overlay._caption, overlay._box, parts.diagram.fusion, parts.controls),
         *(parts.status_bar, parts.checking, parts.trust),
     ]
 
@@ -135,7 +135,7 @@ def test_parts_alone_are_freed(small_model):
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-@pytest.mark.parametrize("part", ["World", "Parts", "View", "Gestures", "analyse"])
+@pytest.mark.parametrize("part", ["Parts", "View", "Gestures", "analyse"])
 def test_an_explorer_that_was_never_finished_is_freed(small_model, monkeypatch, part, error):
     explorer = Explorer(model=small_model, image="koala")
     seen = []
@@ -196,7 +196,7 @@ for wrong in ({"image": "kaola"}, {"colour": 5}, {"weights": {"x": 1}}, {"layout
 def interrupted(*_):
     raise KeyboardInterrupt
 
-explorer.World = interrupted
+explorer.Parts = interrupted
 try:
     ccw.Explorer()
 except KeyboardInterrupt:

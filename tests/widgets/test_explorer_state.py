@@ -33,11 +33,11 @@ def snapshot(explorer):
         dict(explorer.shares),
         explorer.evidence,
         explorer.status,
-        explorer._parts.diagram.stages,
-        explorer._parts.diagram.weights,
-        explorer._parts.diagram.maps,  # the page makes the heat of them
-        explorer._parts.diagram.rule,
-        explorer._parts.world._shading.url,
+        explorer.diagram.fusion.stages,
+        explorer.diagram.fusion.weights,
+        explorer.diagram.fusion.maps,  # the page makes the heat of them
+        explorer.diagram.fusion.rule,
+        explorer.world._world._shading.url,
         explorer._parts.controls.photo.value,
     )
 
@@ -58,8 +58,8 @@ def test_state_follows_weights(explorer, model):
     assert explorer.shares[name] == pytest.approx(1)
     evidence = model.evidence(explorer.image, explorer.heatmap, explorer.keep)
     np.testing.assert_allclose(explorer.evidence.probabilities, evidence.probabilities, atol=1e-6)
-    assert explorer._parts.diagram.weights == explorer.weights
-    assert explorer._parts.diagram.shares == explorer.shares
+    assert explorer.diagram.fusion.weights == explorer.weights
+    assert explorer.diagram.fusion.shares == explorer.shares
 
 
 def test_a_new_photo_gives_what_the_model_gives(explorer, model):
@@ -193,7 +193,7 @@ def test_your_own_model(explorer):
     explorer.model = mine
     assert explorer._parts.controls.model.value == "mine"
     assert explorer.weights == {"conv": 1.0}
-    assert len(explorer._parts.diagram.stages) == 1
+    assert len(explorer.diagram.fusion.stages) == 1
     explorer.model = "naturalist"
     assert len(explorer.weights) == 16
 
@@ -229,7 +229,7 @@ def test_the_position_of_a_photo_is_not_in_what_is_sent(model):
     texts = [
         explorer.status,
         explorer._parts.status_bar.seen,
-        str(explorer._parts.diagram.get_state()),
+        str(explorer.diagram.fusion.get_state()),
     ]
     assert not any("12.34" in text or "98.76" in text for text in texts)
     assert "truly taken" in explorer.status
@@ -248,7 +248,7 @@ def test_names_from_outside_are_escaped(model):
     assert len(pages) > 1
     assert not any(hostile in page for page in pages for hostile in ("<img", "<b>", "<script"))
     # Line and list take names as data; the browser test looks at what becomes of them.
-    assert names[explorer.prediction.best.index] in repr(explorer._parts.world._panel.rows)
+    assert names[explorer.prediction.best.index] in repr(explorer.world._world._panel.rows)
 
 
 @pytest.fixture
@@ -403,7 +403,7 @@ def test_votes_see_as_much_as_is_kept(explorer, model):
     "change", [{"colormap": "cividis"}, {"method": "layercam"}, {"image": "panda"}, {"target": 5}]
 )
 def test_an_open_card_stays_filled(explorer, change, at_once):
-    diagram = explorer._parts.diagram
+    diagram = explorer.diagram.fusion
     diagram.opened = "blocks.15"
     before = dict(diagram.card)
     for name, value in change.items():
@@ -415,7 +415,7 @@ def test_an_open_card_stays_filled(explorer, change, at_once):
 
 
 def test_a_preview_and_its_vote_are_linked(explorer):
-    marks = explorer._parts.world._marks
+    marks = explorer.world._world._marks
     explorer.preview = "blocks.3"
     assert marks.highlighted is None  # there are no votes to stand out
     explorer.preview = ""
@@ -425,13 +425,13 @@ def test_a_preview_and_its_vote_are_linked(explorer):
     explorer.preview = ""
     assert marks.highlighted is None
     marks.hovered = 5
-    assert explorer._parts.diagram.highlight == "blocks.5"
+    assert explorer.diagram.fusion.highlight == "blocks.5"
     marks.hovered = None
-    assert explorer._parts.diagram.highlight == ""
+    assert explorer.diagram.fusion.highlight == ""
 
 
 def test_compare_stays_pressed_while_a_fusion_is_pinned(explorer):
-    button, overlay = explorer._parts.controls.pin, explorer._parts.overlay
+    button, overlay = explorer._parts.controls.pin, explorer.heat._overlay
     explorer.pin()
     assert button.value
     button.value = False  # as a click does

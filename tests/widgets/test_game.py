@@ -65,14 +65,14 @@ def shown(explorer):
     parts = explorer._parts
     return repr(
         [
-            parts.world.map.get_state(),
-            [layer.get_state() for layer in parts.world.map.layers],
-            parts.world._panel.get_state(),
-            parts.world._marks.get_state(),
-            parts.world._marks.told,
-            parts.world._panel.told,
+            parts.world._world.map.get_state(),
+            [layer.get_state() for layer in parts.world._world.map.layers],
+            parts.world._world._panel.get_state(),
+            parts.world._world._marks.get_state(),
+            parts.world._world._marks.told,
+            parts.world._world._panel.told,
             parts.status_bar.seen,
-            parts.diagram.card,
+            parts.diagram.fusion.card,
         ]
     )
 
@@ -96,18 +96,18 @@ def test_the_answer_is_hidden_until_somebody_has_guessed(guessing):
 
 
 def test_the_photo_stands_alone_until_somebody_has_guessed(guessing):
-    overlay = guessing._parts.overlay
+    caption = guessing.heat._overlay._caption
     for _ in range(2):
-        assert [note.text for note in overlay.figure.layout.annotations if note.visible] == []
-        assert overlay._caption.text == ""
-        assert not overlay.figure.data[0].z.any()
-        assert not any(guessing._parts.diagram.maps)  # what the page makes the heat of
+        assert caption.label == caption.words == caption.photo == ""
+        assert caption.palette == b""  # without, nothing is painted or said where somebody points
+        assert not any(guessing.diagram.fusion.maps)  # what the page makes the heat of
+        assert not guessing.heat.heatmap.any()
         guessing.guess = (45.0, 5.0)
-        assert any(guessing._parts.diagram.maps)
-        assert overlay.figure.data[0].z.any()
-        assert "Point at the photo" in overlay._caption.text
+        assert any(guessing.diagram.fusion.maps)
+        assert guessing.heat.heatmap is guessing.heatmap
+        assert caption.palette
         guessing.next_round()
-    assert not any(guessing._parts.diagram.maps)
+    assert not any(guessing.diagram.fusion.maps)
 
 
 def test_the_next_round_is_another_puzzle(guessing):
@@ -125,13 +125,14 @@ def test_the_next_round_is_another_puzzle(guessing):
 
 
 def test_the_name_of_the_photo_is_part_of_the_answer(guessing):
-    menu, caption = guessing._parts.controls.photo, guessing._parts.overlay._caption
+    menu, caption = guessing._parts.controls.photo, guessing.heat._overlay._caption
     for _ in range(2):
         assert menu.value == "(guess where)"
         assert "Heatmap over a photo" in caption.name
+        assert caption.photo == ""
         guessing.guess = (45.0, 5.0)
         assert menu.value == guessing.image.name
-        assert f"Heatmap over {guessing.image.name}" in caption.name
+        assert caption.photo == guessing.image.name
         guessing.next_round()
     guessing.image = "koala"
     guessing.guessing = False
@@ -142,7 +143,7 @@ def test_the_name_of_the_photo_is_part_of_the_answer(guessing):
 def test_the_whole_world_is_in_view_to_guess_and_when_the_answer_comes(model, monkeypatch):
     explorer = Explorer(model=model, image="eiffel_tower")
     sent = []
-    monkeypatch.setattr(explorer._parts.world._marks, "send", sent.append)
+    monkeypatch.setattr(explorer.world._world._marks, "send", sent.append)
     explorer.guessing = True
     explorer.rule = "max"
     assert sent == [{"view": "world"}]

@@ -66,11 +66,11 @@ def page_says(explorer):
         "method": controls.method.value,
         "score": controls.score.value,
         **{name: getattr(controls, name).value for name in ("rule", "normalize", "keep")},
-        "weights": parts.diagram.weights,
-        "shares": parts.diagram.shares,
-        "stages": parts.diagram.stages,
-        "fused": (parts.diagram.maps, parts.diagram.rule, parts.diagram.normalize),
-        "shading": parts.world._shading.url,
+        "weights": parts.diagram.fusion.weights,
+        "shares": parts.diagram.fusion.shares,
+        "stages": parts.diagram.fusion.stages,
+        "fused": (parts.diagram.fusion.maps, parts.diagram.fusion.rule, parts.diagram.fusion.normalize),
+        "shading": parts.world._world._shading.url,
         "words": parts.status_bar.seen,
     }
 
@@ -249,11 +249,11 @@ def test_nothing_secret_is_sent_in_three_rounds(small, monkeypatch, way):
         assert "Where is this?" in text or index  # the words are sent when they change
         told = [SECRET_NAME, "12.3", "67.8", "67.9", *tiny.PLACES, "truly", "evidence:"]
         assert [word for word in told if word in text] == []
-        blank = {layer["picture"] for s in explorer._parts.diagram.stages for layer in s["layers"]}
+        blank = {layer["picture"] for s in explorer.diagram.fusion.stages for layer in s["layers"]}
         assert len(blank) <= len(explorer.maps.names)
-        assert not any(explorer._parts.diagram.shares.values())
-        assert explorer._parts.world._marks.flags == []
-        assert explorer._parts.world._panel.rows == []
+        assert not any(explorer.diagram.fusion.shares.values())
+        assert explorer.world._world._marks.flags == []
+        assert explorer.world._world._panel.rows == []
         explorer.guess = (1.0, 2.0)
         assert any(place in explorer._parts.status_bar.seen for place in tiny.PLACES)
     assert len(explorer.game.rounds) == 3
@@ -286,8 +286,8 @@ def test_a_rule_that_raises_at_its_kth_call_changes_nothing(explorer, error):
             else:
                 outcomes["done"] += 1
                 assert explorer.weights["4"] == weight
-            assert explorer._parts.diagram.weights == explorer.weights
-            assert explorer._parts.diagram.shares == explorer.shares
+            assert explorer.diagram.fusion.weights == explorer.weights
+            assert explorer.diagram.fusion.shares == explorer.shares
         assert outcomes["raised"]
         assert outcomes["done"]
     finally:
@@ -311,7 +311,13 @@ PAINTERS = [
 def test_what_stops_in_the_midst_of_drawing_changes_nothing(
     explorer, monkeypatch, part, method, error
 ):
-    before, kind = whole(explorer), type(getattr(explorer._parts, part))
+    drawn = {
+        "diagram": explorer.diagram.fusion,
+        "overlay": explorer.heat._overlay,
+        "world": explorer.world._world,
+    }
+    before = whole(explorer)
+    kind = type(drawn.get(part) or getattr(explorer._parts, part))
     draw, calls = getattr(kind, method), []
 
     def fail_once(*given, **more):
@@ -353,7 +359,7 @@ def test_interrupts_at_random_moments_leave_it_whole(small):
         outcomes[f"changed {changed}"] += 1
         said = whole(explorer)[1]
         assert said["shares"] == explorer.shares
-        assert explorer._parts.diagram.photo
+        assert explorer.diagram.fusion.photo
     assert outcomes["interrupted"] > 5
 
 
@@ -426,7 +432,7 @@ def test_nothing_public_can_be_changed_in_place(explorer):
         explorer.set_trait("prediction", explorer.prediction)
     assert unchanged(before, whole(explorer))
     explorer.weights = {**explorer.weights, "2": 0}
-    assert explorer._parts.diagram.weights["2"] == 0
+    assert explorer.diagram.fusion.weights["2"] == 0
 
 
 def test_weights_are_checked_as_they_are_kept(explorer):
@@ -706,7 +712,7 @@ def test_worker_does_what_is_urgent_first_and_lets_it_by():
 
 
 def test_one_message_of_the_diagram_is_one_change(explorer, monkeypatch, at_once):
-    diagram, committed, sent = explorer._parts.diagram, [], []
+    diagram, committed, sent = explorer.diagram.fusion, [], []
     explorer.observe(lambda change: committed.append(change["name"]))
     monkeypatch.setattr(diagram, "send_state", lambda key=None: sent.append(key))
     weights = {"0": 0.0, "2": 1.0, "4": 1.0}
@@ -722,7 +728,7 @@ def test_one_message_of_the_diagram_is_one_change(explorer, monkeypatch, at_once
 
 def test_what_the_page_says_while_a_cell_runs_is_not_lost(explorer):
     """JupyterLab's messages come in a thread of their own: they wait for the cell's commit."""
-    diagram, waiting = explorer._parts.diagram, threading.Event()
+    diagram, waiting = explorer.diagram.fusion, threading.Event()
     explorer.preview = "2"
     notify = diagram.notify_change
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 import combicam_widgets as ccw
 from combicam_widgets.shown.colors import COLORMAPS, heat_image, palette
+from combicam_widgets.shown.presets import BY_WORTH, PRESETS, preset
 from combicam_widgets.shown.words import distance, percent, sentence
-from combicam_widgets.widgets.explorer.presets import BY_WORTH, PRESETS, preset
 
 STAGES = [("a",), ("b", "c"), ("d", "e")]
 

@@ -230,7 +230,7 @@ def test_an_executed_notebook_holds_nothing_of_the_position(model, tmp_path):
 
 
 def test_where_the_map_was_moved_is_not_saved(explorer):
-    moved = explorer._parts.world.map
+    moved = explorer.world.map
     moved.set_state(
         {
             "center": list(POSITION),

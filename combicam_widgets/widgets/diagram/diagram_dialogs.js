@@ -78,8 +78,9 @@ export function makeCard(name) {
       ...(answer.facts ?? [["layer", layer.detail]]),
       ["weight", weightText(weight)],
       ["share", ofHeatmap(share)],
-      ["vote", layer.silent ? "none: there is no positive evidence" : vote],
     ];
+    // Without words, nobody asks where layers point.
+    if (vote) rows.push(["vote", layer.silent ? "none: there is no positive evidence" : vote]);
     const text = JSON.stringify(rows);
     if (text === shown) return;
     shown = text;

@@ -228,7 +228,11 @@ function render({ model, el }) {
     draw();
   }
   function showPhoto() {
-    for (const image of root.querySelectorAll(".ccw-photo")) image.src = model.get("photo");
+    const photo = model.get("photo");
+    for (const image of root.querySelectorAll(".ccw-photo")) {
+      image.hidden = !photo;
+      if (photo) image.src = photo;
+    }
     draw();
   }
   function rebuild() {

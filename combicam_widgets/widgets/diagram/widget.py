@@ -92,9 +92,9 @@ class Diagram(Fusion):
     def _give_shares(self, _change: object) -> None:
         self.given_shares = {} if self.in_page else self.shares
 
-    def show_photo(self, photo: Photo) -> None:
-        """Put a photo under the maps."""
-        self.photo = to_data_uri(photo, format="webp", max_side=_THUMBNAIL)
+    def show_photo(self, photo: Photo | None) -> None:
+        """Put a photo, or none, under the maps."""
+        self.photo = _small(photo, _THUMBNAIL)
 
     def show_maps(
         self,
@@ -112,7 +112,7 @@ class Diagram(Fusion):
         maps : LayerMaps
             Each tile shows its map stretched to its own maximum.
         kinds : mapping from layer name to str
-            What kind of module each layer is.
+            What kind of module each layer is, as far as that is known.
         colormap : str
         weights : mapping from layer name to float
         hidden : bool
@@ -127,7 +127,9 @@ class Diagram(Fusion):
             stages[-1]["layers"].append(
                 {
                     "name": name,
-                    "detail": f"{kinds[name]}, map of {label}",
+                    "detail": f"{kinds[name]}, map of {label}"
+                    if name in kinds
+                    else f"map of {label}",
                     "picture": heat_image(_enlarged(x, maps.size, _THUMBNAIL), colormap),
                     "silent": silent,
                 }
@@ -141,41 +143,50 @@ class Diagram(Fusion):
             self.weights = dict(weights)
 
     def show_card(
-        self, layer: Layer, maps: LayerMaps, photo: Photo, colormap: str, vote: str | None = None
+        self,
+        layer: Layer | str,
+        maps: LayerMaps,
+        photo: Photo | None,
+        colormap: str,
+        vote: str | None = None,
     ) -> None:
         """Fill the card of a layer: what it is, its map over the photo, where it points.
 
         Parameters
         ----------
-        layer : Layer
-            The one named by `opened`; the card of another one is not shown.
+        layer : Layer or str
+            The one named by `opened`, or only its name; the card of another one is not shown.
         maps : LayerMaps
-        photo : Photo
+        photo : Photo or None
         colormap : str
         vote : str, optional
-            Where the evidence of this layer alone points, in words. None: still being asked; call
-            again when it is known.
+            Where the evidence of this layer alone points, in words; empty: nobody asks. None: still
+            being asked; call again when it is known.
         """
-        x = maps[layer.name]
-        facts = {
-            "kind": layer.kind,
-            "map": f"{x.shape[0]} x {x.shape[1]}, from {layer.shape[0]:,} channels",
-            "stride": f"{layer.stride} {'pixel' if layer.stride == 1 else 'pixels'}",
-            "parameters": f"{layer.parameters:,}",
-        }
+        name = layer if isinstance(layer, str) else layer.name
+        x = maps[name]
+        size = f"{x.shape[0]} x {x.shape[1]}"
+        facts = {"map": size}
+        if not isinstance(layer, str):
+            facts = {
+                "kind": layer.kind,
+                "map": f"{size}, from {layer.shape[0]:,} channels",
+                "stride": f"{layer.stride} {'pixel' if layer.stride == 1 else 'pixels'}",
+                "parameters": f"{layer.parameters:,}",
+            }
         self.card = {
-            "name": layer.name,
+            "name": name,
             "facts": [list(fact) for fact in facts.items()],
             "vote": vote,
             "picture": heat_image(_enlarged(x, maps.size, _CARD), colormap),
-            "photo": to_data_uri(photo, format="webp", max_side=_CARD),
+            "photo": _small(photo, _CARD),
         }
 
     def gesture_of(self, weights: Mapping[str, float]) -> str | None:
         """Name the gesture on the page that led to these weights; None if none did."""
         return self.gesture if self.gesture and dict(weights) == self.weights else None
 
-    def on_history(self, handle: Callable[[str], None]) -> None:
+    def on_history(self, handle: Callable[[str], object]) -> None:
         """Call ``handle("undo")`` or ``handle("redo")`` when the page asks for it."""
 
         def hear(_widget: object, content: object, _buffers: object) -> None:
@@ -190,6 +201,11 @@ class Diagram(Fusion):
         if bundle is not None:
             bundle[0]["text/html"] = NEEDS_WIDGETS
         return bundle
+
+
+def _small(photo: Photo | None, side: int) -> str:
+    """Make a data URI of a photo, at most ``side`` pixels long; empty for none."""
+    return "" if photo is None else to_data_uri(photo, format="webp", max_side=side)
 
 
 def _enlarged(

@@ -12,9 +12,9 @@ from combicam_widgets.imagery import WIDTHS_KM
 from combicam_widgets.images import Photo, picture_endings
 from combicam_widgets.models import GeoModel, list_models
 from combicam_widgets.shown.colors import COLORMAPS
+from combicam_widgets.shown.presets import PRESETS
 from combicam_widgets.shown.state import Shown
 from combicam_widgets.widgets.explorer.places import titles
-from combicam_widgets.widgets.explorer.presets import PRESETS
 from combicam_widgets.widgets.explorer.rule_menu import MethodMenu, RuleMenu, ScoreMenu
 from combicam_widgets.widgets.explorer.upload import Upload
 from combicam_widgets.widgets.explorer.words import Words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -10,23 +10,23 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 import traitlets as T
-from traitlets import Bunch
 
 from combicam_widgets import cam, export
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
 from combicam_widgets.shown.analysis import Analysis
+from combicam_widgets.shown.presets import BY_WORTH, preset
 from combicam_widgets.shown.state import Shown, derive, first, redacted, same
 from combicam_widgets.widgets._bridge.closing import whole_or_not_at_all
 from combicam_widgets.widgets._bridge.interrupts import interrupts_wait
 from combicam_widgets.widgets._bridge.spelling import check_options
 from combicam_widgets.widgets.background import Report, left_behind
+from combicam_widgets.widgets.component import Component
+from combicam_widgets.widgets.diagram.component import LayerDiagram
 from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED
 from combicam_widgets.widgets.explorer.gestures import Gestures
-from combicam_widgets.widgets.explorer.held import Held
-from combicam_widgets.widgets.explorer.parts import Parts
+from combicam_widgets.widgets.explorer.parts import NAMES, Parts
 from combicam_widgets.widgets.explorer.places import first_picture, puzzle, titles
-from combicam_widgets.widgets.explorer.presets import BY_WORTH, preset
 from combicam_widgets.widgets.explorer.questions import QUESTIONS
 from combicam_widgets.widgets.explorer.requests import (
     ASKED,
@@ -38,9 +38,10 @@ from combicam_widgets.widgets.explorer.requests import (
 from combicam_widgets.widgets.explorer.state import ExplorerState
 from combicam_widgets.widgets.explorer.take_along import TakeAlong
 from combicam_widgets.widgets.explorer.view import View
+from combicam_widgets.widgets.heat.component import HeatOverlay
 from combicam_widgets.widgets.traits import as_model
 from combicam_widgets.widgets.trust import TrustPanel
-from combicam_widgets.widgets.world.widget import World
+from combicam_widgets.widgets.world.component import WorldMap
 
 _OWN_PHOTOS = 8
 """How many photos from outside can be chosen again."""
@@ -61,6 +62,9 @@ class Explorer(TakeAlong, ExplorerState):
     image : str, path, bytes, array, PIL image or Photo, optional
         A name from `list_samples` or from the menu ("Madagascar", for a model that looks from
         above), or whatever `load_image` reads. Default: the koala, or Italy from above.
+    parts : sequence of str
+        What is seen, of "controls", "diagram", "heat", "world", "status" and "trust"; default:
+        all. Each part can also be shown somewhere else: `diagram`, `heat`, `world`, `trust`.
     **values
         Initial values of the other traits of `ExplorerState`; anything else is refused.
 
@@ -75,6 +79,7 @@ class Explorer(TakeAlong, ExplorerState):
         self,
         model: object = "naturalist",
         image: object = None,
+        parts: Sequence[str] = NAMES,
         **values: Any,  # noqa: ANN401
     ) -> None:
         known = {
@@ -83,15 +88,14 @@ class Explorer(TakeAlong, ExplorerState):
             *(*TUNED, *SWITCHED),
         }
         check_options(Explorer, values, known)
+        if isinstance(parts, str) or (unknown := [name for name in parts if name not in NAMES]):
+            wrong = parts if isinstance(parts, str) else unknown[0]
+            raise ValueError(f"parts must be a sequence of {', '.join(NAMES)}, not {wrong!r}.")
         super().__init__(layout=values.pop("layout", w.Layout()))
         self.add_class("ccw-explorer")
-        self._parts = parts = Parts(
-            world=World(
-                self._click_map, self._choose_cell, self._hover_vote, self._choose_contrast
-            ),
-        )
-        self._view = View(parts)
-        self._gestures = Gestures(self, parts, self._view)
+        self._parts, self._seen = Parts(), tuple(parts)
+        self._view = View(self._parts)
+        self._gestures = Gestures(self, self._parts, self._view)
         try:
             self._open(model, image, values)
         except BaseException:
@@ -122,7 +126,7 @@ class Explorer(TakeAlong, ExplorerState):
         wanted |= self._own_photos((), analysis)
         with _as_trait_error("weights" in wanted):
             shown = first(analysis, wanted)
-        self.children = self._parts.laid_out()
+        self.children = self._parts.laid_out(self._seen)
         self.commit(self._answered(shown))
         self._gestures.listen()
 
@@ -240,7 +244,7 @@ class Explorer(TakeAlong, ExplorerState):
             if "method" not in change and shown.method in analysis.maps.methods:
                 change["method"] = shown.method
             change |= {"analysis": analysis, **self._own_photos(shown.own_photos, analysis)}
-        with _as_trait_error(bool({"weights", "preview"} & set(change))):
+        with _as_trait_error(bool({"weights", "preview", "maps"} & set(change))):
             return derive(shown, change)
 
     def commit(self, shown: Shown) -> None:
@@ -254,7 +258,7 @@ class Explorer(TakeAlong, ExplorerState):
             try:
                 with interrupts_wait():
                     self._shown = shown
-                    self._view.show(redacted(shown))
+                    told = self._view.show(redacted(shown))
             except BaseException:
                 self._shown = before
                 if before is not None:
@@ -262,20 +266,15 @@ class Explorer(TakeAlong, ExplorerState):
                         self._view.show(redacted(before))
                 raise
             if before is not None:
-                self._tell(before, shown)
+                self._tell(before, told)
 
-    def _tell(self, before: Shown, shown: Shown) -> None:
-        """Tell observers of what has changed, unless one of them has changed it again."""
+    def _tell(self, before: Shown, parts: Sequence[tuple[Component, Mapping[str, Any]]]) -> None:
+        """Tell observers of what has changed here, and in the parts, given what they were."""
         failed: list[Exception] = []
-        for name, trait in self.traits().items():
-            if not isinstance(trait, Held):
-                continue
-            old, new = getattr(before, name), getattr(shown, name)
-            if same(old, new) or not same(new, getattr(self._shown, name)):
-                continue
-            change = {"name": name, "old": old, "new": new, "owner": self, "type": "change"}
+        mine = {name: getattr(before, name) for name in self.held()}
+        for widget, values in ((self, mine), *parts):
             try:
-                self.notify_change(Bunch(change))
+                widget.tell(values)
             except Exception as error:  # noqa: BLE001  (raised below, when all have heard)
                 failed.append(error)
         if failed:
@@ -294,6 +293,21 @@ class Explorer(TakeAlong, ExplorerState):
         if self._shown is None:
             raise RuntimeError("The explorer is still being made.")
         return self._shown
+
+    @property
+    def diagram(self) -> LayerDiagram:
+        """The tiles of the layers; what is set there is set here."""
+        return self._parts.diagram
+
+    @property
+    def heat(self) -> HeatOverlay:
+        """The photo with the heatmap; what is set there is set here."""
+        return self._parts.heat
+
+    @property
+    def world(self) -> WorldMap:
+        """The map; what is set there is set here."""
+        return self._parts.world
 
     @property
     def trust(self) -> TrustPanel:
@@ -337,20 +351,6 @@ class Explorer(TakeAlong, ExplorerState):
                 self.commit(shown)
             given = shown.votes or (shown.analysis.votes(shown.keep) if votes else ())
             return export.Snapshot.of(shown, given)
-
-    # The map is made before there is anything to listen to it.
-
-    def _click_map(self, latitude: float, longitude: float) -> None:
-        self._gestures.click_map(latitude, longitude)
-
-    def _choose_cell(self, index: int) -> None:
-        self._gestures.choose_cell(index)
-
-    def _choose_contrast(self, index: int | None) -> None:
-        self._gestures.choose_contrast(index)
-
-    def _hover_vote(self, layer: int | None) -> None:
-        self._parts.diagram.highlight = "" if layer is None else self.maps.names[layer]
 
 
 @contextmanager

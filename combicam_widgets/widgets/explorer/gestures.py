@@ -11,26 +11,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
+import traitlets as T
 
 from combicam_widgets.imagery import tile
 from combicam_widgets.images import FileName, load_image
+from combicam_widgets.shown.presets import BY_WORTH
 from combicam_widgets.shown.state import Asked, Shown, derive, same
 from combicam_widgets.widgets._bridge.interrupts import between_cells
 from combicam_widgets.widgets.background import Report
 from combicam_widgets.widgets.explorer.controls import NONE, SWITCHED, TUNED
 from combicam_widgets.widgets.explorer.parts import Parts
 from combicam_widgets.widgets.explorer.places import picture
-from combicam_widgets.widgets.explorer.presets import BY_WORTH
 from combicam_widgets.widgets.explorer.questions import QUESTIONS, Question
 from combicam_widgets.widgets.explorer.requests import ASKED, Request, request_for
 from combicam_widgets.widgets.explorer.view import View
+from combicam_widgets.widgets.held import Result
 
 if TYPE_CHECKING:
     from combicam_widgets.widgets.explorer.explorer import Explorer
 
 
-_OF_DIAGRAM = ("weights", "preview", "opened")
-"""What the page changes on the diagram."""
+_CALLED = {"photo": "image", "selected": "opened", "rings": "show_rings"}
+"""What the explorer calls otherwise than its parts."""
 
 _BEST_ALREADY = "By worth: no fusion that was tried carries more of this answer than {}."
 """True until the model is asked anew, whatever is shown meanwhile."""
@@ -53,12 +55,14 @@ class Gestures:
 
     def listen(self) -> None:
         """Begin to listen; the parts show what the explorer holds."""
-        explorer, controls, diagram = self._explorer, self._parts.controls, self._parts.diagram
+        explorer, controls, parts = self._explorer, self._parts.controls, self._parts
         for name in (*TUNED, *SWITCHED, "comparing"):
             if name not in {"guessing", "comparing"}:
                 self._take(getattr(controls, name), "value", partial(self._set, name))
-        for name in _OF_DIAGRAM:
-            self._take(diagram, name, partial(self._hear_diagram, name))
+        for component in (parts.diagram, parts.heat, parts.world):
+            component.belongs_to(self._asked_of, self._heard)
+        parts.world.on_click(self.click_map)
+        parts.world.on_vote(self._point_at_vote)
         self._take(controls.model, "value", self._choose_model)
         self._take(controls.photo, "value", self._choose_picture)
         self._take(controls.method, "value", self._choose_method)
@@ -71,8 +75,6 @@ class Gestures:
         for name, button in controls.presets.items():
             self._on_click(button, partial(self._use, name))
         self._on_click(controls.next_round, lambda: self.change({"image": explorer.draw_puzzle}))
-        diagram.on_history(lambda way: self._attempt(lambda: self.change(explorer.step(way))))
-        self._parts.overlay.on_box(lambda box: self._attempt(lambda: self._set("box", box)))
         self._parts.status_bar.on_cancel = self.cancel
         between_cells(self._interrupted)
 
@@ -213,14 +215,30 @@ class Gestures:
         checked = value if trait is None else trait._validate(self._explorer, value)  # noqa: SLF001
         self.change({name: checked})
 
-    def _hear_diagram(self, name: str, value: Any) -> None:  # noqa: ANN401
-        """Take all that a message has changed as one change; nothing of it is put back first.
+    def _asked_of(self, wanted: Mapping[str, Any]) -> None:
+        """Change what somebody has set in a component; raises what is wrong with it."""
+        explorer = self._explorer
+        change = {_CALLED.get(name, name): value for name, value in wanted.items()}
+        if "step" in change:
+            change |= explorer.step(change.pop("step"))
+        for name in change:
+            trait = explorer.traits().get(name)
+            if isinstance(trait, Result) or not (trait or name in {"opened", "pin", "past"}):
+                raise T.TraitError(f"{name} follows from the explorer, and cannot be set here.")
+        explorer.change(change)
 
-        What this is about is given: a cell beside this thread may just have had it put back.
-        """
-        diagram = self._parts.diagram
-        wanted = {name: getattr(diagram, name) for name in _OF_DIAGRAM} | {name: value}
-        self.change({**wanted, "gesture": diagram.gesture_of(wanted["weights"])})
+    def _heard(self, wanted: Mapping[str, Any]) -> None:
+        """Change what a person has done in a component, on the page."""
+        change = {_CALLED.get(name, name): value for name, value in wanted.items()}
+        with self._parts.lock:
+            self._attempt(lambda: self.change(change | self._stepped(change)))
+
+    def _stepped(self, change: dict[str, Any]) -> dict[str, Any]:
+        return self._explorer.step(change.pop("step")) if "step" in change else {}
+
+    def _point_at_vote(self, layer: int | None) -> None:
+        explorer = self._explorer
+        self._parts.diagram.highlight("" if layer is None else explorer.maps.names[layer])
 
     def _use(self, name: str) -> None:
         explorer, asking = self._explorer, self._parts.asking
@@ -256,14 +274,6 @@ class Gestures:
             if cell is None:
                 raise ValueError("There is no cell here; click a place on land.")
             self.change({"contrast" if shown.comparing else "target": cell})
-
-    def choose_cell(self, index: int) -> None:
-        """Explain another cell, compared with none."""
-        self._attempt(lambda: self.change({"target": index, "contrast": None}))
-
-    def choose_contrast(self, index: int | None) -> None:
-        """Explain why the target rather than this cell."""
-        self._attempt(lambda: self.change({"contrast": index}))
 
     def _begin_or_end_comparing(self, on: bool) -> None:  # noqa: FBT001
         """While it is on, a click on the map says which cell the target is compared with."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import ipywidgets as w
 
 from combicam_widgets.widgets._bridge.closing import made_of
 from combicam_widgets.widgets.background import Background, Worker
-from combicam_widgets.widgets.diagram.widget import Diagram, anywidget_missing
+from combicam_widgets.widgets.diagram.component import LayerDiagram
+from combicam_widgets.widgets.diagram.widget import anywidget_missing
 from combicam_widgets.widgets.explorer.controls import Controls
 from combicam_widgets.widgets.explorer.status_bar import StatusBar
-from combicam_widgets.widgets.heat.overlay import Overlay
+from combicam_widgets.widgets.heat.component import HeatOverlay
 from combicam_widgets.widgets.trust import TrustPanel
-from combicam_widgets.widgets.world.widget import World
+from combicam_widgets.widgets.world.component import WorldMap
+
+NAMES = ("controls", "diagram", "heat", "world", "status", "trust")
+"""What may be seen of an explorer, from top to bottom."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,8 @@ class Parts:
 
     Attributes
     ----------
-    world : World
-    controls, diagram, overlay, status_bar : Controls, Diagram, Overlay, StatusBar
+    controls, status_bar : Controls, StatusBar
+    diagram, heat, world : LayerDiagram, HeatOverlay, WorldMap
     lock : threading.RLock
         Held by whoever takes over a new value. JupyterLab may run the page's messages in a thread
         beside the cells.
@@ -37,10 +42,10 @@ class Parts:
         of their urgency.
     """
 
-    world: World
     controls: Controls = field(default_factory=Controls)
-    diagram: Diagram = field(default_factory=Diagram)
-    overlay: Overlay = field(init=False)
+    diagram: LayerDiagram = field(default_factory=LayerDiagram)
+    heat: HeatOverlay = field(init=False)
+    world: WorldMap = field(default_factory=WorldMap)
     status_bar: StatusBar = field(default_factory=StatusBar)
     lock: threading.RLock = field(default_factory=threading.RLock)
     worker: Worker = field(default_factory=Worker)
@@ -52,26 +57,36 @@ class Parts:
     asking: Background = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "overlay", Overlay(self.diagram))
+        object.__setattr__(self, "heat", HeatOverlay(fusion=self.diagram.fusion))
         object.__setattr__(self, "trust", TrustPanel(worker=self.worker))
         for urgency, name in enumerate(("checking", "carding", "surveying", "asking")):
             work = Background(self.worker, urgency)
             work.lock, work.warned = self.lock, self.warned
             object.__setattr__(self, name, work)
 
-    def laid_out(self) -> list[w.Widget]:
+    def laid_out(self, names: Collection[str] = NAMES) -> list[w.Widget]:
         """Return the widgets from top to bottom; first what to do where half of them is missing."""
-        pictures = w.HBox([self.overlay.view, self.world.map])
+        pictures = w.HBox([part for name in ("heat", "world") for part in self._named(name, names)])
         pictures.add_class("ccw-pictures")
-        above = anywidget_missing(), self.controls, self.status_bar.work
-        return [*above, self.diagram, pictures, self.status_bar, self.trust]
+        above = [self.controls, self.status_bar.work] if "controls" in names else []
+        return [
+            anywidget_missing(),
+            *above,
+            *self._named("diagram", names),
+            *([pictures] if pictures.children else []),
+            *([self.status_bar] if "status" in names else []),
+            *self._named("trust", names),
+        ]
+
+    def _named(self, name: str, names: Collection[str]) -> list[w.Widget]:
+        return [getattr(self, name)] if name in names else []
 
     def close(self, around: w.Widget) -> None:
         """End the work, and close the widget around the parts with all that it is made of."""
         for work in (self.checking, self.carding, self.surveying, self.asking):
             work.close()
         self.trust.close()
-        bars = self.status_bar, self.status_bar.work
-        inside = self.controls, self.diagram, self.overlay.view, self.world.map, *bars
-        for widget in made_of(around, *inside, *self.world.aside):
+        for component in (self.diagram, self.heat, self.world):
+            component.close()
+        for widget in made_of(around, self.controls, self.status_bar, self.status_bar.work):
             w.Widget.close(widget)

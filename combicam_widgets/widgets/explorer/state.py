@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as w
@@ -12,13 +10,13 @@ from combicam_widgets import cam
 from combicam_widgets.imagery import WIDTHS_KM
 from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.state import Shown
-from combicam_widgets.widgets import traits
+from combicam_widgets.widgets import held, traits
 from combicam_widgets.widgets._bridge.spelling import Spelled
 from combicam_widgets.widgets.diagram.widget import NEEDS_WIDGETS
-from combicam_widgets.widgets.explorer import held
+from combicam_widgets.widgets.explorer.picture import Picture
 
 
-class ExplorerState(Spelled, w.VBox):
+class ExplorerState(held.OneValue, Spelled, w.VBox):
     """Traits of the `Explorer`: fields of the one value that is shown. The read-only ones follow.
 
     Observers are told when everything is in place: what they read belongs together. What an
@@ -28,7 +26,7 @@ class ExplorerState(Spelled, w.VBox):
     model = held.Setting(traits.as_model)
     """The geo model; a name becomes the model. Another model resets target and weights."""
 
-    image = held.Picture()
+    image = Picture()
     """The photo that is explained; a name from the menu ("Madagascar") becomes the photo. Another
     photo resets target, contrast, box and guess. A model that looks from above gets a place of its
     own when it replaces one that does not."""
@@ -105,8 +103,8 @@ class ExplorerState(Spelled, w.VBox):
     prediction = held.Result()
     """What the model says of the whole photo."""
 
-    maps = held.Result()
-    """The layer maps of the method in view."""
+    maps = held.Setting(traits.instance("maps", cam.LayerMaps))
+    """The layer maps of the method in view; may be replaced by others of the same layers."""
 
     shares = held.Result()
     """Share of each layer in the heatmap; sums to 1, or all 0 without positive evidence."""
@@ -141,7 +139,6 @@ class ExplorerState(Spelled, w.VBox):
     """Whether a new photo, model or target is being worked on beside the page."""
 
     _shown: Shown | None = None
-    _held: dict[str, Any] | None = None
 
     @property
     def hidden(self) -> bool:
@@ -160,32 +157,6 @@ class ExplorerState(Spelled, w.VBox):
         if self._shown is None:
             return self.traits()[name].default_value
         return getattr(self._shown, name)
-
-    def change(self, wanted: Mapping[str, Any]) -> None:
-        """Change what is shown; takes effect before it returns, or raises and changes nothing.
-
-        Parameters
-        ----------
-        wanted : mapping
-            Values by the names of traits, checked already, and whatever else `derive` takes.
-        """
-        raise NotImplementedError
-
-    @contextmanager
-    def hold_trait_notifications(self) -> Iterator[None]:
-        """Make one change of all assignments in the ``with`` block; none if it raises."""
-        if self._held is not None:
-            yield
-            return
-        self._held = {}
-        try:
-            with super().hold_trait_notifications():
-                yield
-            wanted = self._held
-        finally:
-            self._held = None
-        if wanted:
-            self.change(wanted)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
         """Show the widget; where no widgets are shown, say so, and say at least what it says."""

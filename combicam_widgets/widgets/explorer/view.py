@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from combicam_widgets.models import GeoModel
-from combicam_widgets.shown.scene import Scene
 from combicam_widgets.shown.state import Shown, same
 from combicam_widgets.shown.words import percent
+from combicam_widgets.widgets.component import Component
 from combicam_widgets.widgets.explorer.parts import Parts
 
 
@@ -28,84 +28,41 @@ class View:
         self._parts = parts
         self._before: Shown | None = None
         self.drawing = False
-        self._photos = 0  # how many were shown so far
 
-    def show(self, shown: Shown) -> None:
+    def show(self, shown: Shown) -> list[tuple[Component, dict[str, Any]]]:
         """Show a value from which secrets have been taken out.
 
         If that is interrupted, the next call draws everything anew.
+
+        Returns
+        -------
+        list of (Component, dict)
+            What the traits of each component were before.
         """
+        parts = self._parts
+        components: list[Component] = [parts.diagram, parts.heat, parts.world]
+        told = [(each, {n: each.value_of(n) for n in each.held()}) for each in components]
         before, self._before = self._before, None
         self.drawing = True
         try:
-            self._diagram(shown, before)
-            self._photo_and_heat(shown, before)
-            self._world(shown, before)
+            self._components(shown)
             self._controls(shown, before)
             self._words(shown)
             self._trust(shown, before)
         finally:
             self.drawing = False
         self._before = shown
+        return told
 
-    def _photo_and_heat(self, shown: Shown, before: Shown | None) -> None:
-        overlay, analysis = self._parts.overlay, shown.analysis
-        recipe = shown.weights, shown.rule, shown.normalize
-        new_photo = before is None or shown.image is not before.image
-        new_pin = before is None or shown.pinned_fusion is not before.pinned_fusion
-        looks = ("heatmap", "colormap", "opacity", "outline", "keep", "preview", "label", "hidden")
-        with overlay.at_once():
-            if new_photo:
-                overlay.show_photo(shown.image, self._photos)
-            if shown.hidden:
-                overlay.hide_heat()
-            elif new_photo or _changed(shown, before, *looks):
-                overlay.show_layers(
-                    shown.maps.names, lambda size: analysis.contributions(size, *recipe)
-                )
-                overlay.show_outline(shown.keep if shown.outline else None)
-                overlay.show_heat(shown.heatmap, shown.colormap, shown.opacity, shown.label)
-                overlay.preview(*_alone(shown))
-            if new_pin or (new_photo and shown.pinned_fusion is not None):
-                overlay.unpin()
-                if shown.pinned_fusion is not None:
-                    overlay.pin(shown.pinned_fusion.heatmap, shown.pinned_fusion.label)
-            if new_photo or _changed(shown, before, "box"):
-                overlay.show_box(shown.box)
-        if shown.answered is not None and same(shown.answered, shown.question):
-            overlay.show_values()
-
-    def _diagram(self, shown: Shown, before: Shown | None) -> None:
-        diagram, past = self._parts.diagram, shown.past
-        if before is None or shown.image is not before.image:
-            self._photos += 1
-            diagram.show_photo(shown.image)
-        if _changed(shown, before, "maps", "colormap", "hidden"):
-            kinds = {layer.name: layer.kind for layer in shown.model.architecture.layers}
-            diagram.show_maps(shown.maps, kinds, shown.colormap, shown.weights, hidden=shown.hidden)
-        with diagram.hold_sync():
-            if _changed(shown, before, "image", "maps", "rule", "normalize"):
-                size = shown.analysis.heatmap_size
-                recipe = shown.rule, shown.normalize
-                diagram.show_fusion(shown.maps, size, self._photos, *recipe)
-            diagram.weights, diagram.shares = dict(shown.weights), dict(shown.shares)
-            diagram.preview, diagram.opened = shown.preview, shown.opened
-            diagram.can_undo, diagram.can_redo = past.can_undo, past.can_redo
-        cards = ("opened", "vote", "maps", "colormap", "image", "hidden")
-        if shown.opened and _changed(shown, before, *cards):
-            layer = next(x for x in shown.model.architecture.layers if x.name == shown.opened)
-            diagram.show_card(layer, shown.maps, shown.image, shown.colormap, _card_words(shown))
-
-    def _world(self, shown: Shown, before: Shown | None) -> None:
-        world = self._parts.world
-        said = ("prediction", "maps", "evidence", "opposite", "votes", "show_rings", "guess")
-        weighed = ("weights",) if shown.votes else ()
-        if _changed(shown, before, *said, *weighed, "image", "hidden"):
-            world.show(_scene(shown), hidden=shown.hidden)
-        world.set_click_mode(click_hint(shown))
-        layer = shown.maps.names.index(shown.preview) if shown.preview and shown.votes else None
-        world.highlight_vote(layer)
-        world.online_tiles = shown.online_tiles
+    def _components(self, shown: Shown) -> None:
+        parts = self._parts
+        for component, more in (
+            (parts.diagram, _of_diagram(shown)),
+            (parts.heat, {"pinned_fusion": shown.pinned_fusion}),
+            (parts.world, _of_world(shown)),
+        ):
+            of_same_name = {n: getattr(shown, n) for n in component.held() if hasattr(shown, n)}
+            component.show({**of_same_name, "photo": shown.image, **more})
 
     def _controls(self, shown: Shown, before: Shown | None) -> None:
         # A menu shows what was chosen there while that is being worked on.
@@ -152,32 +109,26 @@ def _changed(shown: Shown, before: Shown | None, *names: str) -> bool:
     )
 
 
-def _alone(shown: Shown) -> tuple[Any, str]:
-    """Return the map of the layer that is shown alone, and what it is."""
-    if not shown.preview:
-        return None, ""
-    number = shown.maps.names.index(shown.preview) + 1
-    alone = shown.maps.fuse({shown.preview: 1.0}, size=shown.analysis.heatmap_size)
-    return alone, f"layer {number} ({shown.preview}) alone"
+def _of_diagram(shown: Shown) -> dict[str, Any]:
+    """Name what a diagram calls otherwise, or shows in words."""
+    past = shown.past
+    return {
+        "architecture": shown.model.architecture,
+        "selected": shown.opened,
+        "vote": _card_words(shown),
+        "can_undo": past.can_undo,
+        "can_redo": past.can_redo,
+    }
 
 
-def _scene(shown: Shown) -> Scene:
-    if shown.hidden:
-        return Scene(guess=shown.guess)
-    numbers = tuple(str(i + 1) for i in range(len(shown.votes)))
-    return Scene(
-        prediction=shown.prediction,
-        target=shown.maps.target,
-        evidence=shown.evidence,
-        opposite=shown.opposite,
-        contrast=shown.contrast,
-        truth=shown.image.position,
-        guess=shown.guess,
-        rings=shown.prediction if shown.show_rings else None,
-        votes=shown.votes,
-        numbers=numbers,
-        weights=tuple(shown.weights.values()) if shown.votes else (),
-    )
+def _of_world(shown: Shown) -> dict[str, Any]:
+    """Name what a map calls otherwise; while hidden, the value that is shown has no answers."""
+    return {
+        "target": shown.maps.target,
+        "truth": shown.image.position,
+        "rings": shown.show_rings,
+        "hint": click_hint(shown),
+    }
 
 
 def _card_words(shown: Shown) -> str | None:

@@ -1,7 +1,12 @@
 // A box over a photo: drawn by dragging, moved by dragging or with the arrow keys.
 // Boxes are [left, top, right, bottom] in fractions of the photo.
 
+import { make } from "../../shown/dom.js";
 import { initialize } from "../_bridge/attentive.js";
+import { modelOf } from "../_bridge/model_of.js";
+import { fusedBy, SEEN } from "../fused.js";
+import { onceIn, onDrawn } from "./over_photo.js";
+import { boxSentence } from "./words.js";
 
 const STEP = 0.02;
 const SMALLEST = 0.01;
@@ -37,34 +42,45 @@ const ARROWS = {
   ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
 };
 
+/** Says beside the box how much of the heat that the page makes lies in it; gives what ends that. */
+async function describe(model, words) {
+  const fusion = model.get("fusion") ? await modelOf(model, "fusion") : null;
+  const fused = fusion && fusedBy(fusion);
+  const say = () => {
+    const heat = model.get("box") && model.get("described") ? fused?.heat() : null;
+    const text = heat ? boxSentence(heat, model.get("box")) : "";
+    if (words.textContent !== text) words.textContent = text;
+    words.hidden = !text;
+  };
+  const listened = [
+    ...SEEN.map((name) => [fusion, `change:${name}`]),
+    ...["box", "described"].map((name) => [model, `change:${name}`]),
+  ];
+  for (const [from, event] of listened) from?.on(event, say);
+  say();
+  return () => {
+    for (const [from, event] of listened) from?.off(event, say);
+  };
+}
+
 function render({ model, el }) {
-  const mark = document.createElement("div");
-  mark.className = "ccw-drawn-box";
+  const words = make("div", "ccw-box-words", { role: "status" });
+  el.append(words);
+  const mark = make("div", "ccw-drawn-box", {
+    role: "group",
+    "aria-label": "Box of what should matter: arrow keys move it, with Shift they resize it",
+  });
   mark.tabIndex = 0;
-  mark.setAttribute("role", "group");
-  mark.setAttribute(
-    "aria-label", "Box of what should matter: arrow keys move it, with Shift they resize it",
-  );
-  let overlay = null;
-  let figure = null;
+  let inside = null; // the overlay, once this is in it
   let box = null; // as it is seen: while it is dragged, not yet the model's
 
-  // The heat lies exactly over the photo.
-  const photo = () => figure?.querySelector(".layer-above .imagelayer image");
-
   function place() {
-    mark.hidden = box === null || !photo();
-    if (mark.hidden) return;
-    const on = photo().getBoundingClientRect();
-    const from = overlay.getBoundingClientRect();
-    mark.style.left = `${on.left - from.left + box[0] * on.width}px`;
-    mark.style.top = `${on.top - from.top + box[1] * on.height}px`;
-    mark.style.width = `${(box[2] - box[0]) * on.width}px`;
-    mark.style.height = `${(box[3] - box[1]) * on.height}px`;
+    mark.hidden = box === null || !inside?.photo();
+    if (!mark.hidden) inside.place(mark, box);
   }
   function show() {
     box = model.get("box");
-    figure?.classList.toggle("ccw-drawing", model.get("drawing"));
+    inside?.figure.classList.toggle("ccw-drawing", model.get("drawing"));
     place();
   }
   function keep(changed) {
@@ -75,10 +91,8 @@ function render({ model, el }) {
   }
 
   function start(event) {
-    if (!model.get("drawing") || event.button !== 0 || !photo()) return;
-    const on = photo().getBoundingClientRect();
-    const at = (e) => [(e.clientX - on.left) / on.width, (e.clientY - on.top) / on.height];
-    const first = at(event);
+    if (!model.get("drawing") || event.button !== 0 || !inside.photo()) return;
+    const first = inside.at(event);
     if (!contains([0, 0, 1, 1], first)) return;
     event.preventDefault();
     const old = box;
@@ -86,7 +100,7 @@ function render({ model, el }) {
       ? ([x, y]) => moved(old, x - first[0], y - first[1])
       : (point) => between(first, point) ?? old;
     const drag = (e) => {
-      box = change(at(e));
+      box = change(inside.at(e));
       place();
     };
     const end = (e) => {
@@ -114,25 +128,22 @@ function render({ model, el }) {
     keep((event.shiftKey ? resized : moved)(box, ...ARROWS[event.key]));
   });
 
-  // The figure may come after this, and is drawn anew when its size changes.
-  const drawn = new MutationObserver(place);
-  const attached = new ResizeObserver(() => {
-    overlay = el.closest(".ccw-overlay");
-    figure = overlay?.querySelector(".ccw-photo-figure") ?? null;
-    if (!figure) return;
-    attached.disconnect();
-    drawn.observe(figure, { subtree: true, childList: true, attributeFilter: ["width", "height"] });
-    figure.addEventListener("pointerdown", start, true);
-    overlay.append(mark);
+  let stopWatching = () => {};
+  const stopWaiting = onceIn(el, (found) => {
+    inside = found;
+    stopWatching = onDrawn(inside.figure, place);
+    inside.figure.addEventListener("pointerdown", start, true);
+    inside.overlay.append(mark);
     show();
   });
-  attached.observe(el);
+  const stopDescribing = describe(model, words);
   model.on("change:box", show);
   model.on("change:drawing", show);
   return () => {
-    attached.disconnect();
-    drawn.disconnect();
-    figure?.removeEventListener("pointerdown", start, true);
+    stopWaiting();
+    stopWatching();
+    stopDescribing.then((stop) => stop());
+    inside?.figure.removeEventListener("pointerdown", start, true);
     mark.remove();
     model.off("change:box", show);
     model.off("change:drawing", show);

@@ -23,13 +23,14 @@ from combicam_widgets.cam.localization import (
 from combicam_widgets.javascript import joined
 from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets._bridge.attentive import Attentive
+from combicam_widgets.widgets.fusion import Fusion
 
 _HERE = Path(__file__).parent
 _ALL: Box = (0.0, 0.0, 1.0, 1.0)
 _SIDES = ("Left", "Top", "Right", "Bottom")
 _HINT = "Drag over the photo around what should matter, or give its sides in per cent."
 
-OnBox = Callable[[Box | None], None]
+OnBox = Callable[[Box | None], object]
 
 
 def box_sentence(heatmap: npt.NDArray[np.floating], box: Box) -> str:
@@ -54,6 +55,12 @@ class DrawnBox(Attentive):
     box: Any = T.List(T.Float(), allow_none=True, default_value=None).tag(sync=True)
     """[left, top, right, bottom] in fractions of the photo, or None; the page changes it."""
 
+    fusion = T.Instance(Fusion, allow_none=True).tag(sync=True, **w.widget_serialization)
+    """Of whose heat it is said how much lies in the box, while the page makes it."""
+
+    described = T.Bool(default_value=True).tag(sync=True)
+    """Whether that is said; else other words are."""
+
     drawing = T.Bool(default_value=False).tag(sync=True)
     """Whether dragging over the photo draws a box, or moves it."""
 
@@ -65,17 +72,19 @@ class BoxTool(w.HBox):
     ----------
     on_box : callable
         Called with the box whenever the person has changed it, and with None when it is gone.
+    fusion : Fusion
+        Of whose heat the page says how much lies in the box.
 
     Attributes
     ----------
     box : (left, top, right, bottom) or None
     """
 
-    def __init__(self, on_box: OnBox) -> None:
+    def __init__(self, on_box: OnBox, fusion: Fusion) -> None:
         self.box: Box | None = None
         self._on_box = on_box
         self._quiet = False  # while set, what changes is our own doing
-        self._drawn = DrawnBox()
+        self.drawn = DrawnBox(fusion=fusion)
         self._toggle = w.ToggleButton(
             description="Draw a box",
             tooltip="Mark what should matter, and see how much of the heat lies inside",
@@ -95,11 +104,11 @@ class BoxTool(w.HBox):
         ]
         self._sides = w.HBox(self._fields, layout=w.Layout(flex_flow="row wrap"))
         self._words = w.HTML()
-        super().__init__([self._toggle, self._drawn, self._words, self._sides])
+        super().__init__([self._toggle, self.drawn, self._words, self._sides])
         self.add_class("ccw-box")
         self.show(None)
         self._toggle.observe(self._toggled, "value")
-        self._drawn.observe(self._dragged, "box")
+        self.drawn.observe(self._dragged, "box")
         for field in self._fields:
             field.observe(self._typed, "value")
 
@@ -112,8 +121,8 @@ class BoxTool(w.HBox):
             self._sides.layout.display = "" if drawing else "none"
             for field, value in zip(self._fields, box or _ALL, strict=True):
                 field.value = round(100 * value, 1)
-            self._drawn.box = None if box is None else list(box)
-            self._drawn.drawing = drawing
+            self.drawn.box = None if box is None else list(box)
+            self.drawn.drawing = drawing
             self.say(text or (_HINT if drawing else ""))
 
     def say(self, text: str) -> None:

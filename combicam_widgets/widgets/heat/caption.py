@@ -1,8 +1,7 @@
-"""The line under the photo with heat, what that picture is called, and the words for both."""
+"""What is said of the photo with heat."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import ipywidgets as w
@@ -18,59 +17,42 @@ from combicam_widgets.widgets.fusion import Fusion
 NO_EVIDENCE = "no positive evidence"
 
 _HERE = Path(__file__).parent
-_TOP = 3
-"""How many of the layers that the heat comes from are named."""
 
 
 class Caption(Attentive):
-    """One line of text; gives the Plotly figure above it a name that a screen reader reads.
+    """What is said of the photo with heat: under it, in it, and to those who do not see it.
 
-    The figure is that of class ``ccw-photo-figure`` in the same ``ccw-overlay``. The page changes
-    nothing. Brings the style sheet of the whole overlay along.
+    The figure is that of class ``ccw-photo-figure`` in the same ``ccw-overlay``. The page makes
+    heat and words of what `fusion` holds, says where heat that is pointed at comes from, and sends
+    ``{"clicked": [x, y]}``, in fractions of the photo. Brings the style sheet of the overlay along.
     """
 
     _esm = joined(_HERE / "overlay.js")
     _css = (_HERE / "overlay.css").read_text(encoding="utf-8")
 
-    text = T.Unicode().tag(sync=True)
-    """What is said under the picture, as plain text."""
+    fusion = T.Instance(Fusion, allow_none=True).tag(sync=True, **w.widget_serialization)
+    """Whose heat the page paints by itself, as soon as it changes, while it can make it."""
+
+    photo = T.Unicode().tag(sync=True)
+    """Name of the photo; may be empty."""
+
+    label = T.Unicode().tag(sync=True)
+    """What heat it is, in the upper left corner; may be empty."""
+
+    words = T.Unicode().tag(sync=True)
+    """What is said in the middle of a picture that Python has made; may be empty."""
 
     name = T.Unicode().tag(sync=True)
-    """Accessible name of the picture."""
-
-    fusion = T.Instance(Fusion, allow_none=True).tag(sync=True, **w.widget_serialization)
-    """Whose heat the page paints by itself, as soon as it changes; None: Python sends pictures."""
+    """Accessible name of a picture that Python has made."""
 
     palette = T.Bytes().tag(sync=True)
-    """Colours from heat 0 to 1, three bytes each; empty: nothing is painted."""
+    """Colours from heat 0 to 1, three bytes each; empty: there is no heat to see or to ask for."""
 
     opacity = T.Float(1.0).tag(sync=True)
     """Opacity of the hottest pixels, in [0, 1]."""
 
     keep = T.Float(None, allow_none=True).tag(sync=True)
     """Fraction of the photo, the hottest, that is outlined; None: no outline."""
-
-
-def pointed_at(heat: int, names: Sequence[str], parts: npt.NDArray[np.floating] | None) -> str:
-    """Say from which layers the heat of a pixel comes.
-
-    Parameters
-    ----------
-    heat : int
-        In per cent.
-    names : sequence of L str
-        Layers in forward order.
-    parts : (L,) array or None
-        Of one pixel, as `cam.contributions` gives them.
-    """
-    if parts is None:
-        return f"Heat {heat} %. This rule does not divide a pixel's heat among layers."
-    said = ", ".join(
-        f"{percent(float(parts[i]))} from layer {i + 1} ({names[i]})"
-        for i in np.argsort(-parts, kind="stable")[:_TOP]
-        if parts[i] > 0
-    )
-    return f"Heat {heat} %: {said or 'no layer highlights this place'}."
 
 
 def described(photo: str, heatmap: npt.NDArray[np.floating], label: str, keep: float | None) -> str:

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import ipywidgets as w
 import numpy as np
 import numpy.typing as npt
 import traitlets as T
@@ -15,7 +16,8 @@ from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.javascript import joined
 from combicam_widgets.widgets._bridge.attentive import Attentive
 from combicam_widgets.widgets._bridge.closing import made_of
-from combicam_widgets.widgets.heat.pictures import difference_colors, difference_picture
+from combicam_widgets.widgets.fusion import Fusion
+from combicam_widgets.widgets.heat.pictures import LESS, MORE, difference_colors, difference_picture
 
 SIZE = 294, 260
 """Size of a panel in CSS pixels, and of the figure while panels are beside it."""
@@ -30,7 +32,7 @@ _HERE = Path(__file__).parent
 
 
 class Panel(Attentive):
-    """A photo with a picture laid over it, which the page does not change.
+    """A photo with a picture laid over it; the page makes that of a difference by itself if it can.
 
     Not another Plotly figure: each of those sends the whole of Plotly, 5 MB, to the page.
     """
@@ -61,6 +63,21 @@ class Panel(Attentive):
     name = T.Unicode().tag(sync=True)
     """Accessible name."""
 
+    fusion = T.Instance(Fusion, allow_none=True).tag(sync=True, **w.widget_serialization)
+    """With `pinned`: whose heat, while the page makes it, is compared with what is pinned."""
+
+    pinned = T.Bytes().tag(sync=True)
+    """A heatmap of the same size, every so many pixels, 0 to 255."""
+
+    every = T.Int(1).tag(sync=True)
+    """How many pixels these are apart."""
+
+    opacity = T.Float(1.0).tag(sync=True)
+    """Opacity of a difference of 1, in [0, 1]."""
+
+    less, more = (T.List(list(bytes.fromhex(c[1:]))).tag(sync=True) for c in (LESS, MORE))
+    """Red, green and blue of where there is less heat, or more."""
+
 
 class Comparison:
     """Panels of the pinned heatmap and of the difference, over the same photo.
@@ -72,6 +89,8 @@ class Comparison:
         What is pinned.
     label : str
         What it is.
+    fusion : Fusion
+        What the present heatmap is made of.
 
     Attributes
     ----------
@@ -80,7 +99,9 @@ class Comparison:
     pinned, difference : Panel
     """
 
-    def __init__(self, photo: Photo, heatmap: npt.NDArray[np.float32], label: str) -> None:
+    def __init__(
+        self, photo: Photo, heatmap: npt.NDArray[np.float32], label: str, fusion: Fusion
+    ) -> None:
         self.heatmap = heatmap
         self.label = f"pinned: {label}" if label else "pinned"
         scale = min((SIZE[0] - BAR) / photo.width, SIZE[1] / photo.height)
@@ -92,6 +113,7 @@ class Comparison:
         self.difference = Panel(
             **given,
             label="difference: now minus pinned",
+            fusion=fusion,
             legend=["hotter", "pinned", "same", "now"],
             colors=difference_colors(),
         )
@@ -104,24 +126,34 @@ class Comparison:
 
     def follow(self, heatmap: npt.NDArray[np.float32], opacity: float) -> None:
         """Show what differs now."""
-        pinned = self.heatmap
+        pinned, panel = self.heatmap, self.difference
         if pinned.shape != heatmap.shape:
             pinned = upsample(pinned, (heatmap.shape[0], heatmap.shape[1]))
-        difference = heatmap - pinned
-        less, more = (round(100 * float(x)) for x in (difference.min(), difference.max()))
-        panel = self.difference
         with panel.hold_sync():
+            panel.opacity, panel.every = opacity, apart(heatmap)
+            panel.pinned = np.rint(255 * coarse(pinned)).astype(np.uint8).tobytes()
+            if panel.fusion is not None and panel.fusion.in_page:
+                panel.picture = panel.words = panel.name = ""
+                return
+            difference = heatmap - pinned
+            less, more = (round(100 * float(x)) for x in (difference.min(), difference.max()))
             panel.picture = difference_picture(coarse(difference), opacity)
             panel.words = "" if less or more else "no difference"
             panel.name = f"Difference: from {less} to {more} points of a hundred hotter now"
 
     def close(self) -> None:
         """Take the panels off the page for good."""
+        self.difference.fusion = None  # which goes on
         for widget in made_of(self.pinned, self.difference):
             widget.close()
 
 
+def apart(heatmap: npt.NDArray[Any]) -> int:
+    """Give the distance of the pixels of a heatmap that are seen while it is compared."""
+    return math.ceil(int(max(heatmap.shape)) / _PIXELS)
+
+
 def coarse(heatmap: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Take as many pixels of a heatmap, or of a mask, as are seen while it is compared."""
-    every = math.ceil(max(heatmap.shape) / _PIXELS)
+    every = apart(heatmap)
     return heatmap[::every, ::every]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import ipywidgets as w
 import numpy as np
@@ -19,7 +18,7 @@ from combicam_widgets.widgets import traits
 from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
 from combicam_widgets.widgets.fusion import Fusion
 from combicam_widgets.widgets.heat.box import BoxTool, OnBox, box_sentence
-from combicam_widgets.widgets.heat.caption import NO_EVIDENCE, Caption, described, pointed_at
+from combicam_widgets.widgets.heat.caption import NO_EVIDENCE, Caption, described
 from combicam_widgets.widgets.heat.compare import BAR, SIZE, Comparison, coarse
 from combicam_widgets.widgets.heat.photo_figure import PhotoFigure
 from combicam_widgets.widgets.heat.pictures import heat_picture
@@ -28,7 +27,7 @@ _ALONE = 500, 440
 """Size of the figure in CSS pixels while nothing is beside it."""
 
 Heatmap = npt.NDArray[np.float32]
-Contributions = Callable[[tuple[int, int]], Heatmap | None]
+OnClick = Callable[[float, float], object]
 
 
 class Overlay:
@@ -37,18 +36,20 @@ class Overlay:
     Parameters
     ----------
     fusion : Fusion, optional
-        What the page makes heat of by itself, as long as it can; default: Python sends pictures.
+        What the page makes heat of by itself, as long as it can; else Python sends pictures.
+    view : ipywidgets.Box, optional
+        What it is put into; default: a box of its own.
 
     Attributes
     ----------
-    view : ipywidgets.Widget
+    view : ipywidgets.Box
         Everything there is to see.
     figure : plotly.graph_objects.FigureWidget
         The photo with the present heat.
     """
 
-    def __init__(self, fusion: Fusion | None = None) -> None:
-        self._fusion = fusion
+    def __init__(self, fusion: Fusion | None = None, view: w.Box | None = None) -> None:
+        self._fusion = fusion = fusion or Fusion()
         self._main = PhotoFigure(FigureWidget, _ALONE)
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)
@@ -59,22 +60,35 @@ class Overlay:
         self._keep: float | None = None
         self._preview: tuple[Heatmap, str] | None = None
         self._comparison: Comparison | None = None
-        self._layers: tuple[Sequence[str], Contributions] | None = None
-        self._parts: Heatmap | None = None  # contributions on the grid, once somebody asks
-        self._pointer: tuple[int, int] | None = None  # row and column of the grid
         self._own_words = False  # the box's words were given, not made here
         self._on_box: list[OnBox] = []
+        self._on_click: list[OnClick] = []
         self._waiting = False  # while set, nothing is drawn
-        self._box = BoxTool(self._box_from_page)
+        self._box = BoxTool(self._box_from_page, fusion)
         self._caption = Caption(fusion=fusion)
+        self._caption.on_msg(self._clicked)
         self._figures = w.HBox([self.figure])
         self._figures.add_class("ccw-photo-figures")
         below = w.HBox([self._caption, self._box])
         below.add_class("ccw-below")
-        self.view = w.VBox([self._figures, below])
+        self.view = w.VBox() if view is None else view
+        self.view.children = [self._figures, below]
         self.view.add_class("ccw-overlay")
-        self.figure.data[0].on_hover(self._hovered)
-        self.figure.data[0].on_unhover(self._left)
+
+    def paint_what(self, fusion: Fusion) -> None:
+        """Let the page make heat of something else that holds the same maps."""
+        self._fusion = fusion
+        self._follow(fusion)
+        self._draw()
+
+    def let_go(self) -> None:
+        """Follow nothing any more: what it follows goes on when the overlay is closed."""
+        self._follow(None)
+
+    def _follow(self, fusion: Fusion | None) -> None:
+        self._caption.fusion = self._box.drawn.fusion = fusion
+        if self._comparison is not None:
+            self._comparison.difference.fusion = fusion
 
     def show_photo(self, photo: Photo, about: int = 0) -> None:
         """Put another photo under the heat; heat, preview, pin and box of the old one go.
@@ -86,17 +100,15 @@ class Overlay:
             self._photo = photo
             self.unpin()
             self._box.show(None)
-        self._preview = self._layers = self._pointer = None
-        self._heatmap = None
+        self._preview = self._heatmap = None
         self._main.show_photo(photo, about)
 
     def show_heat(self, heatmap: Heatmap, colormap: str, opacity: float, label: str = "") -> None:
-        """Lay a heatmap (H, W) in [0, 1] over the photo; pointing at it waits for `show_values`.
+        """Lay a heatmap (H, W) in [0, 1] over the photo.
 
         ``label`` says what it is, for `pin`: "Grad-CAM, sum, 16 layers".
         """
         self._heatmap, self._colors, self._label = heatmap, (colormap, opacity), label
-        self._main.read(heatmap)
         self._draw()
 
     def hide_heat(self) -> None:
@@ -105,19 +117,15 @@ class Overlay:
         Gone are heat, outline, preview, what pointing says, and the photo's name, until the next
         `show_heat`. What is pinned is a heat too; unpin it before.
         """
-        self._heatmap = self._preview = self._layers = self._pointer = None
-        self._main.read(np.zeros((2, 2), np.float32))
-        self._main.show_values()
+        self._heatmap = self._preview = None
         self._main.lay_over(heat_picture(np.zeros((1, 1))))
+        self._fusion.give_heat(None)
         with self._caption.hold_sync():
-            self._caption.name, self._caption.text = "Heatmap over a photo, to be guessed", ""
+            self._caption.name = "Heatmap over a photo, to be guessed"
+            self._caption.photo = self._caption.label = self._caption.words = ""
             self._caption.palette, self._caption.opacity, self._caption.keep = b"", 1.0, None
         if not self._own_words:
             self.show_box(self.box)
-
-    def show_values(self) -> None:
-        """Show the heat where somebody points: Plotly draws everything anew, so do it at rest."""
-        self._main.show_values()
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -141,26 +149,13 @@ class Overlay:
             self._keep = keep
             self._draw()
 
-    def show_layers(self, names: Sequence[str], contributions: Contributions) -> None:
-        """Say from which layers the heat comes; call it before `show_heat`.
-
-        Parameters
-        ----------
-        names : sequence of L str
-            Layers in forward order, as they are numbered in the diagram.
-        contributions : callable
-            From a size (H, W) to what `cam.contributions` gives; called when somebody points at
-            the photo.
-        """
-        self._layers, self._parts = (names, contributions), None
-
     def preview(self, heatmap: npt.NDArray[np.floating] | None, label: str = "") -> None:
         """Show another heatmap for the moment; with None, what was there before.
 
         Parameters
         ----------
         heatmap : (h, w) array in [0, 1] or None
-            Of any size. Outline, hover values, pin and box stay those of the present heatmap.
+            Of any size. Outline, values, pin and box stay those of the present heatmap.
         label : str
             What it is, shown in the corner: "layer blocks.3 alone".
         """
@@ -181,7 +176,7 @@ class Overlay:
         if self._photo is None:
             raise ValueError("Show a photo before pinning a heatmap of it.")
         self.unpin()
-        self._comparison = new = Comparison(self._photo, heatmap.copy(), label)
+        self._comparison = new = Comparison(self._photo, heatmap.copy(), label, self._fusion)
         self._main.resize(SIZE, BAR)
         self._draw()
         # The figure stays the first, or the page would make another one in its place.
@@ -200,6 +195,10 @@ class Overlay:
         """Call a function with each box that the person draws, and with None when it is gone."""
         self._on_box.append(callback)
 
+    def on_click(self, callback: OnClick, *, remove: bool = False) -> None:
+        """Call a function with each place of the photo that is clicked; see `HeatOverlay`."""
+        (self._on_click.remove if remove else self._on_click.append)(callback)
+
     def show_box(self, box: Sequence[float] | None, text: str | None = None) -> None:
         """Show a box of what should matter, or None.
 
@@ -212,9 +211,9 @@ class Overlay:
         """
         checked = None if box is None else checked_box(box)
         self._own_words = text is not None
-        if checked is not None and text is None and self._heatmap is not None:
-            text = box_sentence(self._heatmap, checked)
+        self._box.drawn.described = text is None
         self._box.show(checked, text or "")
+        self._say_of_box()
 
     @property
     def box(self) -> Box | None:
@@ -227,25 +226,24 @@ class Overlay:
         heatmap, (colormap, opacity), keep = self._heatmap, self._colors, self._keep
         if heatmap is None or self._waiting:
             return
-        seen, label = heatmap, ""
-        if self._preview is not None:
-            seen, label = self._preview
-            if seen.shape != heatmap.shape:
-                seen = upsample(seen, (heatmap.shape[0], heatmap.shape[1]))
-        elif self._comparison is not None:
-            label = f"now: {self._label}" if self._label else "now"
+        in_page = self._fusion.in_page
         self._main.show_colors(colormap)
-        in_page = self._fusion is not None and self._fusion.in_page
-        picture = None if in_page else self._picture(seen, heatmap)
-        self._main.lay_over(picture, label, _words(seen))
+        self._fusion.give_heat(None if in_page else heatmap)
+        comparison = self._comparison
+        label = "now" if comparison is not None else ""
+        label = f"now: {self._label}" if comparison is not None and self._label else label
         # The name of a file of one's own would be saved with the notebook.
         name = self._photo.public_name if self._photo is not None else ""
         with self._caption.hold_sync():
             self._caption.palette = palette(colormap).tobytes()
             self._caption.opacity, self._caption.keep = opacity, keep
-            self._caption.name = described(name, seen, label, keep)
-            self._caption.text = self._sources()
-        if (comparison := self._comparison) is not None:
+            self._caption.photo, self._caption.label = name, label
+            if in_page:
+                self._caption.words = self._caption.name = ""
+                self._main.lay_over(None)
+            else:
+                self._draw_here(heatmap, name, label)
+        if comparison is not None:
             pinned = comparison.heatmap
             comparison.show_pinned(
                 self._picture(pinned, pinned),
@@ -253,8 +251,18 @@ class Overlay:
                 described(name, pinned, comparison.label, keep),
             )
             comparison.follow(heatmap, opacity)
-        if self._box.box is not None and not self._own_words:
-            self._box.say(box_sentence(heatmap, self._box.box))
+        self._say_of_box()
+
+    def _draw_here(self, heatmap: Heatmap, name: str, label: str) -> None:
+        """Send a picture of what the page cannot fuse, and what it is."""
+        seen = heatmap
+        if self._preview is not None:
+            seen, label = self._preview
+            if seen.shape != heatmap.shape:
+                seen = upsample(seen, (heatmap.shape[0], heatmap.shape[1]))
+        self._main.lay_over(self._picture(seen, heatmap))
+        self._caption.label, self._caption.words = label, _words(seen)
+        self._caption.name = described(name, seen, label, self._keep)
 
     def _picture(self, seen: Heatmap, outlined: Heatmap) -> str:
         mask = _kept(outlined, self._keep)
@@ -262,30 +270,19 @@ class Overlay:
             seen, mask = coarse(seen), None if mask is None else coarse(mask)
         return heat_picture(seen, *self._colors, mask)
 
-    # From the page.
+    # What is done on the page.
 
-    def _hovered(self, _trace: Any, points: Any, _state: Any) -> None:  # noqa: ANN401
-        if points.point_inds:
-            row, column = points.point_inds[0]
-            self._pointer = int(row), int(column)
-            self._caption.text = self._sources()
+    def _say_of_box(self) -> None:
+        """Say how much of the heat lies in the box, where the page does not."""
+        box, heatmap = self._box.box, self._heatmap
+        if box is not None and not self._own_words:
+            here = heatmap is not None and not self._fusion.in_page
+            self._box.say(box_sentence(heatmap, box) if here and heatmap is not None else "")
 
-    def _left(self, _trace: Any, _points: Any, _state: Any) -> None:  # noqa: ANN401
-        self._pointer = None
-        self._caption.text = self._sources()
-
-    def _sources(self) -> str:
-        """Say which layers the heat under the pointer comes from."""
-        layers, pointer, values = self._layers, self._pointer, self._main.values
-        if layers is None:
-            return ""
-        if pointer is None or not (pointer[0] < values.shape[0] and pointer[1] < values.shape[1]):
-            return "Point at the photo to see which layers its heat comes from."
-        names, contributions = layers
-        if self._parts is None:
-            self._parts = contributions(values.shape)
-        parts = None if self._parts is None else self._parts[:, pointer[0], pointer[1]]
-        return pointed_at(int(values[pointer]), names, parts)
+    def _clicked(self, _caption: object, content: object, _buffers: object) -> None:
+        if isinstance(content, dict) and "clicked" in content:
+            for callback in tuple(self._on_click):
+                callback(*map(float, content["clicked"]))
 
     def _box_from_page(self, box: Box | None) -> None:
         self.show_box(box)
@@ -345,11 +342,8 @@ def overlay(
     drawn = PhotoFigure(go.Figure, _ALONE)
     drawn.show_photo(load_image(photo))
     drawn.show_colors(colormap)
-    drawn.read(heat)
-    drawn.show_values()
-    picture = heat_picture(heat, colormap, opacity, _kept(heat, outline))
-    drawn.lay_over(picture, words=_words(heat))
-    return drawn.figure
+    drawn.lay_over(heat_picture(heat, colormap, opacity, _kept(heat, outline)))
+    return drawn.speaking(heat, _words(heat))
 
 
 def _kept(heatmap: Heatmap, keep: float | None) -> npt.NDArray[np.bool_] | None:

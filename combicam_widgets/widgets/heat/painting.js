@@ -42,11 +42,25 @@ export function painted({ shape, values }, palette, opacity, mask = null) {
   return pixels;
 }
 
-/** A data URI of a PNG. */
+/** RGBA of a difference, values from -1 to 1: of one colour where it is less, another where more. */
+export function paintedDifference({ values }, { less, more }, opacity) {
+  const pixels = new Uint8ClampedArray(4 * values.length);
+  for (let i = 0; i < values.length; i++) {
+    pixels.set(values[i] < 0 ? less : more, 4 * i);
+    // The square root lets small differences be seen: most are.
+    pixels[4 * i + 3] = Math.round(255 * opacity * Math.sqrt(Math.abs(values[i])));
+  }
+  return pixels;
+}
+
+/** A data URI of a PNG of heat. */
 export function picture(heat, palette, opacity, mask) {
-  const [height, width] = heat.shape;
+  return png(heat.shape, painted(heat, palette, opacity, mask));
+}
+
+/** A data URI of a PNG. */
+export function png([height, width], pixels) {
   const canvas = Object.assign(document.createElement("canvas"), { height, width });
-  const pixels = painted(heat, palette, opacity, mask);
   canvas.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
   return canvas.toDataURL();
 }

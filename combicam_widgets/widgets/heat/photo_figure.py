@@ -11,7 +11,7 @@ from combicam_widgets.labels import only_text
 from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
 from combicam_widgets.widgets.heat.pictures import heat_picture
 
-GRID = 28
+_GRID = 28
 """Hover values are looked up on a grid of at most so many points a side: more cost bytes."""
 
 _PHOTO_SIDE = 800
@@ -21,8 +21,6 @@ _LEGIBLE = "#808080"
 _NOTHING = heat_picture(np.zeros((1, 1)))
 _NOTE = {
     "showarrow": False,
-    "text": "",
-    "visible": False,
     "font": {"color": "#ffffff", "size": 11},
     "bgcolor": "rgba(0,0,0,0.7)",
     "borderpad": 3,
@@ -32,8 +30,8 @@ _NOTE = {
 class PhotoFigure:
     """Photo and heat are two layout images, which are fast to repaint.
 
-    Hover values come from a small transparent heatmap trace; the colour bar belongs to an empty
-    trace; a label in the corner and words in the middle are annotations.
+    The colour bar belongs to an empty trace. What a plain figure says, values where somebody
+    points and words, is made by `speaking`; on a page with widgets the `Caption` says it.
 
     Parameters
     ----------
@@ -46,22 +44,12 @@ class PhotoFigure:
     ----------
     figure : plotly.graph_objects.Figure
         Of that kind.
-    values : (rows, columns) int8 array
-        What hovering shows, in per cent.
     """
 
     def __init__(self, kind: type[go.Figure], size: tuple[int, int]) -> None:
         self._colors, self._picture = "", ""
-        self._places: dict[str, float] = {}
-        self.values = np.zeros((2, 2), np.int8)
         self.figure = kind(
             data=[
-                go.Heatmap(
-                    z=self.values,
-                    opacity=0,
-                    showscale=False,
-                    hovertemplate="heat %{z} %<extra></extra>",
-                ),
                 go.Scatter(
                     x=[None],
                     y=[None],
@@ -100,10 +88,6 @@ class PhotoFigure:
                 "paper_bgcolor": "rgba(0,0,0,0)",
                 "plot_bgcolor": "rgba(0,0,0,0)",
                 "images": [{"name": "photo"}, {"name": "heat 0"}],
-                "annotations": [
-                    {**_NOTE, "xanchor": "left", "yanchor": "top", "xshift": 3, "yshift": -3},
-                    _NOTE,
-                ],
                 "dragmode": False,
             },
         )
@@ -134,22 +118,9 @@ class PhotoFigure:
                 xaxis_range=[0, photo.width],
                 yaxis_range=[photo.height, 0],
             )
-            label, words = self.figure.layout.annotations
-            label.update(x=0, y=0, visible=False)
-            words.update(x=photo.width / 2, y=photo.height / 2, visible=False)
 
-    def lay_over(self, picture: str | None, label: str = "", words: str = "") -> None:
-        """Lay a picture over the photo.
-
-        Parameters
-        ----------
-        picture : str or None
-            A data URI; None: the page paints it.
-        label : str
-            What it is, in the upper left corner; may be empty.
-        words : str
-            Said in the middle; may be empty.
-        """
+    def lay_over(self, picture: str | None) -> None:
+        """Lay a picture over the photo, a data URI; None: the page paints it."""
         if picture is None:
             self._picture = ""  # whatever comes next is another one
         elif self._picture != picture:
@@ -158,33 +129,36 @@ class PhotoFigure:
                 self.figure.repaint(1, picture)
             else:
                 self.figure.layout.images[1].source = picture
-        with self.figure.batch_update():
-            for note, text in zip(self.figure.layout.annotations, (label, words), strict=True):
-                escaped = only_text(text)
-                if escaped and note.text != escaped:
-                    note.text = escaped
-                if note.visible != bool(text):
-                    note.visible = bool(text)
 
-    def read(self, values: npt.NDArray[np.floating]) -> None:
-        """Read what hovering is to show: (H, W) values in [0, 1], on a coarse grid, in per cent."""
+    def speaking(self, values: npt.NDArray[np.floating], words: str) -> go.Figure:
+        """Return the figure, with values where somebody points, and words in the middle.
+
+        Parameters
+        ----------
+        values : (H, W) array in [0, 1]
+        words : str
+            May be empty.
+        """
         photo = self.figure.layout.images[0]
-        self._places = {}
+        places: dict[str, float] = {}
         indices = []
         for axis, pixels, side in zip("yx", values.shape, (photo.sizey, photo.sizex), strict=True):
-            points = min(GRID, pixels)
+            points = min(_GRID, pixels)
             step = (pixels - 1) / (points - 1) if points > 1 else 1
-            self._places |= {f"{axis}0": side * 0.5 / pixels, f"d{axis}": side * step / pixels}
+            places |= {f"{axis}0": side * 0.5 / pixels, f"d{axis}": side * step / pixels}
             indices.append(np.rint(np.arange(points) * step).astype(int))
-        self.values = np.rint(100 * values[np.ix_(*indices)]).astype(np.int8)
-
-    def show_values(self) -> None:
-        """Let hovering show what was read last."""
-        trace = self.figure.data[0]
-        with self.figure.batch_update():
+        self.figure.add_heatmap(
             # As bytes: a list of numbers would be five times as long.
-            trace.z = self.values
-            trace.update({name: x for name, x in self._places.items() if trace[name] != x})
+            z=np.rint(100 * values[np.ix_(*indices)]).astype(np.int8),
+            opacity=0,
+            showscale=False,
+            hovertemplate="heat %{z} %<extra></extra>",
+            **places,
+        )
+        if words:
+            place = {"x": photo.sizex / 2, "y": photo.sizey / 2}
+            self.figure.add_annotation(text=only_text(words), **_NOTE, **place)
+        return self.figure
 
     def resize(self, size: tuple[int, int], margin: int = 0) -> None:
         """Change the size; ``margin`` is kept free at the right for the colour bar."""
@@ -194,4 +168,4 @@ class PhotoFigure:
         """Set the colours of the colour bar."""
         if self._colors != colormap:
             self._colors = colormap
-            self.figure.data[1].marker.colorscale = colormap
+            self.figure.data[0].marker.colorscale = colormap

@@ -7,7 +7,7 @@ export const worldOf = (model) => modelOf(model, "map");
 
 /**
  * Keeps out of what is saved where somebody has moved the map to, which may be where the photo was
- * taken, and the address of the page: like `WorldMap` in Python.
+ * taken, and the address of the page: like `LeafletMap` in Python.
  */
 export async function keepPrivate(model) {
   const world = await worldOf(model);

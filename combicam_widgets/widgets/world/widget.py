@@ -40,7 +40,7 @@ _CREDIT = (
 )
 
 
-class WorldMap(ipyleaflet.Map):
+class LeafletMap(ipyleaflet.Map):
     """A map of which is not saved where somebody has moved it, nor the address of the page.
 
     Who looks closely at where their photo was taken would leave the place in the notebook. What
@@ -74,7 +74,7 @@ class World:
 
     Attributes
     ----------
-    map : WorldMap
+    map : LeafletMap
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class World:
             )
             for kind, style in _OUTLINES.items()
         }
-        self.map = WorldMap(
+        self.map = LeafletMap(
             **_VIEW,
             zoom_snap=0.1,
             zoom_delta=0.7,

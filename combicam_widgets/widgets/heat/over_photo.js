@@ -1,0 +1,50 @@
+// The photo of an overlay, as Plotly has drawn it, and what lies over it.
+
+/** The heat lies exactly over the photo. */
+const HEAT = ".layer-above .imagelayer image";
+
+/**
+ * Waits until an element is in an overlay, with a figure: widgets arrive on the page one after the
+ * other. Then calls back with `{ overlay, figure, photo, place, at }`: `photo()` is the photo's
+ * rectangle, or null; `place(mark, box)` puts an element of the overlay on a box of the photo and
+ * `at(event)` is where a pointer is, both in fractions of the photo. Gives what stops the waiting.
+ */
+export function onceIn(element, found) {
+  const attached = new ResizeObserver(() => {
+    const overlay = element.closest(".ccw-overlay");
+    const figure = overlay?.querySelector(".ccw-photo-figure");
+    if (!figure) return;
+    attached.disconnect();
+    const photo = () => figure.querySelector(HEAT)?.getBoundingClientRect() ?? null;
+    found({
+      overlay,
+      figure,
+      photo,
+      place(mark, [left, top, right, bottom]) {
+        const on = photo();
+        if (!on) return;
+        const from = overlay.getBoundingClientRect();
+        mark.style.left = `${on.left - from.left + left * on.width}px`;
+        mark.style.top = `${on.top - from.top + top * on.height}px`;
+        mark.style.width = `${(right - left) * on.width}px`;
+        mark.style.height = `${(bottom - top) * on.height}px`;
+      },
+      at(event) {
+        const on = photo();
+        return on && [(event.clientX - on.left) / on.width, (event.clientY - on.top) / on.height];
+      },
+    });
+  });
+  attached.observe(element);
+  return () => attached.disconnect();
+}
+
+/** Calls back whenever Plotly has drawn a figure anew; gives what ends that. */
+export function onDrawn(figure, act) {
+  const drawn = new MutationObserver(act);
+  drawn.observe(figure, { subtree: true, childList: true, attributeFilter: ["width", "height"] });
+  return () => drawn.disconnect();
+}
+
+/** Whether a point, in fractions of the photo, lies on it. */
+export const onPhoto = (point) => point !== null && point.every((part) => part >= 0 && part < 1);
