@@ -8,12 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from PIL import Image
-from plotly.callbacks import Points
 from scipy import ndimage
 
 import combicam_widgets as ccw
 from combicam_widgets import cam
-from combicam_widgets.cam.contributions import contributions
 from combicam_widgets.shown.colors import heat_image
 from combicam_widgets.widgets.heat.box import box_sentence
 from combicam_widgets.widgets.heat.overlay import Overlay, overlay
@@ -53,12 +51,8 @@ def picture(made):
 
 
 def notes(made):
-    return [note.text for note in made.figure.layout.annotations if note.visible]
-
-
-def point_at(made, row, column):
-    made._hovered(made.figure.data[0], Points(point_inds=[[row, column]]), None)
-    return made._caption.text
+    """What is said in the picture: what it is, and that there is nothing."""
+    return [text for text in (made._caption.label, made._caption.words) if text]
 
 
 def sent(widget, monkeypatch):
@@ -131,7 +125,7 @@ def test_heat_lies_over_the_photo(shown, photo):
     assert (below.sizex, below.sizey) == (above.sizex, above.sizey) == photo.size
     assert picture(shown) == heat_picture(hill(), "inferno", 0.8)
     assert notes(shown) == []
-    assert shown.figure.data[1].marker.colorbar.title.text == "heat"
+    assert shown.figure.data[0].marker.colorbar.title.text == "heat"
     name = shown._caption.name
     assert name.startswith("Heatmap over Noise, hottest 50 % from the left and 50 % from the top")
 
@@ -141,43 +135,37 @@ def test_a_hidden_heat_leaves_nothing_behind(shown, photo):
     blank.show_photo(photo)
     blank.show_box((0.1, 0.2, 0.5, 0.6))
     blank.hide_heat()
-    shown.show_values()
     shown.show_outline(0.3)
-    shown.show_layers(["a", "b"], lambda size: np.full((2, *size), 0.5))
     shown.preview(hill(y=0.2), "layer 1 alone")
     shown.show_box((0.1, 0.2, 0.5, 0.6))
-    point_at(shown, 1, 1)
     shown.hide_heat()
     for made in (shown, blank):
-        made.show_values()
         made.preview(None)
     states = [
-        [part.get_state() for part in (made._caption, made._box._words, made._box._drawn)]
+        [
+            part.get_state()
+            for part in (made._caption, made._box._words, made._box.drawn, made._fusion)
+        ]
         for made in (shown, blank)
     ]
     for state in (part for parts in states for part in parts):
-        for own in ("ident", "layout", "style"):
+        for own in ("ident", "layout", "style", "fusion"):
             state.pop(own, None)
     assert states[0] == states[1]
     assert "Noise" not in str(states)
     assert "%" not in shown._box._words.value
     assert shown.figure.layout.images == blank.figure.layout.images
-    assert [made.figure.data[0].z.tolist() for made in (shown, blank)] == [[[0, 0], [0, 0]]] * 2
     assert notes(shown) == []
-    assert point_at(shown, 1, 1) == ""
+    assert shown._fusion.given == b""
     shown.show_heat(hill(), "inferno", 0.8)
     assert picture(shown) == heat_picture(hill(), "inferno", 0.8, cam.hottest(hill(), 0.3))
     assert "Noise" in shown._caption.name
 
 
 @pytest.mark.parametrize("size", [(150, 200), (96, 72), (20, 288), (5, 3), (1, 4)])
-def test_hovering_reads_the_heat_at_its_place(photo, size):
-    made = Overlay()
-    made.show_photo(photo)
+def test_a_figure_reads_the_heat_at_its_place(photo, size):
     heat = cam.minmax(np.random.default_rng(2).random(size, np.float32))
-    made.show_heat(heat, "inferno", 0.8)
-    made.show_values()
-    trace = made.figure.data[0]
+    trace = overlay(photo, heat).data[1]
     rows, columns = trace.z.shape
     assert max(rows, columns) <= 28
     for i in range(rows):
@@ -192,6 +180,23 @@ def test_hovering_reads_the_heat_at_its_place(photo, size):
             assert trace.z[i, j] in np.rint(100 * near)
     corners = trace.y0 / photo.height, (trace.y0 + (rows - 1) * trace.dy) / photo.height
     assert corners == pytest.approx((0.5 / size[0], 1 - 0.5 / size[0]))
+
+
+@pytest.mark.parametrize("size", [(150, 200), (96, 72), (20, 288), (5, 3), (1, 4)])
+def test_heat_that_the_page_cannot_make_is_given_to_it(photo, size):
+    made = Overlay()
+    made.show_photo(photo)
+    heat = cam.minmax(np.random.default_rng(2).random(size, np.float32))
+    made.show_heat(heat, "inferno", 0.8)
+    rows, columns = shape = made._fusion.given_shape
+    assert shape == [min(28, side) for side in size]
+    values = np.frombuffer(made._fusion.given, np.uint8).reshape(shape)
+    for i in range(rows):
+        for j in range(columns):
+            # The page takes the value whose cell a place lies in: that of its middle.
+            place = ((i + 0.5) / rows * size[0] - 0.5, (j + 0.5) / columns * size[1] - 0.5)
+            near = heat[tuple(slice(ceil(p - 0.501), floor(p + 0.501) + 1) for p in place)]
+            assert values[i, j] in np.rint(100 * near)
 
 
 def test_no_evidence_is_said_in_the_picture(shown):
@@ -250,34 +255,19 @@ def test_another_heat_is_one_picture_and_plotly_draws_nothing(shown, changes):
     assert drawings == []
 
 
-def test_where_somebody_points_the_heat_is_shown_in_one_drawing(shown, changes):
-    pictures, drawings = changes
-    shown.show_heat(hill(x=0.1), "inferno", 0.8)
-    shown.show_values()
-    (drawing,) = drawings
-    assert "z" in drawing["restyle_data"]
-    shown.show_heat(hill(x=0.1), "inferno", 0.8)
-    assert len(pictures) == 1  # the same is not sent again
-
-
 def test_a_preview_leaves_everything_as_it_was(shown):
     shown.show_outline(0.3)
     shown.show_box((0.1, 0.1, 0.5, 0.5))
-    before = shown.figure.to_dict(), shown._caption.text, shown._caption.name, shown._box.box
+    before = shown.figure.to_dict(), shown._caption.label, shown._caption.name, shown._box.box
     layer = hill((7, 9), 0.2, 0.2)
     shown.preview(layer, "layer <b>blocks.3</b> alone")
-    assert notes(shown) == ["layer &lt;b&gt;blocks.3&lt;/b&gt; alone"]
+    assert notes(shown) == ["layer <b>blocks.3</b> alone"]
     expected = heat_picture(cam.upsample(layer, SIZE), "inferno", 0.8, cam.hottest(hill(), 0.3))
     assert picture(shown) == expected
     assert shown._caption.name.startswith("layer <b>blocks.3</b> alone. ")
     assert shown.figure.to_dict()["data"] == before[0]["data"]
     shown.preview(None)
-    after = shown.figure.to_dict(), shown._caption.text, shown._caption.name, shown._box.box
-    for figure in (before[0], after[0]):
-        figure["layout"]["annotations"] = [
-            {k: v for k, v in note.items() if k != "text" or note["visible"]}
-            for note in figure["layout"]["annotations"]
-        ]
+    after = shown.figure.to_dict(), shown._caption.label, shown._caption.name, shown._box.box
     assert str(after) == str(before)
 
 
@@ -288,71 +278,6 @@ def test_a_preview_without_evidence_says_so_and_none_twice_does_nothing(shown, m
     messages = sent(shown.figure, monkeypatch)
     shown.preview(None)
     assert messages == []
-
-
-# Which layers the heat comes from.
-
-
-MAPS = [
-    np.array([[1, 0], [0, 0]], np.float32),
-    np.array([[1, 2], [0, 0]], np.float32),
-    np.array([[2, 0], [3, 0]], np.float32),
-    np.array([[0, 0], [1, 0]], np.float32),
-]
-
-
-def layered(photo, rule="sum"):
-    made = Overlay()
-    made.show_photo(photo)
-    asked = []
-
-    def parts(size):
-        asked.append(size)
-        return contributions(MAPS, (1, 1, 1, 1), size, rule)
-
-    made.show_layers(["a", "b", "c", "d"], parts)
-    made.show_heat(cam.fuse(MAPS, (1, 1, 1, 1), SIZE, rule), "inferno", 0.8)
-    return made, asked
-
-
-def test_pointing_at_heat_names_its_layers(photo):
-    made, asked = layered(photo)
-    assert made._caption.text.startswith("Point at the photo")
-    assert asked == []  # nothing is computed or sent before somebody asks
-    # Upper left corner: 1 + 1 + 2 of 4, which with c's 3 + 1 at the lower left is the hottest.
-    assert point_at(made, 0, 0) == (
-        "Heat 100 %: 50 % from layer 3 (c), 25 % from layer 1 (a), 25 % from layer 2 (b)."
-    )
-    assert point_at(made, 27, 0) == "Heat 100 %: 75 % from layer 3 (c), 25 % from layer 4 (d)."
-    assert point_at(made, 0, 27) == "Heat 50 %: 100 % from layer 2 (b)."
-    assert point_at(made, 27, 27) == "Heat 0 %: no layer highlights this place."
-    assert len(asked) == 1
-    made._left(None, None, None)
-    assert made._caption.text.startswith("Point at the photo")
-
-
-def test_what_is_said_follows_the_fusion_under_a_resting_pointer(photo):
-    made, _ = layered(photo)
-    point_at(made, 0, 0)
-    made.show_layers(["a", "b", "c", "d"], lambda size: contributions(MAPS, (1, 0, 0, 0), size))
-    made.show_heat(cam.fuse(MAPS, (1, 0, 0, 0), SIZE), "inferno", 0.8)
-    assert made._caption.text == "Heat 100 %: 100 % from layer 1 (a)."
-
-
-def test_a_rule_that_cannot_be_divided_is_not_divided(photo):
-    made, _ = layered(photo, "product")
-    heat = round(100 * cam.fuse(MAPS, (1, 1, 1, 1), SIZE, "product")[17, 22])  # of 150 x 200
-    assert 10 < heat < 100
-    assert point_at(made, 3, 3) == (
-        f"Heat {heat} %. This rule does not divide a pixel's heat among layers."
-    )
-
-
-def test_a_pointer_off_the_new_grid_is_forgotten(photo):
-    made, _ = layered(photo)
-    point_at(made, 27, 27)
-    made.show_heat(hill((5, 5)), "inferno", 0.8)
-    assert made._caption.text.startswith("Point at the photo")
 
 
 # Compared with a pinned one.
@@ -472,7 +397,7 @@ def test_the_box_tells_how_much_heat_lies_inside():
 
 def test_the_box_follows_the_heat(shown):
     shown.show_box((0, 0, 0.5, 1))
-    assert shown._box._drawn.box == [0, 0, 0.5, 1]
+    assert shown._box.drawn.box == [0, 0, 0.5, 1]
     assert "50 % of the heat lies inside the box, which is 50 % of the photo" in words(shown)
     shown.show_heat(hill(x=0.1, width=0.05), "inferno", 0.8)
     assert "100 % of the heat lies inside" in words(shown)
@@ -490,14 +415,14 @@ def test_the_person_s_box_is_told(shown):
     tool = shown._box
     shown.show_box((0.2, 0.2, 0.4, 0.4))
     assert told == []  # only what the person does
-    tool._drawn.box = [0.1, 0.2, 0.3, 0.4]  # as the page does
+    tool.drawn.box = [0.1, 0.2, 0.3, 0.4]  # as the page does
     assert told == [(0.1, 0.2, 0.3, 0.4)]
     assert [field.value for field in tool._fields] == [10, 20, 30, 40]
     tool._fields[2].value = 90
     assert told[1:] == [(0.1, 0.2, 0.9, 0.4)]
     tool._toggle.value = False
     assert told[2:] == [None]
-    assert shown.box is tool._drawn.box is None
+    assert shown.box is tool.drawn.box is None
     assert tool._sides.layout.display == "none"
 
 
@@ -506,8 +431,8 @@ def test_numbers_keep_the_other_sides_exact_and_nonsense_is_said(shown):
     shown.on_box(told.append)
     tool = shown._box
     tool._toggle.value = True
-    assert tool._drawn.drawing
-    tool._drawn.box = [0.12345, 0.2, 0.31234, 0.4]
+    assert tool.drawn.drawing
+    tool.drawn.box = [0.12345, 0.2, 0.31234, 0.4]
     tool._fields[1].value = 10
     assert told[-1] == (0.12345, 0.1, 0.31234, 0.4)
     tool._fields[0].value = 80
@@ -530,7 +455,6 @@ def size_of(messages):
 
 
 def test_a_toggle_sends_little_but_the_picture(shown, monkeypatch):
-    shown.show_layers(["a"], lambda _size: pytest.fail("nobody asked"))
     messages = [sent(widget, monkeypatch) for widget in (shown.figure, shown._caption)]
     heat = hill((288, 216), 0.3, 0.6)
     shown.show_heat(heat, "inferno", 0.8, "Grad-CAM, sum, 2 layers")
@@ -549,10 +473,10 @@ def test_a_figure_for_notebooks(photo):
         heat_picture(heat, "viridis", 0.6, cam.hottest(heat, 0.2))
     )
     assert (
-        figure.data[1].marker.colorscale
+        figure.data[0].marker.colorscale
         == go.Figure(go.Scatter(marker={"colorscale": "viridis"})).data[0].marker.colorscale
     )
-    assert "no positive evidence" in str(overlay(photo, 0 * heat).layout.annotations[1].text)
+    assert "no positive evidence" in str(overlay(photo, 0 * heat).layout.annotations[0].text)
     assert figure.to_json() == overlay(photo, heat, "viridis", 0.6, 0.2).to_json()
 
 
