@@ -365,7 +365,9 @@ def same(one: object, other: object) -> bool:
     """Whether two values are the same: plain ones by value, what holds arrays by identity."""
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(same, one, other))
-    return one is other or (not isinstance(one, np.ndarray) and bool(one == other))
+    if one is other or isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return one is other
+    return bool(one == other)
 
 
 _ANSWERS = {

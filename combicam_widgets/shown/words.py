@@ -104,10 +104,10 @@ def distance(km: float) -> str:
     return f"{rounded:,.0f} km"
 
 
-def fusion_label(method: str, rule: str, weights: Mapping[str, float]) -> str:
+def fusion_label(maps: LayerMaps, rule: str, weights: Mapping[str, float]) -> str:
     """Say in a few words what a fusion is: "gradcam, sum, 15 of 16 layers"."""
     on = sum(weight > 0 for weight in weights.values())
-    return f"{method}, {rule}, {on} of {len(weights)} layers"
+    return f"{method_words(maps)}, {rule}, {on} of {len(weights)} layers"
 
 
 def percent(fraction: float) -> str:

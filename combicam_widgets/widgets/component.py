@@ -117,7 +117,7 @@ class Component(OneValue, Spelled, w.VBox):
     def _checked(self, now: Wanted, wanted: Wanted) -> dict[str, Any]:
         try:
             return self._settled(now, wanted)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError) as error:
             raise T.TraitError(str(error)) from error
 
     # What each component has of its own.

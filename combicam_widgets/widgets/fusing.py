@@ -52,8 +52,9 @@ class Fusing(Component):
         maps = wanted.get("maps", now["maps"])
         weights = wanted.get("weights", now["weights"])
         if maps is not None:
-            fits = "weights" in wanted or set(weights or ()) == set(maps.names)
-            if weights is None or not fits:
+            named, new = set(weights or ()), now["maps"] is None
+            fits = named <= set(maps.names) if new else named == set(maps.names)
+            if weights is None or not ("weights" in wanted or fits):
                 weights = dict.fromkeys(maps.names, 1.0)
             settled["weights"] = complete_weights(maps.names, weights)
             preview = wanted.get("preview", now["preview"])

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import re
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from combicam_widgets.javascript import joined
+from combicam_widgets.widgets.heat.box import box_sentence
+from combicam_widgets.widgets.heat.caption import described
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -19,22 +22,35 @@ OPEN = notebook(
     """import numpy as np
 import combicam_widgets as ccw
 from combicam_widgets import cam
-from combicam_widgets.cam.contributions import contributions
-from combicam_widgets.widgets.heat.overlay import Overlay
 from ipywidgets import HTML, HBox""",
-    """maps = [np.float32([[1, 0], [0, 0]]), np.float32([[0, 0], [0, 1]])]
-overlay, boxes, on = Overlay(), [], [1, 1]
+    """def layer_maps(*maps):
+    return cam.LayerMaps(
+        names=("first", "second"),
+        methods={"gradcam": tuple(map(np.float32, maps))},
+        method="gradcam",
+        size=(200, 300),
+        target=0,
+        score="logit",
+        probabilities=np.ones(1, np.float32),
+        importances=np.ones(2, np.float32),
+    )
+
+
+@cam.fusion_rule("twice", "the sum, by a rule of one's own")
+def twice(stack):
+    return sum(2 * w * x for w, x in stack.upsampled())
+
+
+maps = layer_maps([[1, 0], [0, 0]], [[0, 0], [0, 1]])
+photo = ccw.load_image(np.full((200, 300, 3), 120, np.uint8), name="Grey")
+heat, boxes, clicks = ccw.HeatOverlay(photo, maps), [], []
+heat.observe(lambda change: boxes.append(change["new"]), "box")
+heat.on_click(lambda x, y: clicks.append([x, y]))
 
 def show(*weights):
-    on[:] = weights
-    overlay.show_layers(["first", "second"], lambda size: contributions(maps, on, size))
-    overlay.show_heat(cam.fuse(maps, on, (192, 288)), "inferno", 0.8, f"{np.count_nonzero(on)} on")
-    overlay.show_values()
+    heat.weights = dict(zip(maps.names, weights))
 
-overlay.on_box(boxes.append)
-overlay.show_photo(ccw.load_image(np.full((200, 300, 3), 120, np.uint8), name="Grey"))
-show(1, 1)
-HBox([overlay.view, HTML("beside")])""",
+HBox([heat, HTML("beside")])""",
 )
 
 
@@ -87,65 +103,79 @@ def opened(lab: Lab) -> Lab:
     assert lab.strangers == []
 
 
-def test_pointing_says_what_the_heat_is_made_of(opened):
+@pytest.mark.parametrize("rule", ["sum", "twice"])
+def test_pointing_says_what_the_heat_is_made_of(opened, rule):
     lab = opened
+    do(lab, f"setattr(heat, 'rule', {rule!r})")
     caption = lab.page.get_by_text("Point at the photo")
     expect(caption).to_be_visible()
     lab.page.mouse.move(*at(lab, 0.03, 0.04))
     lab.page.mouse.move(*at(lab, 0.02, 0.03))
-    expect(
-        lab.page.get_by_text(re.compile(r"^Heat \d+ %: .*from layer 1 \(first\)"))
-    ).to_be_visible()
-    expect(lab.page.locator(".hoverlayer").get_by_text(re.compile(r"^heat \d+ %"))).to_be_visible()
-    lab.screenshot("overlay-hover")
+    divided = r"from layer 1 \(first\)" if rule == "sum" else "This rule does not divide"
+    expect(lab.page.get_by_text(re.compile(rf"^Heat \d+ %.*{divided}"))).to_be_visible()
+    value = lab.page.locator(".ccw-note-value")
+    expect(value).to_have_text(re.compile(r"^heat \d+ %"))
+    lab.screenshot(f"overlay-hover-{rule}")
     do(lab, "show(0, 1)")  # under the resting pointer
-    expect(lab.page.get_by_text("Heat 0 %: no layer highlights this place.")).to_be_visible()
+    none = "Heat 0 %: no layer highlights this place." if rule == "sum" else "Heat 0 %. This rule"
+    expect(lab.page.get_by_text(none)).to_be_visible()
+    lab.page.mouse.click(*at(lab, 0.25, 0.5))
+    lab.until("len(clicks)", 1)
+    assert lab.python("clicks[0]") == pytest.approx([0.25, 0.5], abs=0.01)
     lab.page.mouse.move(2, 2)
     expect(caption).to_be_visible()
+    expect(value).not_to_be_visible()
 
 
-def test_the_outline_is_switched_and_a_preview_comes_and_goes(opened):
+@pytest.mark.parametrize("rule", ["sum", "twice"])
+def test_the_outline_is_switched_and_a_preview_comes_and_goes(opened, rule):
     lab = opened
+    do(lab, f"setattr(heat, 'rule', {rule!r})")
     assert not outlined(lab)
-    do(lab, "overlay.show_outline(0.3)")
+    do(lab, "setattr(heat, 'outline', True)")
     until(lab, outlined, True)
     expect(figure(lab)).to_have_attribute("aria-label", re.compile("the hottest 30 % outlined"))
     lab.screenshot("overlay-outline")
     before = painted(lab)
-    do(lab, "overlay.preview(maps[1], 'layer <i>second</i> alone')")
-    label = lab.page.get_by_text("layer <i>second</i> alone")
+    do(lab, "setattr(heat, 'preview', 'second')")
+    label = lab.page.get_by_text("layer 2 (second) alone")
     expect(label).to_be_visible()
     lab.screenshot("overlay-preview")
-    do(lab, "overlay.preview(None)")
+    do(lab, "setattr(heat, 'preview', '')")
     expect(label).not_to_be_visible()
-    np.testing.assert_array_equal(painted(lab), before)
-    do(lab, "overlay.show_outline(None)")
+    until(lab, lambda lab: bool((painted(lab) == before).all()), True)
+    do(lab, "setattr(heat, 'outline', False)")
     until(lab, outlined, False)
 
 
-def test_no_evidence_is_said(opened):
+@pytest.mark.parametrize("rule", ["sum", "twice"])
+def test_no_evidence_is_said(opened, rule):
     lab = opened
     words = lab.page.get_by_text("no positive evidence", exact=True)
-    do(lab, "overlay.show_heat(np.zeros((192, 288), np.float32), 'inferno', 0.8)")
+    do(lab, f"setattr(heat, 'rule', {rule!r})")
+    do(lab, "setattr(heat, 'maps', layer_maps(np.zeros((2, 2)), np.zeros((2, 2))))")
     expect(words).to_be_visible()
-    do(lab, "show(1, 1)")
+    expect(lab.page.get_by_role("img", name="Heatmap over Grey: no positive")).to_be_visible()
+    do(lab, "setattr(heat, 'maps', maps)")
     expect(words).not_to_be_visible()
 
 
-def test_a_pinned_heatmap_beside_the_present_one(opened):
+@pytest.mark.parametrize("rule", ["sum", "twice"])
+def test_a_pinned_heatmap_beside_the_present_one(opened, rule):
     lab = opened
+    do(lab, f"setattr(heat, 'rule', {rule!r})")
     lab.page.set_viewport_size({"width": 1700, "height": 1000})  # narrower, they are stacked
     alone = figure(lab).bounding_box()
     assert (alone["width"], alone["height"]) == (500, 440)
     photo = lab.page.locator(HEAT).bounding_box()
-    do(lab, "overlay.pin(overlay._heatmap, 'both layers')")
-    pinned = lab.page.get_by_role("img", name=re.compile("^pinned: both layers"))
+    do(lab, "heat.pin()")
+    pinned = lab.page.get_by_role("img", name=re.compile(f"^pinned: gradcam, {rule}, 2 of 2"))
     difference = lab.page.get_by_role("img", name=re.compile("^Difference"))
     expect(pinned).to_be_visible()
     expect(difference.get_by_text("no difference")).to_be_visible()
-    expect(lab.page.get_by_text("now: 2 on")).to_be_visible()
+    expect(lab.page.get_by_text(f"now: gradcam, {rule}, 2 of 2 layers")).to_be_visible()
     do(lab, "show(0, 1)")
-    expect(lab.page.get_by_text("now: 1 on")).to_be_visible()
+    expect(lab.page.get_by_text(f"now: gradcam, {rule}, 1 of 2 layers")).to_be_visible()
     expect(difference.get_by_text("no difference")).not_to_be_visible()
     expect(difference).to_have_attribute("aria-label", re.compile("from -100 to"))
     # Side by side, the three photos are of one size.
@@ -156,9 +186,9 @@ def test_a_pinned_heatmap_beside_the_present_one(opened):
     for box in boxes[1:]:
         assert box["y"] == pytest.approx(boxes[0]["y"], abs=3)
     lab.screenshot("overlay-compare")
-    do(lab, "overlay.unpin()")
+    do(lab, "heat.unpin()")
     expect(pinned).to_have_count(0)
-    expect(lab.page.get_by_text("now: 1 on")).not_to_be_visible()
+    expect(lab.page.get_by_text(f"now: gradcam, {rule}, 1 of 2 layers")).not_to_be_visible()
     assert figure(lab).bounding_box() == alone
     until(lab, lambda lab: lab.page.locator(HEAT).bounding_box() == pytest.approx(photo), True)
 
@@ -197,7 +227,7 @@ def test_a_box_is_drawn_moved_typed_and_removed(opened):
     right, bottom = at(lab, 1, 0.3)
     expected = [left, top, right - left, bottom - top]
     assert [seen[k] for k in ("x", "y", "width", "height")] == pytest.approx(expected, abs=5)
-    do(lab, "overlay.pin(overlay._heatmap, 'a')")  # which makes the photo smaller
+    do(lab, "heat.pin()")  # which makes the photo smaller
     lab.page.get_by_role("img", name=re.compile("^pinned")).wait_for()
     until(lab, lambda lab: abs(box.bounding_box()["x"] - at(lab, 0.1, 0.1)[0]) < 3, True)
     assert box.bounding_box()["width"] < 0.7 * seen["width"]
@@ -209,14 +239,14 @@ def test_a_box_is_drawn_moved_typed_and_removed(opened):
 
 def test_a_box_by_keyboard_and_from_python(opened):
     lab = opened
-    do(lab, "overlay.show_box((0.2, 0.2, 0.4, 0.4))")
+    do(lab, "setattr(heat, 'box', (0.2, 0.2, 0.4, 0.4))")
     box = lab.page.get_by_label(re.compile("^Box of what should matter"))
     expect(lab.page.get_by_label("Bottom %")).to_have_value("40")
     box.focus()
     lab.page.keyboard.press("ArrowRight")
-    lab.until("[round(x, 3) for x in overlay.box]", [0.22, 0.2, 0.42, 0.4])
+    lab.until("[round(x, 3) for x in heat.box]", [0.22, 0.2, 0.42, 0.4])
     lab.page.keyboard.press("Shift+ArrowDown")
-    lab.until("[round(x, 3) for x in overlay.box]", [0.22, 0.2, 0.42, 0.42])
+    lab.until("[round(x, 3) for x in heat.box]", [0.22, 0.2, 0.42, 0.42])
     expect(box).to_be_focused()
     expect(lab.page.get_by_label("Bottom %")).to_have_value("42")
     words = lab.page.get_by_text(re.compile(r"% of the heat lies inside"))
@@ -236,6 +266,39 @@ PURE = """async (source) => {
     contains([0.25, 0.25, 0.5, 0.5], [0.3, 0.6]), contains(null, [0.5, 0.5]),
   ];
 }"""
+
+
+WORDS = """async ([source, cases, boxes]) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const { described, boxSentence } = await import(url);
+  const names = cases.map(([name, heat, label, keep]) => described(name, heat, label, keep));
+  return [names, boxes.map(([heat, box]) => boxSentence(heat, box))];
+}"""
+
+
+def test_the_page_says_what_python_says(browser):
+    random = np.random.default_rng(3)
+    heats = [random.random((5, 7), np.float32) ** 3, np.eye(5, 3, dtype=np.float32)]
+    heats += [np.zeros((2, 3), np.float32)]
+    sides = [(0.1, 0.05, 0.5, 0.75), (0, 0, 1, 1), (0.31, 0.4, 0.33, 0.41)]
+    cases = list(itertools.product(["Grey", ""], heats, ["", "now"], [None, 0.004]))
+    boxes = list(itertools.product(heats, sides))
+
+    def given(heat):
+        return {"shape": heat.shape, "values": heat.ravel().tolist()}
+
+    page = browser.new_page()
+    names, sentences = page.evaluate(
+        WORDS,
+        [
+            joined(ROOT / "combicam_widgets" / "widgets" / "heat" / "words.js"),
+            [[name, given(heat), *rest] for name, heat, *rest in cases],
+            [[given(heat), box] for heat, box in boxes],
+        ],
+    )
+    page.close()
+    assert names == [described(*case) for case in cases]
+    assert sentences == [box_sentence(heat, box) for heat, box in boxes]
 
 
 def test_pure_functions_of_the_box(browser):

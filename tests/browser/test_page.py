@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 import combicam_widgets as ccw
 from combicam_widgets.cam import fuse, rule_names, shares
+from combicam_widgets.cam.contributions import contributions
 from combicam_widgets.cam.rules import winsorized
 from combicam_widgets.cam.upsampling import by_maximum, minmax, upsample
 from combicam_widgets.export import Snapshot, to_html
@@ -32,12 +33,15 @@ ALPHA = """() => {
 
 RUN = """async ([source, vectors]) => {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  const { upsample, normalise, fuse, shares } = await import(url);
+  const { upsample, normalise, fuse, shares, contributions } = await import(url);
   return vectors.map(({ maps, weights, size, rule, normalize, importances }) => {
     const recipe = [maps, weights, size, rule, normalize, importances];
     return {
       fused: [...fuse(...recipe).values],
       shares: shares(...recipe),
+      corners: [[0, 0], [size[0] - 1, size[1] - 1], [size[0] >> 1, size[1] >> 2]].map((pixel) =>
+        contributions(maps, weights, size, pixel, rule, normalize, importances),
+      ),
       upsampled: maps.map((map) => [...upsample(map, size).values]),
       normalised: maps.map((map) => [...normalise(map, normalize).values]),
     };
@@ -162,6 +166,14 @@ def test_the_module_gives_what_python_gives(browser):
         fused = fuse(maps, *recipe).ravel()
         np.testing.assert_allclose(answer["fused"], fused, atol=1e-5, err_msg=said)
         np.testing.assert_allclose(answer["shares"], shares(maps, *recipe), atol=1e-5, err_msg=said)
+        divided = contributions(maps, *recipe)
+        for (row, column), parts in zip(
+            [(0, 0), (size[0] - 1, size[1] - 1), (size[0] // 2, size[1] // 4)],
+            answer["corners"],
+            strict=True,
+        ):
+            expected = None if divided is None else divided[:, row, column].tolist()
+            assert parts == (expected and pytest.approx(expected, abs=1e-5)), said
         for i, x in enumerate(maps):
             np.testing.assert_allclose(answer["upsampled"][i], upsample(x, size).ravel(), atol=1e-5)
             stretched = stretch[normalize](x).ravel()

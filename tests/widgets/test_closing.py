@@ -45,7 +45,14 @@ def inside(explorer):
     return [
         *(explorer, parts, explorer.image, explorer.prediction, explorer.maps, explorer._gestures),
         *(world, world.map, world._marks, world._panel, world._land),
-        *(overlay, overlay.figure, overlay._caption, overlay._box, parts.diagram.fusion, parts.controls),
+        *(
+            overlay,
+            overlay.figure,
+            overlay._caption,
+            overlay._box,
+            parts.diagram.fusion,
+            parts.controls,
+        ),
         *(parts.status_bar, parts.checking, parts.trust),
     ]
 

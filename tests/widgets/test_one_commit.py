@@ -58,7 +58,7 @@ def explorer(small):
 
 def page_says(explorer):
     """What menus, diagram, picture and map show."""
-    parts = explorer._parts
+    parts, fusion = explorer._parts, explorer.diagram.fusion
     controls = parts.controls
     return {
         "photo": controls.photo.value,
@@ -66,10 +66,14 @@ def page_says(explorer):
         "method": controls.method.value,
         "score": controls.score.value,
         **{name: getattr(controls, name).value for name in ("rule", "normalize", "keep")},
-        "weights": parts.diagram.fusion.weights,
-        "shares": parts.diagram.fusion.shares,
-        "stages": parts.diagram.fusion.stages,
-        "fused": (parts.diagram.fusion.maps, parts.diagram.fusion.rule, parts.diagram.fusion.normalize),
+        "weights": fusion.weights,
+        "shares": fusion.shares,
+        "stages": fusion.stages,
+        "fused": (
+            parts.diagram.fusion.maps,
+            parts.diagram.fusion.rule,
+            parts.diagram.fusion.normalize,
+        ),
         "shading": parts.world._world._shading.url,
         "words": parts.status_bar.seen,
     }

@@ -83,7 +83,7 @@ class Explorer(TakeAlong, ExplorerState):
         **values: Any,  # noqa: ANN401
     ) -> None:
         known = {
-            *("model", "image", "layout"),
+            *("model", "image", "parts", "layout"),
             *("target", "contrast", "weights", "method", "score", "tile_width", "box"),
             *(*TUNED, *SWITCHED),
         }

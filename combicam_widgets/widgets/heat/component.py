@@ -191,7 +191,7 @@ class HeatOverlay(Fusing):
 
 
 def _label(now: Wanted) -> str:
-    return fusion_label(now["maps"].method, now["rule"], now["weights"])
+    return fusion_label(now["maps"], now["rule"], now["weights"])
 
 
 def _alone(now: Wanted) -> tuple[np.ndarray | None, str]:

@@ -28,11 +28,12 @@ export function described(name, heat, label, keep) {
 /** From which layers the heat at a place comes; `read` is what a fusion's `read` gives, or null. */
 export function pointedAt(read, names) {
   if (!read) return POINT;
-  const heat = `Heat ${Math.round(100 * read.heat)} %`;
+  const percents = Math.round(100 * read.heat);
+  const heat = `Heat ${percents} %`;
   if (!read.parts) return `${heat}. This rule does not divide a pixel's heat among layers.`;
   const said = read.parts
     .map((part, i) => ({ part, i }))
-    .filter(({ part }) => part > 0)
+    .filter(({ part }) => percents && part > 0)
     .sort((a, b) => b.part - a.part || a.i - b.i)
     .slice(0, TOP)
     .map(({ part, i }) => `${percent(part)} from layer ${i + 1} (${names[i]})`);

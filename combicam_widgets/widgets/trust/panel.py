@@ -127,6 +127,12 @@ class TrustPanel(Spelled, Attentive):
     _esm = joined(_HERE / "trust.js")
     _css = (_HERE / "trust.css").read_text(encoding="utf-8")
 
+    model = T.Instance(GeoModel, allow_none=True)
+    """The geo model that is asked."""
+
+    photo = T.Instance(Photo, allow_none=True)
+    """The photo that the maps are of."""
+
     maps = T.Instance(LayerMaps, allow_none=True)
     """The layer maps whose fusion is measured; see `show` for those of another photo."""
 
@@ -190,13 +196,13 @@ class TrustPanel(Spelled, Attentive):
             raise TypeError("TrustPanel needs model, photo and maps: give all three, or none yet.")
         _check_kinds(model, photo)
         self._measuring, self._drawing = (Background(worker, _LAST_OF_ALL + i) for i in (0, 1))
-        self._model, self._photo = model, photo
         self._fused: Fused | None = None
         self._open = False
         self._yardstick: Yardstick | None = None
-        super().__init__(maps=maps, **values)
+        super().__init__(model=model, photo=photo, maps=maps, **values)
         self._renew()
-        self.observe(lambda _change: self._renew(), ("maps", "weights", "rule", "normalize"))
+        asked = ("model", "photo", "maps", "weights", "rule", "normalize")
+        self.observe(lambda _change: self._renew(), asked)
         self.observe(lambda _change: self._begin(), "seen")
         self.observe(lambda _change: self._draw(), ("measured", "untrained", "colormap"))
 
@@ -213,7 +219,7 @@ class TrustPanel(Spelled, Attentive):
         check_options(TrustPanel, values, _SETTINGS)
         _check_kinds(model, photo)
         with self.hold_trait_notifications():
-            self._model, self._photo = model, photo
+            self.model, self.photo = model, photo
             if self.maps is None or set(maps.names) != set(self.maps.names):
                 self.weights = None
             self.maps = maps
@@ -256,10 +262,10 @@ class TrustPanel(Spelled, Attentive):
 
     def _renew(self) -> None:
         """Measure another fusion, beside the page if there is one."""
-        if self._model is None or self._photo is None or self.maps is None:
+        if self.model is None or self.photo is None or self.maps is None:
             return
         weights = weight_vector(self.maps.names, self.weights)
-        fused = Fused(self._model, self._photo, self.maps, weights, self.rule, self.normalize)
+        fused = Fused(self.model, self.photo, self.maps, weights, self.rule, self.normalize)
         if self._fused is None or not fused.same_question(self._fused):
             self._yardstick = None
         self._fused, self._open = fused, True
