@@ -78,6 +78,16 @@ assert rows["mean"].idxmax() == "by worth" and rows.difference["mine"] == 0
 assert rows.low["by worth"] > 0 and rows.p_holm["by worth"] > 0.05
 assert rows.difference["layercam"] < rows.difference["by worth"]
 """,
+    "04-compose": """
+assert diagram.weights == heat.weights and sum(heat.weights.values()) == 5
+asked = world.evidence
+tiles.solo("blocks.15")
+assert photo_with_heat.weights == tiles.weights and world.evidence is not asked
+assert "Namibia" in world.evidence.best.place
+menu.value = "koala"
+assert tiles.photo is photo_with_heat.photo and tiles.photo.name == "Koala"
+assert words.value.startswith("The outlined 30% alone keeps ")
+""",
 }
 """What the texts of a notebook say that one sees, asked after its last cell."""
 

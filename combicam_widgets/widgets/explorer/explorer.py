@@ -25,6 +25,7 @@ from combicam_widgets.widgets.component import Component
 from combicam_widgets.widgets.diagram.component import LayerDiagram
 from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED
 from combicam_widgets.widgets.explorer.gestures import Gestures
+from combicam_widgets.widgets.explorer.handing_in import state_of
 from combicam_widgets.widgets.explorer.parts import NAMES, Parts
 from combicam_widgets.widgets.explorer.places import first_picture, puzzle, titles
 from combicam_widgets.widgets.explorer.questions import QUESTIONS
@@ -138,6 +139,24 @@ class Explorer(TakeAlong, ExplorerState):
             self._parts.close(self)
         else:  # it was never finished
             super().close()
+
+    def state(self) -> dict[str, Any]:
+        """Return what brings this view back, a few words of JSON: ``Explorer(**state)``.
+
+        To be handed in and compared: model, photo, method, rule, the weights that are not 0, and
+        whatever else is not as at first. Nothing of the photo's position or of its file is in it:
+        a photo of one's own is named by its size and a fingerprint of its pixels, and has to be
+        given again.
+
+        Raises
+        ------
+        RuntimeError
+            Somebody is to guess first: the photo's name would tell.
+        """
+        if self.hidden:
+            raise RuntimeError("Guess first: the state names the photo, which would tell.")
+        defaults = {name: trait.default_value for name, trait in self.held().items()}
+        return state_of(self.shown, defaults)
 
     def use(self, name: str) -> None:
         """Apply a preset: "last layer", "one per stage", "all" (Combi-CAM), "by worth" or "invert".
