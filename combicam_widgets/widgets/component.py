@@ -39,6 +39,7 @@ class Component(OneValue, Spelled, w.VBox):
         check_options(type(self), values, {*settings, "layout"})
         super().__init__(layout=values.pop("layout", None) or w.Layout())
         given = {name: trait.default_value for name, trait in self.held().items()}
+        self.add_class("ccw-component")
         self._now = given
         self._made()
         wanted: dict[str, Any] = {}

@@ -123,3 +123,56 @@ def test_an_opened_file_and_a_guess_are_seen_and_not_saved(lab: Lab, tmp_path: P
     expect(lab.page.locator(".ccw-flag-truth")).to_have_count(0)
     expect(lab.page.locator(".ccw-line-error")).to_have_count(0)
     assert lab.complaints == []
+
+
+HEAT = ".js-plotly-plot .layer-above .imagelayer image"
+END_SESSIONS = """async () => {
+  const xsrf = document.cookie.match(/_xsrf=([^;]*)/)?.[1] ?? '';
+  for (const { id } of await (await fetch('/api/sessions')).json()) {
+    const headers = { 'X-XSRFToken': xsrf };
+    await fetch(`/api/sessions/${id}`, { method: 'DELETE', headers });
+  }
+}"""
+
+
+def test_what_was_saved_is_seen_and_answers_without_its_kernel(lab: Lab):
+    lab.open(
+        notebook(
+            "import combicam_widgets as ccw",
+            'explorer = ccw.Explorer(image="koala"); explorer',
+            'ccw.HeatOverlay(explorer.image, explorer.maps, rule="max")',
+        )
+    )
+    expect(lab.page.locator(HEAT)).to_have_count(2)
+    expect(status(lab)).to_contain_text("koala")
+    text = saved_with_widgets(lab)
+    states = nbformat.reads(text, 4).metadata.widgets["application/vnd.jupyter.widget-state+json"][
+        "state"
+    ]
+    sizes = {name: len(str(state)) for name, state in states.items()}
+    (bundle,) = (
+        n for n, x in states.items() if x["state"].get("_anywidget_id", "").endswith(".Bundle")
+    )
+    # Once what Plotly needs, and at most a megabyte for each explorer.
+    assert 1e6 < sizes.pop(bundle) < 3e6
+    assert sum(sizes.values()) < 1.5e6
+
+    lab.page.evaluate(END_SESSIONS)
+    lab.page.reload()
+    lab._wait_for_notebook()  # with another kernel, in which no cell has run
+    expect(lab.page.locator(HEAT)).to_have_count(2)
+    expect(status(lab)).to_contain_text("koala")
+    expect(lab.page.locator(".leaflet-container")).to_be_visible()
+    expect(lab.page.locator(".ccw-flag").first).to_be_visible()
+    heat = lab.page.locator(HEAT).first
+    before = heat.get_attribute("href")
+    lab.layer("blocks.15").click()
+    expect(lab.layer("blocks.15")).to_have_attribute("aria-pressed", "false")
+    lab.page.mouse.move(3, 3)
+    expect(heat).not_to_have_attribute("href", before)
+    lab.screenshot("saved-work-without-kernel")
+    assert (
+        lab.page.locator(".ccw-explorer")
+        .evaluate("(root) => getComputedStyle(root, '::before').content")
+        .startswith('"Seen without a kernel')
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ class Bundle(Attentive):
     """Brings the module that draws Plotly's figures, 5 MB, to the page.
 
     It is sent as a message and is no part of the state, which a page that is reloaded must get
-    within four seconds, or it shows no widget at all.
+    within four seconds, or it shows no widget at all. What is saved of a page, by JupyterLab or
+    from Python, holds it once.
     """
 
     _esm = joined(_HERE / "bundle.js")
 
     name = T.Unicode().tag(sync=True)
     """What figures call the module; a page reads it once, even for several kernels."""
+
+    saved = T.Bytes().tag(sync=True)
+    """The module, compressed, in what is saved of a page; empty where there is a kernel."""
 
     coming = T.Bool().tag(sync=True)
     """Whether the module comes without being asked for."""
@@ -40,6 +45,14 @@ class Bundle(Attentive):
         self.on_msg(lambda _widget, _content, _buffers: self._deliver())
         self._deliver()
         self.coming = False
+
+    def _get_embed_state(self, drop_defaults: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        self.saved = gzip.compress(_MODULE.read_bytes(), mtime=0)
+        try:
+            embedded: dict[str, Any] = super()._get_embed_state(drop_defaults)
+        finally:
+            self.saved = b""
+        return embedded
 
     def _deliver(self) -> None:
         self.send({}, buffers=[_MODULE.read_bytes()])

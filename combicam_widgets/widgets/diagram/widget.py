@@ -15,6 +15,7 @@ from combicam_widgets.cam import Layer, LayerMaps, minmax, upsample
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.javascript import joined
 from combicam_widgets.shown.colors import heat_image
+from combicam_widgets.widgets._bridge.styles import styles
 from combicam_widgets.widgets.fusion import Fusion
 
 _HERE = Path(__file__).parent
@@ -54,7 +55,7 @@ class Diagram(Fusion):
     """
 
     _esm = joined(_HERE / "diagram_view.js")
-    _css = (_HERE / "diagram.css").read_text(encoding="utf-8")
+    _css = styles(_HERE / "diagram.css")
 
     stages: T.List[dict[str, Any]] = T.List().tag(sync=True)
     """Stages in forward order: ``{"label": str, "layers": [{"name", "detail", "picture",

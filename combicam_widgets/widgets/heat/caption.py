@@ -12,6 +12,7 @@ import traitlets as T
 from combicam_widgets.javascript import joined
 from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets._bridge.attentive import Attentive
+from combicam_widgets.widgets._bridge.styles import styles
 from combicam_widgets.widgets.fusion import Fusion
 
 NO_EVIDENCE = "no positive evidence"
@@ -28,7 +29,7 @@ class Caption(Attentive):
     """
 
     _esm = joined(_HERE / "overlay.js")
-    _css = (_HERE / "overlay.css").read_text(encoding="utf-8")
+    _css = styles(_HERE / "overlay.css")
 
     fusion = T.Instance(Fusion, allow_none=True).tag(sync=True, **w.widget_serialization)
     """Whose heat the page paints by itself, as soon as it changes, while it can make it."""

@@ -10,6 +10,7 @@ import traitlets as T
 
 from combicam_widgets.javascript import joined
 from combicam_widgets.widgets._bridge.discreet import Discreet
+from combicam_widgets.widgets._bridge.styles import styles
 
 _HERE = Path(__file__).parent
 
@@ -23,7 +24,7 @@ class Marks(Discreet):
     """
 
     _esm = joined(_HERE / "marks.js")
-    _css = (_HERE / "world.css").read_text(encoding="utf-8")
+    _css = styles(_HERE / "world.css")
 
     map = T.Instance(ipyleaflet.Map).tag(sync=True, **ipywidgets.widget_serialization)
     """The map that this widget is a control of."""
