@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import ipywidgets as w
@@ -29,6 +30,9 @@ class Component(OneValue, Spelled, w.VBox):
         First values of traits, and ``layout``.
     """
 
+    _room: Mapping[str, str] = MappingProxyType({})
+    """The layout that it has by itself."""
+
     @whole_or_not_at_all()
     def __init__(self, values: Wanted) -> None:
         values = dict(values)
@@ -37,7 +41,7 @@ class Component(OneValue, Spelled, w.VBox):
         self._now: dict[str, Any] = {}
         settings = [n for n, t in self.traits().items() if isinstance(t, Setting)]
         check_options(type(self), values, {*settings, "layout"})
-        super().__init__(layout=values.pop("layout", None) or w.Layout())
+        super().__init__(layout=values.pop("layout", None) or w.Layout(**self._room))
         given = {name: trait.default_value for name, trait in self.held().items()}
         self.add_class("ccw-component")
         self._now = given

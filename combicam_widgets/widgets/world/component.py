@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import ipywidgets as w
@@ -41,6 +42,8 @@ class WorldMap(Component):
     >>> world = WorldMap(model.predict(photo), truth=photo.position)  # doctest: +SKIP
     >>> world.on_click(lambda latitude, longitude: print(latitude, longitude))  # doctest: +SKIP
     """
+
+    _room = MappingProxyType({"flex": "1 1 320px", "min_width": "320px"})
 
     prediction = Setting(
         traits.optional(traits.instance("prediction", GeoPrediction)), default_value=None

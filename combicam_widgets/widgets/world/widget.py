@@ -111,7 +111,7 @@ class World:
             panes=_PANES,
             default_style=self._cursors["grab"],
             layers=[self._land, self._shading, *self._outlines.values()],
-            layout=ipywidgets.Layout(flex="1 1 320px", height="440px", min_width="320px"),
+            layout=ipywidgets.Layout(height="440px"),
         )
         self._marks = Marks(map=self.map, private=_PRIVATE, kept=_VIEW)
         self._panel = CellList(choosable=on_choose is not None, comparable=on_contrast is not None)
