@@ -13,7 +13,7 @@ from combicam_widgets.widgets.explorer.places import titles
 
 _OWN = "a photo of my own"
 _ALWAYS = ("model", "image", "method", "rule", "weights")
-_KEPT = (*TUNED, *SWITCHED, "target", "contrast", "box", "tile_width")
+_KEPT = (*TUNED, *SWITCHED, "score", "target", "contrast", "box", "tile_width")
 _GAME = ("guessing",)
 
 
