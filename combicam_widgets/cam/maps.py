@@ -7,6 +7,7 @@ import json
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
@@ -90,14 +91,15 @@ class LayerMaps:
         if self.method not in self.methods:
             raise ValueError(
                 f"Unknown CAM method {reprlib.repr(self.method)}; "
-                f"these maps know {', '.join(self.methods)}."
+                f"these maps know {', '.join(f'{known:.40}' for known in islice(self.methods, 9))}."
             )
         _check_size(self.size)
         for maps in self.methods.values():
             for name, x in zip(self.names, maps, strict=True):
                 if x.ndim != 2 or not (x.size and x.min() >= 0 and x.max() < np.inf):
                     raise ValueError(
-                        f"The map of layer {name!r} must be 2-D, finite and not negative."
+                        f"The map of layer {reprlib.repr(name)} must be 2-D, finite and not "
+                        "negative."
                     )
                 x.flags.writeable = False
         if self.importances.shape != (len(self.names),):

@@ -461,6 +461,7 @@ NONSENSE = [
     ({"score": 5}, r"score must be text, not \[5\]"),
     ({"method": ["gradcam"]}, "method must be text"),
     ({"method": "x" * 10**5}, "Unknown CAM method 'xxx.{1,60}; these maps know"),
+    ({"methods": ["x" * 10**5, "b"]}, r"Unknown CAM method 'gradcam'; these maps know x{40}, b\.$"),
     ({"methods": ["gradcam", "gradcam"]}, "methods must be different"),
     ({"methods": [1, 2]}, "methods must be text"),
     ({"methods": {"gradcam": 0}}, "methods must be a list"),
