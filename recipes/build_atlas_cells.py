@@ -12,11 +12,10 @@ The file is a `CellGrid` with one more array, one row per cell:
 """
 
 import argparse
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from build_cells import land_areas, name_cell
+from build_cells import cities_inside, land_areas, name_cell
 from build_cities import geonames
 from build_coastline import land_polygons
 from imagery import LAND
@@ -35,11 +34,13 @@ def main() -> None:
     world = CellGrid.from_centers(*fibonacci_lattice(CELLS))
     land_km2 = land_areas(world, land_polygons(LAND.fetch()))
     kept = np.flatnonzero(land_km2 >= MIN_LAND_KM2)
+    cities = geonames()
+    inside = cities_inside(world, cities)
     grid = CellGrid(
         world.latitudes[kept],
         world.longitudes[kept],
         tuple(world.outlines[i] for i in kept),
-        name_cells(world, kept),
+        [name_cell(world, cell, cities, inside[cell]) for cell in kept.tolist()],
     )
     area = 4 * np.pi * EARTH_RADIUS_KM**2 / CELLS
     grid.save(TARGET, land_fraction=np.clip(land_km2[kept] / area, 0, 1).astype(np.float32))
@@ -52,16 +53,6 @@ def fibonacci_lattice(count: int) -> tuple[NDArray[np.float64], NDArray[np.float
     latitudes = np.degrees(np.arcsin((2 * steps + 1) / count - 1))
     turns = steps * (np.sqrt(5) - 1) / 2
     return latitudes, (turns % 1.0) * 360 - 180
-
-
-def name_cells(grid: CellGrid, kept: NDArray[np.intp]) -> tuple[str, ...]:
-    """Name cells."""
-    cities = geonames()
-    inside: dict[int, list[int]] = defaultdict(list)
-    for city, cell in enumerate(grid.locate(cities.latitudes, cities.longitudes).tolist()):
-        inside[cell].append(city)
-    centers = np.stack([grid.latitudes, grid.longitudes], axis=1).tolist()
-    return tuple(name_cell(cities, inside[cell], *centers[cell]) for cell in kept.tolist())
 
 
 if __name__ == "__main__":

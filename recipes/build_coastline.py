@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.affinity import translate
-from shapely.geometry.polygon import orient
+
+from combicam_widgets.geo.flat import cut_polygon, polygons_of
 
 TARGET = Path(__file__).parents[1] / "combicam_widgets" / "geo" / "data" / "coastline.json"
 MAX_BYTES = 150_000
@@ -99,18 +99,13 @@ def cut_at_antimeridian(rings: list[Line]) -> list[shapely.Polygon]:
     outer, *holes = rings
     for hole in holes:
         hole[:, 0] += 360.0 * np.round((outer[:, 0].mean() - hole[:, 0].mean()) / 360.0)
-    whole = shapely.make_valid(shapely.Polygon(outer, holes))
-    world = shapely.box(-180, -90, 180, 90)
-    parts: list[shapely.Polygon] = []
-    for turn in (-360, 0, 360):
-        piece = translate(whole, xoff=turn).intersection(world)
-        parts.extend(p for p in getattr(piece, "geoms", [piece]) if p.geom_type == "Polygon")
-    return [part for part in parts if part.area > 0]
+    whole = polygons_of(shapely.make_valid(shapely.Polygon(outer, holes)))
+    return [part for polygon in whole for part in cut_polygon(polygon)]
 
 
 def rounded_rings(polygon: shapely.Polygon) -> list[list[list[float]]]:
     """Coordinates as GeoJSON wants them, without those that rounding makes equal."""
-    polygon = orient(polygon)
+    polygon = shapely.orient_polygons(polygon)
     rings = []
     for ring in (polygon.exterior, *polygon.interiors):
         points = np.round(shapely.get_coordinates(ring), DECIMALS)

@@ -57,7 +57,9 @@ def flat_paths(rings: Sequence[Floats], max_step: float = 1.0) -> list[Floats]:
     flat = np.stack(
         [walked + np.repeat(begin, np.diff(starts, append=len(walked))), latitude], axis=1
     )
-    lasts = flat[starts] + np.stack([np.add.reduceat(steps, starts), np.zeros(len(starts))], axis=1)
+    # Whole turns: a path that misses its first point by a rounding error would cross itself there.
+    turns = np.round(np.add.reduceat(steps, starts) / 360.0)
+    lasts = flat[starts] + np.stack([360.0 * turns, np.zeros(len(starts))], axis=1)
     return [np.vstack(pair) for pair in zip(np.split(flat, starts[1:]), lasts, strict=True)]
 
 

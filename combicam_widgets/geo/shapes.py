@@ -303,13 +303,13 @@ class Shapes:
         radius = np.arccos(nearest.clip(-1.0, 1.0)) + 1e-7
         high = np.degrees(radius)
         sine = np.sin(radius) / np.maximum(np.cos(np.radians(latitude)), 1e-12)
-        wide = np.where(
-            np.abs(latitude) + high >= 90.0, 180.0, np.degrees(np.arcsin(sine.clip(0, 1)))
-        )
-        wide += 1e-7
+        polar = np.abs(latitude) + high >= 90.0
+        wide = np.where(polar, 180.0, np.degrees(np.arcsin(sine.clip(0, 1)))) + 1e-7
+        longitude = np.where(polar, 0.0, longitude)
         turns = np.repeat([-360.0, 0.0, 360.0], len(rings))
         west, east = np.tile(longitude - wide, 3) + turns, np.tile(longitude + wide, 3) + turns
         seen = (east >= -180.0) & (west <= 180.0)
+        seen &= (turns == 0.0) | ~np.tile(polar, 3)  # all around, but only once
         boxes = shapely.box(west, np.tile(latitude - high, 3), east, np.tile(latitude + high, 3))
         return shapely.STRtree(boxes[seen]), np.tile(rings, 3)[seen]
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
+from combicam_widgets.geo import CellGrid
 from combicam_widgets.geo.flat import cut_line, cut_polygon
 
 
@@ -103,3 +104,23 @@ def test_any_line_stays_in_the_world_and_keeps_its_length(points):
         gap = one[-1] - other[0]
         assert abs(gap[0]) == pytest.approx(360)
         assert gap[1] == 0
+
+
+def even_grid(count):
+    steps = np.arange(count)
+    latitudes = np.degrees(np.arcsin((2 * steps + 1) / count - 1))
+    return CellGrid.from_centers(latitudes, steps * (np.sqrt(5) - 1) / 2 % 1 * 360 - 180)
+
+
+@pytest.mark.parametrize("step", [0.25, 1, 5])
+def test_cells_on_the_map_are_sound_and_lose_nothing_where_they_are_cut(step):
+    cut = 0
+    for parts in even_grid(1500).shapes.flat(range(1500), step):
+        for polygon in parts:
+            assert polygon.is_valid, shapely.is_valid_reason(polygon)
+            pieces = cut_polygon(polygon)
+            assert sum(piece.area for piece in pieces) == pytest.approx(polygon.area, rel=1e-9)
+            west, _, east, _ = shapely.MultiPolygon(pieces).bounds
+            assert -180 <= west < east <= 180
+            cut += len(pieces) > 1
+    assert cut > 20

@@ -110,6 +110,18 @@ def test_regions_agree_with_s2(rings, backwards):
     assert (grid.at(-90, 0) == 0) == s2_holds(polygon, np.array([-90.0]), np.array([0.0]))[0]
 
 
+@pytest.mark.parametrize("turn", np.linspace(0, 119, 60).tolist())
+def test_a_hole_around_a_pole_is_seen_once_from_every_meridian(turn):
+    """A ring around a pole lies on every meridian; none may count it twice."""
+    bearings = np.arange(3) * 120 + turn
+    for pole in (90, -90):
+        outer, hole = (around((pole, 0), bearings, np.full(3, far)) for far in (8.0, 2.4))
+        grid = CellGrid([pole], [0], [joined([outer, hole[::-1]])])
+        assert grid.at(pole, 0) is None
+        assert (grid.locate([pole * 0.999] * 721, np.linspace(-180, 180, 721)) == -1).all()
+        assert (grid.locate([pole / 90 * 86.5] * 721, np.linspace(-180, 180, 721)) == 0).all()
+
+
 def test_convex_rings_take_the_short_way_and_mean_the_same():
     lat, lon = random_points(500, 2)
     octant = np.array([(0, 0), (0, 90), (90, 0)])
