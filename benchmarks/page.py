@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,9 +14,7 @@ from statistics import median
 from playwright.sync_api import Browser
 
 from benchmarks.measure import ms, survived, table
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
-from lab import Lab, jupyter, notebook, running_browser
+from tests.browser.lab import Lab, jupyter, notebook, running_browser
 
 OPENINGS = 3
 CLICKS = 40
@@ -153,7 +150,7 @@ def dragging(lab: Lab) -> Rows:
 
 def growing(lab: Lab) -> Rows:
     """Toggle a layer and choose photos, many times."""
-    titles = lab.python("list(explorer._parts.controls.titles)")
+    titles = lab.python("list(explorer.controls.titles)")
     first = lab.python("explorer.image.name")
     photos = [titles[i % len(titles)] for i in range(PHOTOS)]
     start = time.perf_counter()

@@ -1,6 +1,6 @@
 """Draw ``docs/gestures.webp``: the explorer on a laptop's screen, with a number at each gesture.
 
-    python recipes/gestures_picture.py
+    python -m recipes.gestures_picture
 
 Opens JupyterLab and a real browser, as the browser tests do, puts the explorer into a state in
 which there is something to see of everything, photographs it, and writes below what the numbers
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import base64
 import io
-import sys
 import tempfile
 from html import escape
 from pathlib import Path
@@ -20,11 +19,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page
 
+from tests.browser.lab import Lab, jupyter, notebook, running_browser
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
-
-from lab import Lab, jupyter, notebook, running_browser  # noqa: E402
-
 TARGET = ROOT / "docs" / "gestures.webp"
 LARGEST = 300_000
 HEAT = ".js-plotly-plot .layer-above .imagelayer image"

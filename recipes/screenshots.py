@@ -1,6 +1,6 @@
 """Photograph the explorer for the README: ``docs/explorer.webp`` and ``docs/atlas.webp``.
 
-    python recipes/screenshots.py
+    python -m recipes.screenshots
 
 Opens JupyterLab and a real browser, as the browser tests do.
 """
@@ -11,7 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from gestures_picture import HEAT, ROOT, Lab, jupyter, notebook, running_browser, small
+from recipes.gestures_picture import HEAT, ROOT, Lab, jupyter, notebook, running_browser, small
 
 PICTURES = {
     "explorer": ('model="naturalist", image="panda"', 1462),

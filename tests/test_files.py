@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from snapshots import make_snapshot
 
 from combicam_widgets import files
 from combicam_widgets.export import save_png, to_geojson, to_html
-
-sys.path.append(str(Path(__file__).parent / "export"))
-from snapshots import make_snapshot
 
 WAYS = {"png": save_png, "html": to_html, "geojson": to_geojson}
 

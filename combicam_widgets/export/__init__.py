@@ -3,7 +3,7 @@
 All are functions of a `Snapshot`. None of them writes the photo's own position unless asked to.
 """
 
-from combicam_widgets.export.drawing import save_png
+from combicam_widgets.export.drawing import as_jpeg, save_png
 from combicam_widgets.export.features import to_geojson
 from combicam_widgets.export.figure import figure
 from combicam_widgets.export.page import to_html
@@ -13,6 +13,7 @@ from combicam_widgets.export.snapshot import Snapshot
 __all__ = [
     "Panel",
     "Snapshot",
+    "as_jpeg",
     "figure",
     "save",
     "save_panels",

@@ -73,6 +73,14 @@ def save_png(
     files.write(file, content.getvalue())
 
 
+def as_jpeg(snapshot: Snapshot, scale: float = 0.8) -> bytes:
+    """Return the same as the bytes of a JPEG, for outputs that are kept in notebooks."""
+    content = io.BytesIO()
+    picture = draw_scene(compose(snapshot, include_position=False), scale)
+    picture.save(content, "JPEG", quality=80)
+    return content.getvalue()
+
+
 def draw_scene(scene: Scene, scale: float) -> Image.Image:
     """Draw a scene on white: a PIL image of mode RGB, ``scale`` times its size."""
     canvas = Image.new("RGB", (round(scene.width * scale), round(scene.height * scale)), "white")

@@ -312,7 +312,7 @@ def test_keep_and_outline(lab):
     for _ in range(5):
         lab.page.keyboard.press("ArrowLeft")
     lab.until("explorer.keep < 0.3", value=True)
-    lab.until("explorer.keep == explorer._parts.controls.keep.value", value=True)
+    lab.until("explorer.keep == explorer.controls.keep.value", value=True)
     changed(lab, before)
     share = 100 * lab.python("explorer.keep")
     expect(lab.page.get_by_role("img", name=f"the hottest {share:.0f} % outlined")).to_be_visible()

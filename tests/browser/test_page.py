@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from lab import ARTIFACTS, ROOT
 from playwright.sync_api import expect
+from snapshots import HOSTILE, make_maps, make_snapshot
 
 import combicam_widgets as ccw
 from combicam_widgets.cam import fuse, rule_names, shares
@@ -17,9 +17,6 @@ from combicam_widgets.cam.contributions import contributions
 from combicam_widgets.cam.rules import winsorized
 from combicam_widgets.cam.upsampling import by_maximum, minmax, upsample
 from combicam_widgets.export import Snapshot, to_html
-
-sys.path.insert(0, str(ROOT / "tests" / "export"))
-from snapshots import HOSTILE, make_maps, make_snapshot
 
 pytestmark = pytest.mark.xdist_group("browser")
 

@@ -25,8 +25,8 @@ def test_it_begins_with_a_place_and_finds_it(above):
     assert above.image.name == "Italy"
     assert above.image.position == PLACES["Italy"]
     assert above.prediction.distance_to(*PLACES["Italy"]) < 750
-    assert above._parts.controls.photo.options[:2] == ("Italy", "Amazon")
-    assert above._parts.controls.tile_width.layout.display == ""
+    assert above.controls.photo.options[:2] == ("Italy", "Amazon")
+    assert above.controls.tile_width.layout.display == ""
 
 
 def test_a_click_looks_there(above):
@@ -34,11 +34,11 @@ def test_a_click_looks_there(above):
     assert above.image.position == (-19.0, 47.0)
     np.testing.assert_array_equal(above.image.pixels, ccw.tile(-19.0, 47.0, 1500).pixels)
     assert above.prediction.distance_to(-19.0, 47.0) < 750
-    assert above._parts.controls.photo.value == "(a place on the map)"
+    assert above.controls.photo.value == "(a place on the map)"
 
 
 def test_the_width_is_that_of_the_next_look(above):
-    above._parts.controls.tile_width.value = 1000
+    above.controls.tile_width.value = 1000
     assert above.tile_width == 1000
     np.testing.assert_array_equal(above.image.pixels, ccw.tile(*PLACES["Italy"], 1000).pixels)
     above._gestures.click_map(36.0, 138.0)
@@ -49,7 +49,7 @@ def test_python_names_what_the_menu_does(atlas, model):
     above = Explorer(model=atlas, image="Iceland", tile_width=1000)
     np.testing.assert_array_equal(above.image.pixels, ccw.tile(*PLACES["Iceland"], 1000).pixels)
     above.image = "Japan"
-    assert above._parts.controls.photo.value == above.image.name == "Japan"
+    assert above.controls.photo.value == above.image.name == "Japan"
     with pytest.raises(TraitError, match="no sample photo 'Atlantis'"):
         above.image = "Atlantis"
     assert above.image.name == "Japan"
@@ -61,8 +61,8 @@ def test_python_names_what_the_menu_does(atlas, model):
 def test_models_are_switched_with_what_they_can_see(above, model):
     above.model = model
     assert above.image.name == "Koala"
-    assert "Koala" in above._parts.controls.photo.options
-    above._parts.controls.model.value = "atlas"
+    assert "Koala" in above.controls.photo.options
+    above.controls.model.value = "atlas"
     assert above.image.position == PLACES["Italy"]
 
 

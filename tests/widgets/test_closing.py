@@ -78,7 +78,7 @@ def test_a_closed_explorer_is_freed_though_the_page_has_used_it(small_model):
     async def use(explorer):
         explorer._gestures.change(explorer.preset("last layer"))
         await asyncio.sleep(0.2)
-        explorer._parts.controls.photo.value = "Panda"
+        explorer.controls.photo.value = "Panda"
         await asyncio.sleep(0.1)
 
     def made():
@@ -214,7 +214,7 @@ import asyncio
 
 async def main():
     a = ccw.Explorer(image="koala")
-    a._parts.controls.photo.value = "Panda"
+    a.controls.photo.value = "Panda"
     a.use("last layer")
     await asyncio.sleep(0.2)
     b = ccw.Explorer(image="panda")

@@ -38,7 +38,7 @@ def snapshot(explorer):
         explorer.diagram.fusion.maps,  # the page makes the heat of them
         explorer.diagram.fusion.rule,
         explorer.world._world._shading.url,
-        explorer._parts.controls.photo.value,
+        explorer.controls.photo.value,
     )
 
 
@@ -71,7 +71,7 @@ def test_a_new_photo_gives_what_the_model_gives(explorer, model):
     )
     for mine, theirs in zip(explorer.maps.maps, model.explain(photo).maps, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
-    assert explorer._parts.controls.photo.value == "Jaguar"
+    assert explorer.controls.photo.value == "Jaguar"
     assert "jaguar" in explorer.status
     assert "Brazil" in explorer.status
 
@@ -191,7 +191,7 @@ def test_your_own_model(explorer):
     cells = ccw.CellGrid.from_centers([0, 0, 60, -60], [0, 120, -120, 10])
     mine = ccw.GeoModel(Broken(lambda x: x.mean((2, 3))), cells, name="mine")
     explorer.model = mine
-    assert explorer._parts.controls.model.value == "mine"
+    assert explorer.controls.model.value == "mine"
     assert explorer.weights == {"conv": 1.0}
     assert len(explorer.diagram.fusion.stages) == 1
     explorer.model = "naturalist"
@@ -219,7 +219,7 @@ def test_initial_values(model):
     )
     assert explorer.maps.target == 5
     assert explorer.method == explorer.maps.method == "layercam"
-    assert explorer.keep == explorer._parts.controls.keep.value == 0.5
+    assert explorer.keep == explorer.controls.keep.value == 0.5
     assert sum(explorer.weights.values()) == 1
 
 
@@ -228,7 +228,7 @@ def test_the_position_of_a_photo_is_not_in_what_is_sent(model):
     explorer = Explorer(model=model, image=photo)
     texts = [
         explorer.status,
-        explorer._parts.status_bar.seen,
+        explorer.status_bar.seen,
         str(explorer.diagram.fusion.get_state()),
     ]
     assert not any("12.34" in text or "98.76" in text for text in texts)
@@ -243,7 +243,7 @@ def test_names_from_outside_are_escaped(model):
     )
     hostile = ccw.GeoModel(model.network, cells, model.transform, name="<b>hostile</b>")
     explorer = Explorer(model=hostile, image=photo)
-    assert names[explorer.prediction.best.index] in explorer._parts.status_bar.seen
+    assert names[explorer.prediction.best.index] in explorer.status_bar.seen
     pages = [widget.value for widget in made_of(explorer) if isinstance(widget, HTML)]
     assert len(pages) > 1
     assert not any(hostile in page for page in pages for hostile in ("<img", "<b>", "<script"))
@@ -265,7 +265,7 @@ def test_score_cam_joins_the_other_methods(small):
     assert explorer.maps.method == "scorecam"
     expected = small.explain(explorer.image, method="scorecam")
     np.testing.assert_allclose(explorer.maps["conv"], expected["conv"], atol=1e-6)
-    assert explorer._parts.controls.method.value == "scorecam"
+    assert explorer.controls.method.value == "scorecam"
     explorer.method = "gradcam"
     np.testing.assert_array_equal(explorer.heatmap, gradcam)
     with pytest.raises(ValueError, match="knows no contrast"):
@@ -279,7 +279,7 @@ def test_a_rule_of_your_own_is_offered(model):
 
     try:
         explorer = Explorer(model=model)
-        assert "median" in explorer._parts.controls.rule.options
+        assert "median" in explorer.controls.rule.options
         explorer.rule = "median"
         assert explorer.heatmap.max() == 1
         assert sum(explorer.shares.values()) == pytest.approx(1)
@@ -288,8 +288,8 @@ def test_a_rule_of_your_own_is_offered(model):
 
 
 def test_every_method_and_rule_is_offered(explorer):
-    assert set(explorer._parts.controls.method.options) == {*cam.METHODS, "scorecam"}
-    assert set(explorer._parts.controls.rule.options) == set(cam.rule_names())
+    assert set(explorer.controls.method.options) == {*cam.METHODS, "scorecam"}
+    assert set(explorer.controls.rule.options) == set(cam.rule_names())
     for rule in cam.rule_names():
         explorer.rule = rule
         assert np.isfinite(explorer.heatmap).all()
@@ -322,7 +322,7 @@ def test_late_evidence_does_not_wipe_an_error_away(explorer):
     late = {"evidence": explorer.evidence, "opposite": None, "answered": shown.question}
     explorer.commit(derive(explorer.shown, late))
     assert explorer.error == "this went wrong"
-    assert "this went wrong" in explorer._parts.status_bar.seen
+    assert "this went wrong" in explorer.status_bar.seen
     explorer.use("last layer")
     assert explorer.error == ""
 
@@ -333,7 +333,7 @@ def test_the_latest_choice_of_a_method_wins(explorer, monkeypatch):
         explorer._parts.asking, "run", lambda job, done, *_: asked.append((job, done))
     )
     monkeypatch.setattr(explorer._parts.asking, "cancel", lambda: cancelled.append(True))
-    explorer._parts.controls.photo.value = "Panda"
+    explorer.controls.photo.value = "Panda"
     explorer._gestures._choose_method("layercam")
     assert not cancelled
     job, done = asked.pop()
@@ -367,17 +367,17 @@ def test_votes_that_are_to_come_are_announced(explorer, monkeypatch):
         surveying._busy = True
 
     def announced():
-        marked = "ccw-asking" in explorer._parts.controls.show_votes._dom_classes
-        assert marked == ("asked for their votes" in explorer._parts.status_bar.seen)
+        marked = "ccw-asking" in explorer.controls.show_votes._dom_classes
+        assert marked == ("asked for their votes" in explorer.status_bar.seen)
         return marked
 
     monkeypatch.setattr(surveying, "run", run)
     assert not announced()
-    explorer._parts.controls.show_votes.value = True
+    explorer.controls.show_votes.value = True
     assert announced()
-    explorer._parts.controls.show_votes.value = False
+    explorer.controls.show_votes.value = False
     assert not announced()
-    explorer._parts.controls.show_votes.value = True
+    explorer.controls.show_votes.value = True
     assert announced()
     job, done = asked.pop()
     surveying._busy = False  # as it is when a result is delivered
@@ -431,7 +431,7 @@ def test_a_preview_and_its_vote_are_linked(explorer):
 
 
 def test_compare_stays_pressed_while_a_fusion_is_pinned(explorer):
-    button, overlay = explorer._parts.controls.pin, explorer.heat._overlay
+    button, overlay = explorer.controls.pin, explorer.heat._overlay
     explorer.pin()
     assert button.value
     button.value = False  # as a click does

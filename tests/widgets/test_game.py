@@ -125,7 +125,7 @@ def test_the_next_round_is_another_puzzle(guessing):
 
 
 def test_the_name_of_the_photo_is_part_of_the_answer(guessing):
-    menu, caption = guessing._parts.controls.photo, guessing.heat._overlay._caption
+    menu, caption = guessing.controls.photo, guessing.heat._overlay._caption
     for _ in range(2):
         assert menu.value == "(guess where)"
         assert "Heatmap over a photo" in caption.name

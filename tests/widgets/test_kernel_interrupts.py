@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-SETUP = f"""
-import asyncio, os, signal, sys, time
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+SETUP = """
+import asyncio, os, signal, time
 import tiny
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets.explorer import explorer as module
@@ -26,7 +25,7 @@ def endless(analysis, report):
 module.weigh_by_worth = endless
 explorer = Explorer(model=tiny.model(), image=tiny.photo(1))
 before = explorer.shown
-explorer._parts.controls.presets["by worth"].click()
+explorer.controls.presets["by worth"].click()
 """
 
 STOPPED = """

@@ -259,7 +259,7 @@ def test_nothing_secret_is_sent_in_three_rounds(small, monkeypatch, way):
         assert explorer.world._world._marks.flags == []
         assert explorer.world._world._panel.rows == []
         explorer.guess = (1.0, 2.0)
-        assert any(place in explorer._parts.status_bar.seen for place in tiny.PLACES)
+        assert any(place in explorer.status_bar.seen for place in tiny.PLACES)
     assert len(explorer.game.rounds) == 3
 
 
@@ -397,7 +397,7 @@ def test_an_observer_that_raises_is_heard_and_all_is_in_place(explorer):
     whole(explorer)
     on_page(explorer, image=tiny.photo(3))
     assert "my own mistake" in explorer.error
-    assert "my own mistake" in explorer._parts.status_bar.seen
+    assert "my own mistake" in explorer.status_bar.seen
     assert explorer.image.name == "noise 3"
     whole(explorer)
 
@@ -407,7 +407,7 @@ def test_observers_that_change_something_take_effect_too(explorer):
     kept = []
     explorer.observe(lambda change: kept.append(change["new"]), "keep")
     explorer.rule = "max"
-    assert explorer.keep == explorer._parts.controls.keep.value == 0.5
+    assert explorer.keep == explorer.controls.keep.value == 0.5
     assert kept == [0.5]
 
 
@@ -503,12 +503,12 @@ def test_what_is_refused_is_refused_in_words(explorer, trait, value):
 @pytest.mark.parametrize(("trait", "value"), [("keep", 0.004), ("tile_width", 300.0)])
 def test_a_slider_shows_what_the_trait_says(explorer, trait, value):
     setattr(explorer, trait, value)
-    assert getattr(explorer, trait) == getattr(explorer._parts.controls, trait).value == value
+    assert getattr(explorer, trait) == getattr(explorer.controls, trait).value == value
 
 
 @pytest.mark.usefixtures("at_once")
 def test_own_photos_can_be_chosen_again(explorer, small):
-    menu = explorer._parts.controls.photo
+    menu = explorer.controls.photo
     assert menu.value == "noise 1"
     for seed in range(2, 12):
         explorer.image = tiny.photo(seed)
@@ -534,7 +534,7 @@ def test_own_photos_can_be_chosen_again(explorer, small):
 
 @pytest.mark.usefixtures("at_once")
 def test_own_files_are_told_apart_by_numbers_that_stay(explorer):
-    menu = explorer._parts.controls.photo
+    menu = explorer.controls.photo
     photos = [tiny.photo(seed, name=FileName(f"IMG {seed}")) for seed in range(40, 51)]
     for photo in photos:
         explorer.image = photo
@@ -587,12 +587,12 @@ def test_what_is_warned_of_beside_the_page_is_told_there(explorer):
         warnings.simplefilter("error")  # nothing goes to Python
         on_page(explorer, model=saturated())
     assert explorer.error == ""
-    assert "as after a sigmoid" in explorer._parts.status_bar.seen
+    assert "as after a sigmoid" in explorer.status_bar.seen
     on_page(explorer, keep=0.4)  # nothing that has to do with it
-    assert "as after a sigmoid" in explorer._parts.status_bar.seen
+    assert "as after a sigmoid" in explorer.status_bar.seen
     assert "as after a sigmoid" not in json.dumps(Widget.get_manager_state(), default=str)
     on_page(explorer, image=tiny.photo(9))
-    assert "as after a sigmoid" not in explorer._parts.status_bar.seen
+    assert "as after a sigmoid" not in explorer.status_bar.seen
 
 
 def test_what_was_warned_of_in_vain_is_told_with_what_is_shown_next(explorer):
@@ -607,7 +607,7 @@ def test_what_was_warned_of_in_vain_is_told_with_what_is_shown_next(explorer):
         on_page(explorer, image=read)
         assert explorer.error == "It cannot be read."
         on_page(explorer, image=tiny.photo(10))
-    assert explorer._parts.status_bar.seen.endswith("\nThe picture is odd.")
+    assert explorer.status_bar.seen.endswith("\nThe picture is odd.")
 
 
 def test_in_python_a_warning_is_pythons(explorer):
@@ -625,7 +625,7 @@ def test_undo_takes_back_all_that_made_the_heat(explorer):
     explorer.undo()
     assert explorer.shown.recipe == before
     np.testing.assert_array_equal(explorer.heatmap, heat)
-    assert explorer._parts.controls.method.value == before.method
+    assert explorer.controls.method.value == before.method
     explorer.redo()
     assert explorer.shown.recipe == after
     whole(explorer)
@@ -689,7 +689,7 @@ def test_a_network_that_fails_leaves_the_last_good_state(small, way):
         assert "tired" in explorer.error
         assert not explorer.busy
         assert before[0]["model"] is whole(explorer)[0]["model"]
-        assert explorer._parts.controls.model.value == "tiny"
+        assert explorer.controls.model.value == "tiny"
 
 
 def test_worker_does_what_is_urgent_first_and_lets_it_by():

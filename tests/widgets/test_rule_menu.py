@@ -48,7 +48,7 @@ def test_a_rule_that_is_written_anew_is_not_offered_twice():
 def test_an_open_explorer_offers_it_and_fuses_with_it(explorer):
     register("late")
     explorer.rule = "late"
-    assert explorer._parts.controls.rule.value == "late"
+    assert explorer.controls.rule.value == "late"
     first = explorer.model.layers[0]
     alone = explorer.maps.fuse({first: 1}, rule="sum", size=explorer.heatmap.shape)
     np.testing.assert_allclose(explorer.heatmap, alone, atol=1e-5)
@@ -73,7 +73,7 @@ def test_a_method_of_ones_own_is_offered_and_explains(explorer, monkeypatch):
     def late(a, g):
         return 2 * (a * g).sum(0)
 
-    menu = explorer._parts.controls.method
+    menu = explorer.controls.method
     assert menu.options[-1] == "late"
     assert explorer.method == menu.value == "gradcam"
     explorer.method = "late"
@@ -101,7 +101,7 @@ def test_a_method_that_is_written_anew_is_computed_anew(explorer, monkeypatch):
 
 def test_a_score_is_chosen_in_the_menu_and_from_python(explorer, monkeypatch, at_once):
     monkeypatch.setattr(scores, "_own", {})
-    menu = explorer._parts.controls.score
+    menu = explorer.controls.score
     assert explorer.score == menu.value == explorer.maps.score == "log_probability"
 
     @cam.score("double")
@@ -116,7 +116,7 @@ def test_a_score_is_chosen_in_the_menu_and_from_python(explorer, monkeypatch, at
     assert explorer.score == menu.value == "double"
     assert [change["new"] for change in heard] == ["double"]
     assert (explorer.method, explorer.target) == ("layercam", 7)
-    assert explorer._parts.controls.method.value == "layercam"
+    assert explorer.controls.method.value == "layercam"
     twice = explorer.maps
     menu.value = "logit"
     assert (explorer.score, explorer.error) == ("logit", "")
@@ -133,4 +133,4 @@ def test_a_score_is_chosen_in_the_menu_and_from_python(explorer, monkeypatch, at
 def test_maps_of_a_score_that_nobody_registered_are_shown_as_such(explorer):
     maps = explorer.model.explain(explorer.image, score=lambda z, c: z.gather(1, c[:, None])[:, 0])
     explorer.set_trait("maps", maps)
-    assert explorer.score == explorer._parts.controls.score.value == "<lambda>"
+    assert explorer.score == explorer.controls.score.value == "<lambda>"

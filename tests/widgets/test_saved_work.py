@@ -4,6 +4,7 @@ Every way in which work is saved or exported is searched, and compared with the 
 same photo without a position: what both hold is no secret.
 """
 
+import base64
 import io
 import json
 import re
@@ -250,3 +251,16 @@ def test_where_the_map_was_moved_is_not_saved(explorer):
             if x in text
         ] == []
     assert moved.get_state()["center"] == list(POSITION)  # a page that is reloaded shows it
+
+
+def test_where_no_widgets_are_shown_there_is_a_picture():
+    explorer = Explorer(image="koala")
+    bundle = explorer._repr_mimebundle_()
+    picture = Image.open(io.BytesIO(base64.b64decode(bundle["image/jpeg"])))
+    assert picture.format == "JPEG"
+    assert picture.width > 500
+    assert bundle["image/jpeg"] in bundle["text/html"]
+    assert "koala" in bundle["text/html"]
+    assert len(bundle["text/html"]) < 100_000
+    explorer.guessing = True
+    assert "image/jpeg" not in explorer._repr_mimebundle_()

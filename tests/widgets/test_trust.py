@@ -214,7 +214,7 @@ def test_the_page_says_when_worth_finds_nothing_better(small_model, monkeypatch)
     monkeypatch.setattr(
         "combicam_widgets.widgets.explorer.requests.by_worth", lambda *_given, **_more: present
     )
-    button, bar = explorer._parts.controls.presets["by worth"], explorer._parts.status_bar
+    button, bar = explorer.controls.presets["by worth"], explorer.status_bar
     button.click()
     best = f"carries more of this answer than {explorer.shown.label}."
     assert best in bar.seen

@@ -60,7 +60,7 @@ def test_the_explorer_opens_what_arrives_and_keeps_its_name_to_itself(explorer, 
 
     file = tmp_path / "grandma 1951.png"
     sample("panda").to_pil().save(file)
-    send(explorer._parts.controls.upload, "1", file.read_bytes(), 50_000, file.name)
+    send(explorer.controls.upload, "1", file.read_bytes(), 50_000, file.name)
     assert "panda" in explorer.status
     assert explorer.image.name == "grandma 1951.png"
     assert explorer.image.public_name == ""
@@ -69,6 +69,6 @@ def test_the_explorer_opens_what_arrives_and_keeps_its_name_to_itself(explorer, 
 def test_all_that_is_read_is_offered(explorer):
     from combicam_widgets.images import picture_endings
 
-    offered = explorer._parts.controls.upload.accept.split(",")
+    offered = explorer.controls.upload.accept.split(",")
     assert offered[0] == "image/*"
     assert offered[1:] == picture_endings()

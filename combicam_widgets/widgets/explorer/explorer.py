@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from html import escape
 from typing import Any
 
 import ipywidgets as w
@@ -23,7 +25,7 @@ from combicam_widgets.widgets._bridge.spelling import check_options
 from combicam_widgets.widgets.background import Report, left_behind
 from combicam_widgets.widgets.component import Component
 from combicam_widgets.widgets.diagram.component import LayerDiagram
-from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED
+from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED, Controls
 from combicam_widgets.widgets.explorer.gestures import Gestures
 from combicam_widgets.widgets.explorer.handing_in import state_of
 from combicam_widgets.widgets.explorer.parts import NAMES, Parts
@@ -37,6 +39,7 @@ from combicam_widgets.widgets.explorer.requests import (
     weigh_by_worth,
 )
 from combicam_widgets.widgets.explorer.state import ExplorerState
+from combicam_widgets.widgets.explorer.status_bar import StatusBar
 from combicam_widgets.widgets.explorer.take_along import TakeAlong
 from combicam_widgets.widgets.explorer.view import View
 from combicam_widgets.widgets.heat.component import HeatOverlay
@@ -314,6 +317,16 @@ class Explorer(TakeAlong, ExplorerState):
         return self._shown
 
     @property
+    def controls(self) -> Controls:
+        """The rows of menus and buttons."""
+        return self._parts.controls
+
+    @property
+    def status_bar(self) -> StatusBar:
+        """The line in words."""
+        return self._parts.status_bar
+
+    @property
     def diagram(self) -> LayerDiagram:
         """The tiles of the layers; what is set there is set here."""
         return self._parts.diagram
@@ -349,6 +362,15 @@ class Explorer(TakeAlong, ExplorerState):
             return {}
         number = known[-1][0] + 1 if known else 1
         return {"own_photos": (*known, (number, photo))[-_OWN_PHOTOS:]}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Show the widget; where none are shown, a picture of it, and how to see more."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        if self._shown is None or self.hidden:
+            return bundle
+        picture = base64.b64encode(export.as_jpeg(self._snapshot())).decode()
+        seen = f'<img alt="{escape(repr(self))}" src="data:image/jpeg;base64,{picture}">'
+        return bundle | {"image/jpeg": picture, "text/html": seen + bundle["text/html"]}
 
     def _snapshot(self, *, votes: bool = False) -> export.Snapshot:
         """Freeze what is shown, with the answers that belong to it; votes are asked for if need be.
