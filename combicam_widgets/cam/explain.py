@@ -48,7 +48,7 @@ _FLOAT16_NORMAL = 2**-14
 _PENDING = 2**24
 """Bytes of gradients that wait to be looked at together: one after the other is faster."""
 
-_SMALL = 2**18
+_SMALL = 2**17
 """Numbers in a layer's output below which layers of the same shape are worked on together."""
 
 

@@ -164,6 +164,18 @@ def test_activations_that_cancel_do_not_divide_by_zero():
     assert maps.isfinite().all()
 
 
+@pytest.mark.parametrize("mass", [-4.0, -1.0, -1e-3])
+def test_where_the_denominator_of_grad_cam_plus_plus_is_zero_the_weight_is_large(mass):
+    """2 + S G is 0 for one G; the map is finite, and shows what is positive in the activations."""
+    a = torch.tensor([1.0, -1.0, 0.0, 0.0]).reshape(1, 1, 2, 2)
+    a[..., 1, 1] = mass
+    g = torch.zeros(1, 1, 2, 2)
+    g[..., 0, 0] = -2 / mass
+    (x,) = method_maps(a, g, ["gradcam++"])[0][:, 0]
+    weight = 2 / abs(mass) / 1e-7
+    np.testing.assert_allclose(x.flatten(), [weight, 0, 0, 0], rtol=1e-5)
+
+
 def test_one_pixel():
     a, g = np.array([[[2.0]], [[-3.0]]]), np.array([[[0.5]], [[0.25]]])
     maps = method_maps(torch.tensor(a)[None], torch.tensor(g)[None])[0][:, 0].numpy()
