@@ -108,7 +108,7 @@ def checked_methods(
             raise ValueError(f"The CAM method {name!r} needs many passes: use score_cam() instead.")
         if name not in METHODS and name not in _own:
             raise ValueError(
-                f"Unknown CAM method {name!r}; the methods are {', '.join((*METHODS, *_own))}."
+                f"Unknown CAM method {name!r:.60}; the methods are {', '.join((*METHODS, *_own))}."
             )
     return tuple(dict.fromkeys(asked))
 

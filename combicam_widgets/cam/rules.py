@@ -133,7 +133,7 @@ def fusion_rule(
 def get_rule(name: str) -> FusionRule:
     """Look a fusion rule up; ValueError names the rules there are."""
     if name not in _RULES:
-        raise ValueError(f"Unknown fusion rule {name!r}; the rules are {', '.join(_RULES)}.")
+        raise ValueError(f"Unknown fusion rule {name!r:.60}; the rules are {', '.join(_RULES)}.")
     return _RULES[name]
 
 

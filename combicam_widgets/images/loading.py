@@ -38,6 +38,9 @@ from combicam_widgets.images.pixels import Picture, reduced, size_of, upright
 
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 
+_LONGEST_PATH = 500
+"""Characters of a path that a message repeats; what is longer is rather a file itself."""
+
 _File = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 ImageSource = _File | Image.Image | npt.NDArray[np.uint8] | Photo
 """Whatever `load_image` takes."""
@@ -180,7 +183,8 @@ def _existing(text: str) -> str:
         folder = path or os.curdir
         raise IsADirectoryError(f"{folder!r} is a folder: give the path of a picture file in it")
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for names that are too long
-        raise FileNotFoundError(f"There is no picture file {text!r}: check the path")
+        called = text if len(text) <= _LONGEST_PATH else f"{text[:80]}..."
+        raise FileNotFoundError(f"There is no picture file {called!r}: check the path")
     return path
 
 

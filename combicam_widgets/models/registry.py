@@ -103,7 +103,7 @@ def load_model(
     entries = _entries()
     if name not in entries:
         hint = did_you_mean(name, entries)
-        raise ValueError(f"Unknown model {name!r}; the models are {', '.join(entries)}.{hint}")
+        raise ValueError(f"Unknown model {name!r:.60}; the models are {', '.join(entries)}.{hint}")
     with _loading:
         return _built(entries[name], folder, None if device is None else torch.device(device))
 

@@ -77,7 +77,7 @@ def sample_info(name: str) -> SampleInfo:
     if name not in infos:
         close = difflib.get_close_matches(name.lower().replace(" ", "_"), infos, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "see list_samples()"
-        raise ValueError(f"There is no sample photo {name!r}: {hint}")
+        raise ValueError(f"There is no sample photo {name!r:.60}: {hint}")
     return infos[name]
 
 

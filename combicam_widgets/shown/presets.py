@@ -55,5 +55,5 @@ def preset(
             if not on:
                 raise ValueError("All layers are on: inverting would leave none.")
         case _:
-            raise ValueError(f"Unknown preset {name!r}; the presets are {', '.join(PRESETS)}.")
+            raise ValueError(f"Unknown preset {name!r:.60}; the presets are {', '.join(PRESETS)}.")
     return {layer: float(layer in on) for layer in layers}

@@ -303,7 +303,7 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
     for name in ("preview", "opened"):
         if now.get(name, getattr(shown, name)) not in {"", *analysis.maps.names}:
             if name in change:
-                raise ValueError(f"There is no layer {change[name]!r}.")
+                raise ValueError(f"There is no layer {change[name]!r:.60}.")
             now[name] = ""
     if analysis is not shown.analysis or {*RECIPE, "guess", "guessing"} & set(change):
         now["error"] = ""  # an attempt that succeeded

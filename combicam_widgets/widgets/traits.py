@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import traitlets as T
 
 from combicam_widgets.geo.earth import check_coordinates
+from combicam_widgets.geo.given import brief
 from combicam_widgets.images import Photo, load_image
 from combicam_widgets.models import GeoModel, load_model
 from combicam_widgets.samples import list_samples, sample
@@ -65,7 +65,7 @@ def _looks_like_path(text: str) -> bool:
 def as_weights(value: object) -> Mapping[str, float]:
     """Accept a mapping; whether it fits the layers is seen when they are known."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"weights must be a dict from layer to weight, not {value!r}.")
+        raise TypeError(f"weights must be a dict from layer to weight, not {brief(value)}.")
     return dict(value)
 
 
@@ -82,7 +82,7 @@ def instance(name: str, kind: type, *, several: bool = False) -> Callable[[Any],
         things = (value,) if listed is None else listed
         if (several and listed is None) or not all(isinstance(thing, kind) for thing in things):
             what = f"a sequence of {kind.__name__}" if several else f"a {kind.__name__}"
-            raise TypeError(f"{name} must be {what}, not {reprlib.repr(value)}.")
+            raise TypeError(f"{name} must be {what}, not {brief(value)}.")
         return value if listed is None else listed
 
     return check
@@ -95,7 +95,7 @@ def one_of(name: str, options: Callable[[], Sequence[Any]]) -> Callable[[Any], A
         known = options()
         if not (value is None or isinstance(value, str)) or value not in known:
             said = ", ".join(map(repr, known))
-            raise ValueError(f"{name} must be one of {said}, not {value!r}.")
+            raise ValueError(f"{name} must be one of {said}, not {brief(value)}.")
         return known[known.index(value)]
 
     return check
@@ -107,7 +107,7 @@ def fraction(name: str, *, positive: bool = False) -> Callable[[Any], float]:
     def check(value: Any) -> float:  # noqa: ANN401
         number = _number(name, value, "a number")
         if not (0 < number <= 1 if positive else 0 <= number <= 1):
-            raise ValueError(f"{name} must lie between 0 and 1, not {value!r}.")
+            raise ValueError(f"{name} must lie between 0 and 1, not {brief(value)}.")
         return number
 
     return check
@@ -119,7 +119,7 @@ def kilometres(name: str, low: float, high: float) -> Callable[[Any], float]:
     def check(value: Any) -> float:  # noqa: ANN401
         number = _number(name, value, "a number of km")
         if not low <= number <= high:
-            raise ValueError(f"{name} must be {low:,.0f} to {high:,.0f} km, not {value!r}.")
+            raise ValueError(f"{name} must be {low:,.0f} to {high:,.0f} km, not {brief(value)}.")
         return number
 
     return check
@@ -133,7 +133,7 @@ def cell(name: str) -> Callable[[Any], int | None]:
             return None
         value = _scalar(value)
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
-            raise TypeError(f"{name} must be the index of a cell, or None, not {value!r}.")
+            raise TypeError(f"{name} must be the index of a cell, or None, not {brief(value)}.")
         return int(value)
 
     return check
@@ -145,7 +145,7 @@ def switch(name: str) -> Callable[[Any], bool]:
     def check(value: Any) -> bool:  # noqa: ANN401
         value = _scalar(value)
         if not isinstance(value, (bool, np.bool_)):
-            raise TypeError(f"{name} must be True or False, not {value!r}.")
+            raise TypeError(f"{name} must be True or False, not {brief(value)}.")
         return bool(value)
 
     return check
@@ -156,7 +156,7 @@ def text(name: str) -> Callable[[Any], str]:
 
     def check(value: Any) -> str:  # noqa: ANN401
         if not isinstance(value, str):
-            raise TypeError(f"{name} must be a str, not {value!r}.")
+            raise TypeError(f"{name} must be a str, not {brief(value)}.")
         return str(value)
 
     return check
@@ -169,7 +169,7 @@ def position(name: str) -> Callable[[Any], tuple[float, float] | None]:
         if value is None:
             return None
         if not _several(value, 2):
-            raise ValueError(f"{name} must be (latitude, longitude), not {value!r}.")
+            raise ValueError(f"{name} must be (latitude, longitude), not {brief(value)}.")
         latitude, longitude = check_coordinates(*value)
         return float(latitude), float(longitude)
 
@@ -186,7 +186,7 @@ def box(value: Any) -> tuple[float, float, float, float] | None:  # noqa: ANN401
     if not sides or not (0 <= sides[0] < sides[2] <= 1 and 0 <= sides[1] < sides[3] <= 1):
         raise ValueError(
             "box must be (left, top, right, bottom) as fractions of the photo, with left < right "
-            f"and top < bottom, not {value!r}."
+            f"and top < bottom, not {brief(value)}."
         )
     return sides[0], sides[1], sides[2], sides[3]
 
@@ -195,7 +195,7 @@ def _number(name: str, value: Any, what: str) -> float:  # noqa: ANN401
     """Accept numbers of Python and of numpy, but no truths."""
     value = _scalar(value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be {what}, not {value!r}.")
+        raise TypeError(f"{name} must be {what}, not {brief(value)}.")
     try:
         return float(value)
     except OverflowError as error:

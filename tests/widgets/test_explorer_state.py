@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from ipywidgets import HTML
 from ipywidgets.widgets.widget import _instances as widgets_alive
@@ -18,6 +19,7 @@ from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets._bridge.closing import made_of
 from combicam_widgets.widgets.background import Report
 from combicam_widgets.widgets.explorer import explorer as explorer_module
+from combicam_widgets.widgets.held import Setting
 
 
 def snapshot(explorer):
@@ -505,3 +507,17 @@ def test_files_without_an_ending_are_files(explorer, tmp_path, monkeypatch):
             explorer.image = path
     with pytest.raises(TraitError, match="no sample photo 'grandma'"):
         explorer.image = "grandma"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 100_000, np.arange(300.0), list(range(100_000)), nn.Sequential(*[nn.ReLU()] * 99)],
+)
+def test_messages_are_short_whatever_is_given(value):
+    explorer = Explorer(tiny.model(), tiny.photo(1))
+    for name, trait in explorer.traits().items():
+        if isinstance(trait, Setting):
+            with pytest.raises(TraitError) as info:
+                setattr(explorer, name, value)
+            assert 15 < len(str(info.value)) < 800, name
+    explorer.close()
