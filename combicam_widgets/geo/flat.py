@@ -60,7 +60,8 @@ def flat_paths(rings: Sequence[Floats], max_step: float = 1.0) -> list[Floats]:
     # Whole turns: a path that misses its first point by a rounding error would cross itself there.
     turns = np.round(np.add.reduceat(steps, starts) / 360.0)
     lasts = flat[starts] + np.stack([360.0 * turns, np.zeros(len(starts))], axis=1)
-    return [np.vstack(pair) for pair in zip(np.split(flat, starts[1:]), lasts, strict=True)]
+    ends = np.append(starts[1:], len(flat))
+    return np.split(np.insert(flat, ends, lasts, axis=0), ends[:-1] + np.arange(1, len(ends)))
 
 
 def runs_around_pole(path: Floats) -> bool:

@@ -95,11 +95,12 @@ def _convex_raster(cells: CellGrid, size: int) -> NDArray[np.int32]:
     x = (vertices[:, 0] + 180.0) / 360.0 * fine - 0.5
     y = mercator_y(vertices[:, 1]) * fine - 0.5
     corners = np.split(np.stack([x, y], axis=1), np.flatnonzero(np.diff(ring)) + 1)
-    for index, polygon in zip(owners, corners, strict=False):  # of no rings there is one empty one
-        west, east = polygon[:, 0].min(), polygon[:, 0].max()
-        for world in (-fine, 0, fine):
-            if east + world >= -0.5 and west + world <= fine - 0.5:
-                draw.polygon((polygon + np.array([world, 0])).ravel().tolist(), fill=index)
+    west, _, east, _ = shapely.bounds(rings).reshape(-1, 4).T
+    worlds = np.array([[-1], [0], [1]])
+    seen = (east + 360.0 * worlds >= -180.0) & (west + 360.0 * worlds <= 180.0)
+    for place, turn in np.argwhere(seen.T).tolist():
+        moved = corners[place] + [(turn - 1) * fine, 0]
+        draw.polygon(moved.ravel().tolist(), fill=owners[place])
     return np.asarray(image, dtype=np.int32)[_FINER // 2 :: _FINER, _FINER // 2 :: _FINER].copy()
 
 

@@ -190,16 +190,23 @@ class Shapes:
         wanted = list(indices)
         split = [rings_of(self._outlines[index]) for index in wanted]
         paths = flat_paths([ring for rings in split for ring in rings], max_step)
-        flat, place = [], 0
-        for index, rings in zip(wanted, split, strict=True):
+        flat: list[list[shapely.Polygon]] = [[] for _ in wanted]
+        alone, place = [], 0
+        for number, (index, rings) in enumerate(zip(wanted, split, strict=True)):
             own = paths[place : place + len(rings)]
             place += len(rings)
             if len(own) == 1 and not runs_around_pole(own[0]):
-                flat.append([_polygon(own[0])])
+                alone.append((number, own[0]))
             else:
                 faces = faces_between(own)
                 faces = faces[self._hold_middles(index, faces)]
-                flat.append(polygons_of(shapely.union_all(faces)))
+                flat[number] = polygons_of(shapely.union_all(faces))
+        if alone:
+            ring = np.repeat(np.arange(len(alone)), [len(path) for _, path in alone])
+            vertices = np.concatenate([path for _, path in alone])
+            filled = shapely.polygons(shapely.linearrings(vertices, indices=ring))
+            for (number, _), polygon in zip(alone, shapely.orient_polygons(filled), strict=True):
+                flat[number] = [polygon]
         return flat
 
     def geojson(
@@ -380,13 +387,6 @@ class Shapes:
         held = np.zeros(len(faces), dtype=np.bool_)
         held[alone.holds(latitude, (longitude + 180.0) % 360.0 - 180.0)[1]] = True
         return held
-
-
-def _polygon(path: Floats) -> shapely.Polygon:
-    """Fill a closed path, counter-clockwise."""
-    (x, y), (x2, y2) = path[:-1].T, path[1:].T
-    area = float(((x - x[0]) * (y2 - y[0]) - (x2 - x[0]) * (y - y[0])).sum())
-    return shapely.Polygon(path if area >= 0 else path[::-1])
 
 
 def _positions(polygon: shapely.Polygon) -> list[list[list[float]]]:
