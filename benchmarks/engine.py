@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks.measure import ms, table, together
-from benchmarks.ways import FORWARD, NAIVE, NETWORKS, OURS, SAME_METHODS, ways
+from benchmarks.ways import BARE, FORWARD, NAIVE, NETWORKS, OURS, SAME_METHODS, ways
 from combicam_widgets import cam
 
 ROUNDS = 9
@@ -34,12 +34,13 @@ def speed_and_memory(title: str, network: nn.Module, batch: torch.Tensor) -> Non
     layers = len(cam.architecture(network, batch).names)
     table(
         f"All layer maps ({layers} layers): {title}",
-        ["way", "time", "plain forwards", "times ours", "extra memory"],
+        ["way", "time", "plain forwards", "bare passes", "times ours", "extra memory"],
         [
             [
                 name,
                 ms(seconds),
                 f"{seconds / times[FORWARD]:.2f}",
+                f"{seconds / times[BARE]:.2f}",
                 f"{seconds / times[OURS]:.2f}",
                 f"{memory[name]:.0f} MB",
             ]

@@ -18,6 +18,7 @@ from combicam_widgets import cam
 from combicam_widgets.models import load_model
 
 OURS, FORWARD, NAIVE = "combicam_widgets, 5 methods", "one plain forward", "one pass per layer"
+ONE, BARE = "combicam_widgets, 1 method", "bare forward and backward"
 SAME_METHODS = "pytorch-grad-cam, the same 5 methods"
 PYTORCH_GRAD_CAM = {
     "gradcam": GradCAM,
@@ -63,6 +64,8 @@ def ways(network: nn.Module, batch: Tensor) -> dict[str, Callable[[], object]]:
 
     return {
         FORWARD: forward,
+        BARE: lambda: _bare(network, batch, modules[0], target),
+        ONE: lambda: cam.explain(network, batch, [target] * len(batch), names, methods="gradcam"),
         OURS: lambda: cam.explain(network, batch, [target] * len(batch), names),
         "pytorch-grad-cam": lambda: pytorch_grad_cam("gradcam"),
         SAME_METHODS: lambda: pytorch_grad_cam(*PYTORCH_GRAD_CAM),
@@ -70,6 +73,20 @@ def ways(network: nn.Module, batch: Tensor) -> dict[str, Callable[[], object]]:
         "Captum": captum,
         NAIVE: naive,
     }
+
+
+def _bare(network: nn.Module, batch: Tensor, first: nn.Module, target: int) -> None:
+    """Pass forward, and back to the first layer: what is left of an explanation without maps."""
+    kept: dict[str, Tensor] = {}
+
+    def cut(_module: nn.Module, _args: object, output: Tensor) -> Tensor:
+        kept["output"] = output.detach().requires_grad_()
+        return kept["output"]
+
+    handle = first.register_forward_hook(cut)
+    score = network(batch).log_softmax(1)[:, target].sum()
+    handle.remove()
+    torch.autograd.grad(score, kept["output"])
 
 
 def _grad_cam_of_a_tutorial(
