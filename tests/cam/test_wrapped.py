@@ -177,7 +177,7 @@ def test_logits_are_taken_from_what_holds_them(say):
         (lambda z: {"out": z, "aux": z}, "returned a dict"),
         (lambda z: (z, z), "a tuple of 2"),
         (lambda _: Output(None), "returned a NoneType"),
-        (lambda z: ModelOutput(last_hidden_state=z), "returned a ModelOutput"),
+        (lambda z: ModelOutput(last_hidden_state=z[..., None]), "returned a ModelOutput"),
     ],
 )
 def test_outputs_without_logits_are_refused(say, message):
