@@ -127,6 +127,7 @@ def _serving(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
         "JUPYTER_RUNTIME_DIR": str(folder / ".runtime"),
         "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # kernels import what tests import
     }
     with (ARTIFACTS / f"server-{folder.name}.log").open("w") as log:
         process = subprocess.Popen(
