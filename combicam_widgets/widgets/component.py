@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any
 
@@ -38,6 +40,7 @@ class Component(OneValue, Spelled, w.VBox):
         values = dict(values)
         self._act: Act = self._take
         self._hear: Act = self._take
+        self._lock: AbstractContextManager[Any] = threading.RLock()
         self._now: dict[str, Any] = {}
         settings = [n for n, t in self.traits().items() if isinstance(t, Setting)]
         check_options(type(self), values, {*settings, "layout"})
@@ -75,7 +78,7 @@ class Component(OneValue, Spelled, w.VBox):
         else:
             self._act(wanted)
 
-    def belongs_to(self, act: Act, hear: Act) -> None:
+    def belongs_to(self, act: Act, hear: Act, lock: AbstractContextManager[Any]) -> None:
         """Leave it to somebody else what becomes of changes; they `show` what comes of it.
 
         Parameters
@@ -84,8 +87,11 @@ class Component(OneValue, Spelled, w.VBox):
             Called with what is wanted from Python; raises what is wrong with it.
         hear : callable
             Called with what a person did on the page.
+        lock : context manager
+            Held while a change is taken over: JupyterLab may run the page's messages in a thread
+            beside the cells.
         """
-        self._act, self._hear = act, hear
+        self._act, self._hear, self._lock = act, hear, lock
 
     def show(self, now: Wanted) -> None:
         """Show a value, whole, in one drawing; observers are not told yet: see `tell`.
@@ -110,14 +116,15 @@ class Component(OneValue, Spelled, w.VBox):
 
     def _take(self, wanted: Wanted) -> None:
         """Keep the value here: change it, show it, tell observers."""
-        before = dict(self._now)
-        now = {**before, **self._checked(before, wanted)}
-        try:
-            self.show(now)
-        except BaseException:
-            self.show(before)
-            raise
-        self.tell({name: before[name] for name in self.held()})
+        with self._lock:
+            before = dict(self._now)
+            now = {**before, **self._checked(before, wanted)}
+            try:
+                self.show(now)
+            except BaseException:
+                self.show(before)
+                raise
+            self.tell({name: before[name] for name in self.held()})
 
     def _checked(self, now: Wanted, wanted: Wanted) -> dict[str, Any]:
         try:

@@ -180,13 +180,14 @@ class LayerDiagram(Fusing):
 
         What this is about is given: a cell beside this thread may just have had it put back.
         """
-        if self._drawing:
-            return
-        diagram = self._diagram
-        said = {name: getattr(diagram, name) for name in _OF_PAGE} | {change["name"]: change["new"]}
-        gesture = diagram.gesture_of(said["weights"])
-        before = dict(self.weights or {})
-        self._hear({_OF_PAGE[name]: value for name, value in said.items()} | {"gesture": gesture})
+        with self._lock:
+            if self._drawing:
+                return
+            diagram, new = self._diagram, {change["name"]: change["new"]}
+            said = {name: getattr(diagram, name) for name in _OF_PAGE} | new
+            gesture = {"gesture": diagram.gesture_of(said["weights"])}
+            before = dict(self.weights or {})
+            self._hear({_OF_PAGE[name]: value for name, value in said.items()} | gesture)
         if change["name"] == "weights":
             for name in (n for n, x in said["weights"].items() if before.get(n) != x):
                 for callback in tuple(self._clicked):

@@ -8,7 +8,6 @@ import { listen } from "./diagram_gestures.js";
 import { makeCard, openDialog } from "./diagram_dialogs.js";
 import { makeHelp } from "./diagram_help.js";
 import { fusedBy, INPUTS } from "../fused.js";
-import { nameToolbar } from "./toolbar_names.js";
 
 const PREVIEW_AFTER = 120; // milliseconds of staying on a tile
 const PREVIEW_ENDS_AFTER = 40; // long enough to reach the next tile
@@ -278,9 +277,7 @@ function render({ model, el }) {
   el.append(root);
   rebuild();
   showOpened();
-  const naming = nameToolbar(el);
   return () => {
-    naming.disconnect();
     for (const [name, listener] of Object.entries(listeners)) model.off(`change:${name}`, listener);
     stopPreview();
     clearTimeout(refusal);

@@ -60,7 +60,7 @@ class Gestures:
             if name not in {"guessing", "comparing"}:
                 self._take(getattr(controls, name), "value", partial(self._set, name))
         for component in (parts.diagram, parts.heat, parts.world):
-            component.belongs_to(self._asked_of, self._heard)
+            component.belongs_to(self._asked_of, self._heard, self._parts.lock)
         parts.world.on_click(self.click_map)
         parts.world.on_vote(self._point_at_vote)
         self._take(controls.model, "value", self._choose_model)

@@ -1,6 +1,8 @@
 // A button that opens a file and sends it in pieces, as messages: none of it is in the state.
+// Being in every toolbar, it names what else is in there.
 
 import { initialize } from "../_bridge/attentive.js";
+import { nameToolbar } from "./toolbar_names.js";
 
 const PIECE = 2 ** 21;
 
@@ -35,6 +37,7 @@ function render({ model, el }) {
   input.addEventListener("change", () => input.files.length && send(model, input.files[0]));
   el.classList.add("ccw-upload");
   el.append(button);
+  return nameToolbar(el); // in which this is
 }
 
 export default { initialize, render };

@@ -7,20 +7,26 @@ const MENUS = {
   Photo: "What the model is asked about",
   Place: "What the model is asked about: a piece of the Earth, seen from above",
   Method: "CAM method: how activations and gradients of one layer become its map",
+  Score: "Which number of the model is explained: its gradients say what raises it",
   Rule: "Fusion rule: how the maps of all layers become one heatmap; sum is Combi-CAM",
   Normalise: "What is done to each map before the rule: minmax and max make all count alike",
   Colours: "Colour map of the heat: all grow lighter with it, whatever colours one sees",
 };
 
-/** Name what is in the toolbar of the explorer around an element, as soon as it is there. */
+/** Name what is in the toolbar of the explorer around an element, as soon as it is there; gives
+ * what ends that. */
 export function nameToolbar(el) {
   const press = (button) => {
     const pressed = String(button.classList.contains("mod-active"));
     if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
   };
   const pressing = new MutationObserver((changes) => changes.forEach(({ target }) => press(target)));
+  let explorer = null;
   const name = () => {
-    const explorer = el.closest(".ccw-explorer");
+    if (!explorer) {
+      explorer = el.closest(".ccw-explorer");
+      if (explorer) arrival.observe(explorer); // which grows whenever a widget arrives
+    }
     for (const slider of explorer?.querySelectorAll(".widget-slider") ?? []) {
       const label = slider.querySelector(".widget-label")?.textContent;
       if (!label) continue;
@@ -38,10 +44,8 @@ export function nameToolbar(el) {
   // Widgets arrive on the page one after the other: this one too.
   const arrival = new ResizeObserver(name);
   arrival.observe(el);
-  return {
-    disconnect() {
-      arrival.disconnect();
-      pressing.disconnect();
-    },
+  return () => {
+    arrival.disconnect();
+    pressing.disconnect();
   };
 }
