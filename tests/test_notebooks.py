@@ -31,9 +31,9 @@ def alone(name, weights=None):
 
 last = {"blocks.15": 1}
 kept, place = alone("kangaroo", last)
-assert kept < 0.1 and place.endswith("Namibia")
+assert kept < 0.1 and "Namibia, near" in place
 kept, place = alone("kangaroo")
-assert kept > 0.5 and place.endswith("Australia")
+assert kept > 0.5 and "Australia, near" in place
 shares, kept = model.explain(ccw.sample("kangaroo")).shares(), {}
 for name in shares:
     kept[name], _ = alone("kangaroo", {name: 1})
@@ -93,7 +93,7 @@ assert words.value.startswith("The outlined 30% alone keeps ")
 
 SAID = {
     "01-explore": (
-        r"confidence and points [\d,]+ km from there, near \w+, Namibia",
+        r"confidence and points [\d,]+ km from there, south-eastern Namibia, near \w+",
         r"by worth: .* keeps [789]\d % of the confidence and still points there",
     )
 }
