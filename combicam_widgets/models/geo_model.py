@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from combicam_widgets import cam
 from combicam_widgets.cam.passes import Output, names_of, on_device_of, picked, shaped_scores
@@ -478,14 +479,15 @@ class GeoModel:
         What else is wrong is said when it is first asked, about a photo that is somebody's.
         """
         given: object = None
-        if sum(parameter.numel() for parameter in network.parameters()) > _LARGE:
+        parameters = list(network.parameters())
+        if any(map(is_lazy, parameters)) or sum(x.numel() for x in parameters) > _LARGE:
             return
         with contextlib.suppress(Exception):
             batch = on_device_of(network, self._transformed(_grey()))
             with Replica(network, noticed=False) as twin:
                 given = twin(batch)
         # What comes flattened for several photos is a matter of size: see `_fit`.
-        if given is not None and not (isinstance(given, Tensor) and len(given) != 1):
+        if given is not None and not (isinstance(given, Tensor) and given.shape[:1] != (1,)):
             self._check_classes(shaped_scores(picked(given, output), 1).shape[1])
 
     def _check_size(self, batch: Tensor) -> None:

@@ -737,6 +737,19 @@ def test_out_of_memory_is_not_run_twice(ask, portrait):
     assert calls == [1]
 
 
+def test_lazy_networks_and_those_that_give_one_number_are_told_of_when_asked(portrait):
+    lazy = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(5)
+    )
+    for network, message in (
+        (lazy, "no shape yet"),
+        (Ending(confident(), torch.sum), r"shape \(\)"),
+    ):
+        model = GeoModel(network, CELLS)
+        with pytest.raises(ValueError, match=message):
+            model.predict(portrait)
+
+
 class Unseen(GeoModel):
     looked_at_when_made = False
 
