@@ -104,10 +104,10 @@ def test_an_opened_file_and_a_guess_are_seen_and_not_saved(lab: Lab, tmp_path: P
     chooser.value.set_files(file)
     truth_is_seen(lab)
     assert lab.python("[explorer.image.name, explorer.image.size]") == [f"{NAME}.jpg", [640, 481]]
-    mine = lab.python("[setattr(explorer, 'mine', explorer.image), 1][1]")
+    mine = lab.python("[globals().update(mine=explorer.image), 1][1]")
     assert mine == 1
     lab.python(
-        "[setattr(explorer, 'guessing', True), setattr(explorer, 'image', explorer.mine),"
+        "[setattr(explorer, 'guessing', True), setattr(explorer, 'image', mine),"
         " setattr(explorer, 'guess', (10, 20)), 1][-1]"
     )
     expect(status(lab)).to_contain_text("15,910 km off")
