@@ -113,12 +113,13 @@ class Controls(w.VBox):
         self._score = Words(look="ccw-score")
         layers = w.HBox([w.Label("Layers:"), *self.presets.values()])
         self._round = w.HBox([self.next_round, self._score])
-        of_photo = [self.model, self.photo, self.upload, self.tile_width, layers]
-        of_maps = [self.method, self.score, self.rule, self.normalize]
-        of_heat = [*of_maps, self.opacity, self.colormap]
-        of_answer = [self.keep, self.pin, self.outline, self.show_opposite, self.comparing]
-        of_map = [self.show_votes, self.show_rings, self.online_tiles, self.guessing, self._round]
-        rows = [of_photo, of_heat, [*of_answer, *of_map]]
+        of_photo = [self.model, self.photo, self.upload, self.tile_width]
+        game = [self.guessing, self._round]
+        of_maps = [self.method, self.score, self.rule, self.normalize, self.opacity]
+        of_heat = [self.colormap, self.keep, self.pin, self.outline]
+        of_answer = [self.show_opposite, self.comparing]
+        of_map = [self.show_votes, self.show_rings, self.online_tiles]
+        rows = [[*of_photo, *game, layers], of_maps, [*of_heat, *of_answer, *of_map]]
         for first in (self.show_votes, self.guessing):  # of what belongs together
             first.add_class("ccw-apart")
         boxes = [w.HBox(row) for row in rows]
@@ -223,7 +224,7 @@ def _slider(label: str, low: float, high: float, tip: str) -> w.FloatSlider:
         readout_format=".0%",
         tooltip=tip,
         style={"description_width": "auto"},
-        layout=w.Layout(width="190px"),
+        layout=w.Layout(width="150px"),
     )
 
 
