@@ -43,7 +43,7 @@ CALLOUTS = {
         ('[aria-label="Layer blocks.13"]', (0.5, 0.2), "drag sideways, arrows, wheel: weight"),
         ('[aria-label="Layer blocks.9"]', (0.5, 0.5), "rest on it: preview it alone"),
         ('[aria-label="Layer blocks.11"]', (0.5, 0.5), "double-click or i: its card"),
-        ('[aria-label="Undo weights"]', (0, 0), "undo, redo: Ctrl+Z, Ctrl+Y"),
+        ('[aria-label^="Undo"]', (0, 0), "undo, redo: Ctrl+Z, Ctrl+Y"),
         ('[aria-label="Help"]', (0, 0), "all gestures and words"),
         ('button[title^="Only the deepest"]', (1, 0), "presets: Grad-CAM to Combi-CAM"),
     ],
