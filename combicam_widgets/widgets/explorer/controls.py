@@ -120,7 +120,7 @@ class Controls(w.VBox):
         of_answer = [self.show_opposite, self.comparing]
         of_map = [self.show_votes, self.show_rings, self.online_tiles]
         rows = [[*of_photo, *game, layers], of_maps, [*of_heat, *of_answer, *of_map]]
-        for first in (self.show_votes, self.guessing):  # of what belongs together
+        for first in (self.show_votes, self.guessing, layers):  # of what belongs together
             first.add_class("ccw-apart")
         boxes = [w.HBox(row) for row in rows]
         for box in (*boxes, layers, self._round):
