@@ -30,7 +30,7 @@ from ipywidgets import HTML, HBox""",
         method="gradcam",
         size=(200, 300),
         target=0,
-        score="logit",
+        score="log_probability",
         probabilities=np.ones(1, np.float32),
         importances=np.ones(2, np.float32),
     )

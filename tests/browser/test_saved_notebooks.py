@@ -55,16 +55,18 @@ def truth_is_seen(lab: Lab) -> None:
     lab.page.locator(".ccw-legend summary").click()
 
 
+SAVE_STATE = """async (on) => {
+  const command = '@jupyter-widgets/jupyterlab-manager:saveWidgetState';
+  const { commands } = window.jupyterapp;
+  if (commands.isToggled(command) !== on) await commands.execute(command);
+  while (commands.isToggled(command) !== on) await new Promise(requestAnimationFrame);
+}"""
+
+
 def saved_with_widgets(lab: Lab) -> str:
-    lab.page.evaluate(
-        "() => window.jupyterapp.commands.execute("
-        "'@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
-    )
+    lab.page.evaluate(SAVE_STATE, arg=True)
     book = lab.saved()
-    lab.page.evaluate(
-        "() => window.jupyterapp.commands.execute("
-        "'@jupyter-widgets/jupyterlab-manager:saveWidgetState')"
-    )
+    lab.page.evaluate(SAVE_STATE, arg=False)
     assert len(book.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]) > 50
     return nbformat.writes(book)
 
