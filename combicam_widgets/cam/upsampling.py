@@ -35,8 +35,10 @@ def by_maximum(x: Map) -> Map:
 def upsample(x: Map, size: Size) -> Map:
     """Resize a (h, w) map to ``size`` bilinearly with aligned corners (``Up`` in the formulas)."""
     rows, columns = _interpolation(size[0], x.shape[0]), _interpolation(size[1], x.shape[1])
-    # The cheaper order of the two products: widen the short side last.
-    return np.asarray(rows @ (x @ columns.T))
+    # Some builds of BLAS now and then raise the flag of invalid numbers where all are finite.
+    with np.errstate(invalid="ignore"):
+        # The cheaper order of the two products: widen the short side last.
+        return np.asarray(rows @ (x @ columns.T))
 
 
 def mean_upsampled(x: Map, size: Size) -> float:
