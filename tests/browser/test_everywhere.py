@@ -185,6 +185,8 @@ def test_the_page_is_reloaded_while_the_kernel_lives(quiet):
     follows(koala)
     lab.until("explorer.weights['blocks.15']", 0)
     before = koala.locator(HEAT).get_attribute("href")
+    # JupyterLab waits four seconds for a kernel to tell what it holds, and no longer.
+    lab.until("[x.trust._measuring.busy for x in (explorer, second)]", [False, False])
     lab.reload()
     painted(koala, "koala")
     painted(panda, "panda")
