@@ -15,6 +15,7 @@ from combicam_widgets.cam.fusion import Normalization
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.geo import CellGrid, GeoPrediction
 from combicam_widgets.images import Photo
+from combicam_widgets.shown.memory import remembered
 
 _HEATMAP_SIDE = 288
 """Heat is smooth: more pixels cost bytes and time at every click, and show nothing."""
@@ -24,6 +25,21 @@ def heatmap_size(height: int, width: int) -> tuple[int, int]:
     """Give the size (H, W) of heatmaps on the page: a photo's shape, not larger than needed."""
     scale = min(1.0, _HEATMAP_SIDE / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+@remembered(1)
+def blank(maps: LayerMaps) -> LayerMaps:
+    """Keep of layer maps only what tells neither the answer nor where to look for it."""
+    count = len(maps.probabilities)
+    return replace(
+        maps,
+        methods={maps.method: tuple(np.zeros_like(x) for x in maps.maps)},
+        target=0,
+        contrast=None,
+        probabilities=np.full(count, 1 / count, np.float32),
+        importances=np.zeros_like(maps.importances),
+        further=None,
+    )
 
 
 class Model(Protocol):
@@ -80,23 +96,14 @@ class Analysis:
     @cached_property
     def redacted(self) -> Analysis:
         """The same without what tells where the photo was taken, or where to look for it."""
-        maps, cells = self.maps, self.prediction.cells
+        cells = self.prediction.cells
         nothing = np.full(len(cells), 1 / len(cells), np.float32)
-        blank = tuple(np.zeros_like(x) for x in maps.maps)
         return Analysis(
             model=self.model,
             photo=Photo(self.photo.pixels),
             target=None,
             prediction=GeoPrediction(nothing, cells),
-            maps=replace(
-                maps,
-                methods={maps.method: blank},
-                target=0,
-                contrast=None,
-                probabilities=nothing.copy(),
-                importances=np.zeros_like(maps.importances),
-                further=None,
-            ),
+            maps=blank(self.maps),
             seen="",
         )
 

@@ -118,6 +118,9 @@ class Component(OneValue, Spelled, w.VBox):
         """Keep the value here: change it, show it, tell observers."""
         with self._lock:
             before = dict(self._now)
+            wanted = {name: x for name, x in wanted.items() if changed(before, wanted, name)}
+            if not wanted:
+                return
             now = {**before, **self._checked(before, wanted)}
             try:
                 self.show(now)

@@ -6,7 +6,7 @@ from typing import Any
 
 from combicam_widgets import cam
 from combicam_widgets.cam import LayerMaps
-from combicam_widgets.shown.analysis import heatmap_size
+from combicam_widgets.shown.analysis import blank, heatmap_size
 from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.readonly import ReadOnlyDict
 from combicam_widgets.shown.state import complete_weights
@@ -65,6 +65,25 @@ class Fusing(Component):
         elif weights is not None:
             settled["weights"] = ReadOnlyDict(weights)
         return settled
+
+    def _draw(self, before: Wanted, now: Wanted) -> None:
+        self._draw_what_is_seen(seen(before), seen(now))
+
+    def _draw_what_is_seen(self, before: Wanted, now: Wanted) -> None:
+        """Show a value, of which nothing is kept from the page any more."""
+        raise NotImplementedError
+
+
+def seen(value: Wanted) -> Wanted:
+    """Take out what is hidden while somebody is to guess first."""
+    maps = value.get("maps")
+    if not value.get("hidden") or maps is None:
+        return value
+    vote = "" if value.get("vote") == "" else "hidden until you have guessed"
+    nothing = {"preview": "", "pinned_fusion": None, "vote": vote}
+    known = {name: x for name, x in nothing.items() if name in value}
+    zeros = {"shares": dict.fromkeys(maps.names, 0.0)} if "shares" in value else {}
+    return {**value, "maps": blank(maps), **known, **zeros}
 
 
 def size_of(maps: LayerMaps) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as w
 
 from combicam_widgets.widgets.diagram.component import LayerDiagram
+from combicam_widgets.widgets.fusing import RECIPE
 from combicam_widgets.widgets.heat.component import HeatOverlay
 from combicam_widgets.widgets.held import Result
 
@@ -36,7 +37,7 @@ class Link:
         self._traits = {id(widget): _named(widget, names) for widget in self._widgets}
         counts = [sum(name in of for of in self._traits.values()) for name in names]
         self.names = tuple(n for n, count in zip(names, counts, strict=True) if count > 1)
-        self._passing = False
+        self._painting: list[HeatOverlay] = []
 
     def begin(self) -> None:
         """Begin to follow: first the others take over what the first one has."""
@@ -44,39 +45,43 @@ class Link:
         self._pass_on(first)
         for widget in self._widgets:
             widget.observe(self._hear, self._own(widget))
+        diagrams = [widget for widget in self._widgets if isinstance(widget, LayerDiagram)]
+        if diagrams and {"photo", *RECIPE, "preview"} <= {*self.names}:
+            self._painting = [x for x in self._widgets if isinstance(x, HeatOverlay)]
+            for heat in self._painting:
+                heat.paint_what(diagrams[0].fusion)
 
     def unlink(self) -> None:
         """Let each widget go its own way from now on."""
         for widget in self._widgets:
             widget.unobserve(self._hear, self._own(widget))
+        for heat in self._painting:
+            if heat.comm is not None:
+                heat.paint_what(None)
 
     def _own(self, widget: w.Widget) -> list[str]:
         """Name the traits that are shared as this widget names them."""
         return [own for name, own in self._traits[id(widget)].items() if name in self.names]
 
     def _hear(self, change: Any) -> None:  # noqa: ANN401
-        if not self._passing:
-            self._pass_on(change["owner"])
+        # The others pass it on in their turn: what all have already changes nothing.
+        self._pass_on(change["owner"])
 
     def _pass_on(self, source: w.Widget) -> None:
         """Give the others, in one change each, what a widget has."""
         mine = self._traits[id(source)]
-        self._passing = True
-        try:
-            for other in self._widgets:
-                theirs = self._traits[id(other)]
-                both = [name for name in self.names if name in mine and name in theirs]
-                if other is source:
-                    continue
-                with other.hold_trait_notifications():
-                    for name in both:
-                        value = getattr(source, mine[name])
-                        if name == "weights" and "maps" not in both:
-                            value = _fitting(value, other)
-                        if not _follows(other, theirs[name]):
-                            setattr(other, theirs[name], value)
-        finally:
-            self._passing = False
+        for other in self._widgets:
+            if other is source:
+                continue
+            theirs = self._traits[id(other)]
+            both = [name for name in self.names if name in mine and name in theirs]
+            with other.hold_trait_notifications():
+                for name in both:
+                    value = getattr(source, mine[name])
+                    if name == "weights" and "maps" not in both:
+                        value = _fitting(value, other)
+                    if not _follows(other, theirs[name]):
+                        setattr(other, theirs[name], value)
 
 
 def link(*widgets: w.Widget, names: Sequence[str] | None = None) -> Link:
@@ -117,11 +122,6 @@ def link(*widgets: w.Widget, names: Sequence[str] | None = None) -> Link:
         kinds = ", ".join(type(widget).__name__ for widget in widgets)
         raise ValueError(f"No two of {kinds} have the trait {(missing or ['any'])[0]!r} in common.")
     made.begin()
-    if {"photo", "maps", "weights", "rule", "normalize", "preview"} <= {*made.names}:
-        diagrams = [widget for widget in widgets if isinstance(widget, LayerDiagram)]
-        for heat in widgets:
-            if diagrams and isinstance(heat, HeatOverlay):
-                heat.paint_what(diagrams[0].fusion)
     return made
 
 

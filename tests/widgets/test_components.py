@@ -308,6 +308,45 @@ def test_linked_components_follow_each_other_both_ways(model, photo, maps, other
     made.unlink()
     diagram.use("all")
     assert heat.weights != diagram.weights
+    # Nor does the page go on to paint what the diagram holds.
+    painted = heat._overlay._caption.fusion
+    assert painted is not diagram.fusion
+    assert (painted.weights, painted.about) == (heat.weights, diagram.fusion.about)
+    assert painted.maps == diagram.fusion.maps
+
+
+def test_what_an_observer_changes_meanwhile_is_passed_on(photo, maps):
+    diagram, heat, last = ccw.LayerDiagram(maps), ccw.HeatOverlay(photo), ccw.LayerDiagram()
+    ccw.link(diagram, heat, last)
+    heat.observe(lambda _change: setattr(heat, "rule", "max"), "weights")
+    diagram.solo(maps.names[0])
+    assert diagram.rule == heat.rule == last.rule == "max"
+    assert diagram.weights == heat.weights == last.weights
+
+
+def test_hidden_maps_are_not_on_the_page(photo, maps):
+    first = maps.names[0]
+    diagram = ccw.LayerDiagram(maps, photo=photo, selected=first, vote="Lumbre", preview=first)
+    heat = ccw.HeatOverlay(photo, maps, preview=first)
+    heat.pin()
+    for made in (diagram, heat):
+        made.hidden = True
+    own = heat._overlay._caption.fusion
+    blank = diagram.fusion.stages[0]["layers"][0]["picture"]
+    for fusion in (diagram.fusion, own):
+        assert not any(fusion.maps)
+        assert not any(fusion.importances)
+        assert fusion.preview == ""
+    assert {layer["picture"] for s in diagram.fusion.stages for layer in s["layers"]} == {blank}
+    assert not any(diagram.fusion.shares.values())
+    assert "Lumbre" not in str(diagram.fusion.card)
+    assert len(heat._overlay._figures.children) == 1
+    assert diagram.maps is heat.maps is maps  # Python has them
+    for made in (diagram, heat):
+        made.hidden = False
+    assert any(own.maps)
+    assert diagram.fusion.shares == pytest.approx(maps.shares())
+    assert len(heat._overlay._figures.children) == 3
 
 
 def test_a_diagram_survives_the_overlay_that_followed_it(photo, maps):

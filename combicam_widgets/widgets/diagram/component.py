@@ -144,7 +144,7 @@ class LayerDiagram(Fusing):
         undone = {"can_undo": past.can_undo, "can_redo": past.can_redo}
         return {**settled, **undone, "past": past}
 
-    def _draw(self, before: Wanted, now: Wanted) -> None:
+    def _draw_what_is_seen(self, before: Wanted, now: Wanted) -> None:
         self._drawing = True
         try:
             self._draw_tiles(before, now)

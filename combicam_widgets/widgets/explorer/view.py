@@ -132,8 +132,6 @@ def _of_world(shown: Shown) -> dict[str, Any]:
 
 
 def _card_words(shown: Shown) -> str | None:
-    if shown.hidden:
-        return "hidden until you have guessed"
     if shown.vote is None:
         return None
     return f"{shown.vote.best.place} ({percent(shown.vote.best.probability)})"

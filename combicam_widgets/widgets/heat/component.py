@@ -16,7 +16,7 @@ from combicam_widgets.shown.state import Pinned
 from combicam_widgets.shown.words import fusion_label
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.component import Wanted, changed
-from combicam_widgets.widgets.fusing import RECIPE, Fusing, size_of
+from combicam_widgets.widgets.fusing import RECIPE, Fusing, seen, size_of
 from combicam_widgets.widgets.fusion import Fusion
 from combicam_widgets.widgets.heat.overlay import Overlay
 from combicam_widgets.widgets.held import Result, Setting
@@ -105,17 +105,19 @@ class HeatOverlay(Fusing):
         """The photo with the present heat, as a Plotly figure."""
         return self._overlay.figure
 
-    def paint_what(self, fusion: Fusion) -> None:
+    def paint_what(self, fusion: Fusion | None) -> None:
         """Let the page paint the heat of what another component fuses.
 
         Parameters
         ----------
-        fusion : Fusion
-            Of the same maps, which that component keeps as they are here.
+        fusion : Fusion or None
+            Of the same maps, which that component keeps as they are here. None: no longer.
         """
         own = None if self._lent else self._fusion
-        self._fusion, self._lent = fusion, True
-        self._overlay.paint_what(fusion)
+        self._fusion, self._lent = fusion or Fusion(), fusion is not None
+        if not self._lent and self.maps is not None:
+            self._show_fusion({}, seen(self._now))
+        self._overlay.paint_what(self._fusion)
         if own is not None:
             own.close()
 
@@ -156,7 +158,7 @@ class HeatOverlay(Fusing):
             "pinned": "" if fusion is None else fusion.label,
         }
 
-    def _draw(self, before: Wanted, now: Wanted) -> None:
+    def _draw_what_is_seen(self, before: Wanted, now: Wanted) -> None:
         overlay, photo, maps = self._overlay, now["photo"], now["maps"]
         new_photo = changed(before, now, "photo")
         pinned, new_pin = now.get("pinned_fusion"), changed(before, now, "pinned_fusion")
