@@ -15,8 +15,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from build_cells import cities_inside, land_areas, name_cell
-from build_cities import geonames
+from build_cells import land_areas, named_cells
 from build_coastline import land_polygons
 from imagery import LAND
 from numpy.typing import NDArray
@@ -34,14 +33,7 @@ def main() -> None:
     world = CellGrid.from_centers(*fibonacci_lattice(CELLS))
     land_km2 = land_areas(world, land_polygons(LAND.fetch()))
     kept = np.flatnonzero(land_km2 >= MIN_LAND_KM2)
-    cities = geonames()
-    inside = cities_inside(world, cities)
-    grid = CellGrid(
-        world.latitudes[kept],
-        world.longitudes[kept],
-        tuple(world.outlines[i] for i in kept),
-        [name_cell(world, cell, cities, inside[cell]) for cell in kept.tolist()],
-    )
+    grid, _ = named_cells(world, kept)
     area = 4 * np.pi * EARTH_RADIUS_KM**2 / CELLS
     grid.save(TARGET, land_fraction=np.clip(land_km2[kept] / area, 0, 1).astype(np.float32))
     print(f"{TARGET}: {len(grid)} cells of {area:,.0f} km2, {TARGET.stat().st_size} bytes")

@@ -56,14 +56,7 @@ def main() -> None:
     is_land = (land_km2 >= MIN_LAND_FRACTION * area) | (land_km2 >= MIN_LAND_KM2)
     is_sea = near_sea_bumps(world) & ~is_land
     kept = np.flatnonzero(is_land | is_sea)
-    cities = geonames()
-    inside = cities_inside(world, cities)
-    grid = CellGrid(
-        world.latitudes[kept],
-        world.longitudes[kept],
-        tuple(world.outlines[i] for i in kept),
-        [name_cell(world, cell, cities, inside[cell]) for cell in kept.tolist()],
-    )
+    grid, inside = named_cells(world, kept)
     inhabited = np.array([bool(inside[cell]) for cell in kept.tolist()])
     path = HOME / "cells.npz"
     grid.save(
@@ -111,6 +104,19 @@ def near_sea_bumps(grid: CellGrid) -> NDArray[np.bool_]:
                 bump = float(row["latitude"]), float(row["longitude"])
                 near |= great_circle_km(grid.latitudes, grid.longitudes, *bump) <= reach
     return near
+
+
+def named_cells(world: CellGrid, kept: NDArray[np.intp]) -> tuple[CellGrid, dict[int, list[int]]]:
+    """Keep some cells, named; also tell which cities lie in each cell of the whole world."""
+    cities = geonames()
+    inside = cities_inside(world, cities)
+    grid = CellGrid(
+        world.latitudes[kept],
+        world.longitudes[kept],
+        tuple(world.outlines[i] for i in kept),
+        [name_cell(world, cell, cities, inside[cell]) for cell in kept.tolist()],
+    )
+    return grid, inside
 
 
 def cities_inside(grid: CellGrid, cities: Cities) -> dict[int, list[int]]:
