@@ -183,9 +183,11 @@ def test_touch(lab: Lab):
         touch("touchMove", (x + pixels, y))
     touch("touchEnd")
     # Browsers let a finger slip a few pixels before they report that it moves.
-    until = "1 < diagram.weights['blocks.3'] <= 1.5"
-    lab.until(until, True)
-    kept = lab.python(f"diagram.weights[{OTHER!r}]")
+    expect(weight(lab, OTHER)).not_to_have_attribute("aria-valuetext", "1.0")
+    expect(tile(lab, OTHER)).not_to_have_class(re.compile("is-dragged"))
+    kept = float(weight(lab, OTHER).get_attribute("aria-valuetext"))
+    assert 1 < kept <= 1.5
+    lab.until(f"diagram.weights[{OTHER!r}]", kept)
     lab.python("changes.clear()")
     touch("touchStart", (x, y))
     for pixels in (8, 24, 40):
