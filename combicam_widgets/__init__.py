@@ -46,7 +46,10 @@ _HOMES = {
     "sample": "samples",
     "tile": "imagery",
 }
-_ROOMS = ("cam", "evaluation", "export", "geo", "imagery", "images", "models", "samples", "widgets")
+_ROOMS = (
+    *("cam", "evaluation", "exercises", "export", "geo", "imagery", "images", "models"),
+    *("samples", "widgets"),
+)
 
 __all__ = [
     "CellGrid",

@@ -48,6 +48,7 @@ def test_importing_the_package_loads_nothing_else():
             {"torch", "torchvision", *DRAWING},
         ),
         ("from combicam_widgets import load_model, GeoModel, cam", DRAWING),
+        ("from combicam_widgets import exercises; exercises.check_gradcam", HEAVY),
     ],
 )
 def test_each_name_loads_only_what_it_needs(code, forbidden):
