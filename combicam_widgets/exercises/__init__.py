@@ -22,6 +22,7 @@ from combicam_widgets.exercises.maps import (
     check_same_map,
     check_stretch,
 )
+from combicam_widgets.exercises.pictures import Pictures, show
 from combicam_widgets.exercises.trusting import (
     check_conclusion,
     check_hottest,
@@ -34,6 +35,7 @@ from combicam_widgets.exercises.verdict import NotYet, Right
 
 __all__ = [
     "NotYet",
+    "Pictures",
     "Right",
     "check_channel_weights",
     "check_combi_cam",
@@ -56,4 +58,5 @@ __all__ = [
     "check_split",
     "check_stretch",
     "check_worth",
+    "show",
 ]

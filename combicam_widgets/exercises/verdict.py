@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +33,12 @@ class Right(str):
 
     __slots__ = ()
 
+    def __new__(cls, words: str) -> Self:
+        """Say that it is right, and some words."""
+        return super().__new__(cls, f"Right. {words}")
+
     def __repr__(self) -> str:
-        return f"Right. {self}"
+        return str(self)
 
 
 def numbers(answer: object, what: str = "answer") -> Floats:
