@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from combicam_widgets.geo import CellGrid, GeoPrediction
     from combicam_widgets.imagery import tile
     from combicam_widgets.images import Photo, load_image
+    from combicam_widgets.many import Many, explain_many, read_many
     from combicam_widgets.models import GeoModel, list_models, load_model
     from combicam_widgets.samples import list_samples, sample
     from combicam_widgets.widgets import (
@@ -34,8 +35,10 @@ _HOMES = {
     "Photo": "images",
     "HeatOverlay": "widgets",
     "LayerDiagram": "widgets",
+    "Many": "many",
     "WorldMap": "widgets",
     "compose": "widgets",
+    "explain_many": "many",
     "link": "widgets",
     "TrustPanel": "widgets",
     "list_models": "models",
@@ -43,12 +46,13 @@ _HOMES = {
     "load_image": "images",
     "load_model": "models",
     "overlay": "widgets",
+    "read_many": "many",
     "sample": "samples",
     "tile": "imagery",
 }
 _ROOMS = (
-    *("cam", "evaluation", "exercises", "export", "geo", "imagery", "images", "models"),
-    *("samples", "widgets"),
+    *("cam", "evaluation", "exercises", "export", "geo", "imagery", "images", "many", "models"),
+    *("running", "samples", "widgets"),
 )
 
 __all__ = [
@@ -58,16 +62,19 @@ __all__ = [
     "GeoPrediction",
     "HeatOverlay",
     "LayerDiagram",
+    "Many",
     "Photo",
     "TrustPanel",
     "WorldMap",
     "compose",
+    "explain_many",
     "link",
     "list_models",
     "list_samples",
     "load_image",
     "load_model",
     "overlay",
+    "read_many",
     "sample",
     "tile",
 ]

