@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from combicam_widgets.samples import list_samples, sample
     from combicam_widgets.widgets import (
         Explorer,
+        Gallery,
         HeatOverlay,
         LayerDiagram,
         TrustPanel,
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "CellGrid": "geo",
     "Explorer": "widgets",
+    "Gallery": "widgets",
     "GeoModel": "models",
     "GeoPrediction": "geo",
     "Photo": "images",
@@ -58,6 +60,7 @@ _ROOMS = (
 __all__ = [
     "CellGrid",
     "Explorer",
+    "Gallery",
     "GeoModel",
     "GeoPrediction",
     "HeatOverlay",

@@ -1,0 +1,193 @@
+// The map of all answers and all truths, with a line from each answer to its truth.
+
+import { make } from "../../shown/dom.js";
+import { colors, dots, plane, scale } from "./plane.js";
+import { rowInWords } from "./table.js";
+
+const WORLD = { west: -180, east: 180, south: -58, north: 84 };
+const LINES = 1500;
+const CLOSEST = 4; // degrees across, at the least
+
+/** The short way from one longitude to another, which may lead beyond 180 degrees. */
+export function shortWay(from, to) {
+  return from + ((((to - from + 180) % 360) + 360) % 360) - 180;
+}
+
+/** Every n-th of some rows, so that at most `most` are left; and n. */
+export function sparse(rows, most) {
+  const step = Math.max(1, Math.ceil(rows.length / most));
+  return [step === 1 ? rows : rows.filter((_, i) => i % step === 0), step];
+}
+
+/** A view with the same shape as the window, around some places; the whole world around none. */
+export function around(longitudes, latitudes, shape) {
+  if (!longitudes.length) return { ...WORLD };
+  let [west, east] = [Math.min(...longitudes), Math.max(...longitudes)];
+  let [south, north] = [Math.min(...latitudes), Math.max(...latitudes)];
+  const wide = Math.min(360, Math.max((east - west) * 1.15, (north - south) * 1.15 * shape, CLOSEST));
+  [west, east] = [(west + east - wide) / 2, (west + east + wide) / 2];
+  [south, north] = [(south + north - wide / shape) / 2, (south + north + wide / shape) / 2];
+  return wide >= 359 ? { ...WORLD } : { west, east, south, north };
+}
+
+/** The land as a path in degrees: longitude to the right, latitude downwards. */
+function landPath(land) {
+  const path = new Path2D();
+  for (const polygon of land) {
+    for (const ring of polygon) {
+      ring.forEach(([x, y], i) => (i ? path.lineTo(x, -y) : path.moveTo(x, -y)));
+      path.closePath();
+    }
+  }
+  return path;
+}
+
+function symbol(kind) {
+  return make("span", `ccw-gallery-symbol ccw-gallery-symbol-${kind}`, { "aria-hidden": "true" });
+}
+
+/** The map, or nothing for a table without places. */
+export function answers(table, land, store, pick) {
+  const of = (role) => table.roles.get(role);
+  const columns = [of("longitude"), of("latitude")];
+  if (columns.some((column) => !column || column.words)) return null;
+  const truths = [of("true_longitude"), of("true_latitude")];
+  const hasTruths = truths.every((column) => column && !column.words);
+  const path = landPath(land);
+  const memory = { shown: [], rest: [], window: { ...WORLD } };
+  const view = plane({
+    columns: () => columns,
+    rows: () => memory.shown,
+    marked: () => store.get("selected"),
+    picked: pick,
+    hint: (row) => rowInWords(table, row),
+    brushed(box, done) {
+      const [x, y] = columns;
+      store.set({ brush: box && { [x.name]: box[0], [y.name]: box[x === y ? 0 : 1] } }, done);
+    },
+    moved(dx, dy) {
+      const { west, east, south, north } = memory.window;
+      const { clientWidth, clientHeight } = view.element;
+      const [across, up] = [(dx / clientWidth) * (east - west), (dy / clientHeight) * (north - south)];
+      memory.window = { west: west - across, east: east - across, south: south + up, north: north + up };
+      view.repaint();
+    },
+    scales(width, height) {
+      const { west, east, south, north } = memory.window;
+      return { x: scale([west, east], [0, width]), y: scale([south, north], [height, 0]) };
+    },
+    paint(context, scales) {
+      const color = colors(view.element);
+      paintLand(context, scales, color);
+      context.fillStyle = color.faint;
+      dots(context, scales, columns, memory.rest, 2);
+      const few = memory.shown.length <= 500;
+      if (hasTruths) paintTruths(context, scales, color, few ? 7 : memory.shown.length > 3000 ? 3 : 4);
+      context.fillStyle = color.answer;
+      dots(context, scales, columns, memory.shown, few ? 5 : memory.shown.length > 3000 ? 2 : 3);
+    },
+  });
+
+  function paintLand(context, scales, color) {
+    context.save();
+    const [left, right] = [scales.x.at(0), scales.x.at(1)];
+    const [top, bottom] = [scales.y.at(0), scales.y.at(-1)];
+    context.transform(right - left, 0, 0, bottom - top, left, top);
+    context.fillStyle = color.land;
+    context.fill(path);
+    context.restore();
+  }
+
+  function paintTruths(context, scales, color, size) {
+    const [lines, step] = sparse(memory.shown, LINES);
+    words.textContent = step > 1 ? `line from an answer to its truth (one in ${step})` : "line from an answer to its truth";
+    context.strokeStyle = color.quiet;
+    context.lineWidth = 1;
+    context.globalAlpha = Math.max(0.12, Math.min(0.8, 60 / Math.max(lines.length, 1)));
+    context.beginPath();
+    for (const row of lines) {
+      const [lon, lat, trueLon, trueLat] = [...columns, ...truths].map((column) => column.values[row]);
+      if (!Number.isFinite(lon + lat + trueLon + trueLat)) continue;
+      const end = shortWay(lon, trueLon);
+      for (const turn of end === trueLon ? [0] : [0, trueLon - end]) {
+        context.moveTo(scales.x.at(lon + turn), scales.y.at(lat));
+        context.lineTo(scales.x.at(end + turn), scales.y.at(trueLat));
+      }
+    }
+    context.stroke();
+    context.globalAlpha = 1;
+    context.strokeStyle = color.truth;
+    context.lineWidth = size > 5 ? 2 : 1;
+    context.beginPath();
+    for (const row of memory.shown) {
+      const [x, y] = [scales.x.at(truths[0].values[row]), scales.y.at(truths[1].values[row])];
+      if (!Number.isFinite(x + y)) continue;
+      const half = size / 2;
+      context.moveTo(x - half, y - half);
+      context.lineTo(x + half, y + half);
+      context.moveTo(x - half, y + half);
+      context.lineTo(x + half, y - half);
+    }
+    context.stroke();
+  }
+
+  function zoom(factor) {
+    const { west, east, south, north } = memory.window;
+    const wide = Math.max(CLOSEST, (east - west) * factor);
+    const real = wide / (east - west);
+    const [x, y] = [(west + east) / 2, (south + north) / 2];
+    const grown = {
+      west: x + (west - x) * real,
+      east: x + (east - x) * real,
+      south: y + (south - y) * real,
+      north: y + (north - y) * real,
+    };
+    memory.window = wide >= 359 ? { ...WORLD } : grown;
+    view.repaint();
+  }
+
+  function fit() {
+    const placed = [...memory.shown].filter((row) => columns.every((column) => Number.isFinite(column.values[row])));
+    const shape = (WORLD.east - WORLD.west) / (WORLD.north - WORLD.south);
+    memory.window = around(...columns.map((column) => placed.map((row) => column.values[row])), shape);
+    view.repaint();
+  }
+
+  const button = (text, name, act) => {
+    const made = make("button", "", { type: "button", "aria-label": name, title: name }, [text]);
+    made.addEventListener("click", act);
+    return made;
+  };
+  const words = make("span", "");
+  const legend = [make("span", "", {}, [symbol("answer"), "answer"])];
+  if (hasTruths) {
+    legend.push(make("span", "", {}, [symbol("truth"), "truth"]), make("span", "", {}, [symbol("line"), words]));
+  }
+  const element = make("section", "ccw-gallery-map", { "aria-label": "Map of the answers" }, [
+    make("div", "ccw-gallery-window", {}, [
+      view.element,
+      make("div", "ccw-gallery-zoom", {}, [
+        button("+", "Zoom in", () => zoom(0.6)),
+        button("−", "Zoom out", () => zoom(1 / 0.6)),
+        button("fit", "Zoom to what is shown", fit),
+        button("all", "Whole world", () => zoom(1000)),
+      ]),
+    ]),
+    make("div", "ccw-gallery-legend", {}, legend),
+  ]);
+  view.element.title = "Drag to brush, with Shift to move the map";
+  return {
+    element,
+    /** Show which rows are filtered, and which of them are shown. */
+    show(rest, shown) {
+      Object.assign(memory, { rest, shown });
+      const brush = store.get("brush");
+      const [x, y] = columns;
+      view.setBrush(brush?.[x.name] && brush[y.name] ? [brush[x.name], brush[y.name]] : null);
+      view.setName(`Map, ${shown.length} answers${hasTruths ? " and where the photos were taken" : ""}`);
+      view.repaint();
+    },
+    showMark: view.showMark,
+    repaint: view.repaint,
+  };
+}

@@ -1,0 +1,55 @@
+// Small pictures on the page: asked for when they are seen, kept, and given up when there are many.
+
+const KEPT = 800;
+const DELAY = 70; // milliseconds after the last scrolling before anything is asked for
+
+/** Pictures of one table. `ask(rows)` asks for them, all others that were asked for are given up. */
+export function thumbnails(ask) {
+  const kept = new Map();
+  const listeners = new Set();
+  let wanted = [];
+  let timer = null;
+
+  function request() {
+    timer = null;
+    const missing = wanted.filter((row) => !kept.has(row));
+    if (missing.length) ask(missing);
+  }
+
+  function forget(row) {
+    const { url } = kept.get(row);
+    if (url?.startsWith("blob:")) URL.revokeObjectURL(url);
+    kept.delete(row);
+  }
+
+  return {
+    /** What there is of a row: `url`, `problem`; nothing if it has not come. */
+    get: (row) => kept.get(row),
+    /** Say which rows are seen now. */
+    want(rows) {
+      wanted = rows;
+      if (timer !== null) clearTimeout(timer);
+      timer = setTimeout(request, DELAY);
+    },
+    arrived(row, url, problem) {
+      if (kept.has(row)) forget(row);
+      kept.set(row, { url, problem });
+      for (const listener of listeners) listener(row);
+      if (kept.size <= KEPT) return;
+      const seen = new Set(wanted);
+      for (const old of kept.keys()) {
+        if (kept.size <= KEPT) break;
+        if (!seen.has(old)) forget(old);
+      }
+    },
+    /** Forget all: they are to look different. */
+    clear() {
+      for (const row of [...kept.keys()]) forget(row);
+      this.want(wanted);
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
