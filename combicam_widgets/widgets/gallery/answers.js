@@ -1,7 +1,7 @@
 // The map of all answers and all truths, with a line from each answer to its truth.
 
 import { make } from "../../shown/dom.js";
-import { colors, dots, plane, scale } from "./plane.js";
+import { colors, cross, plane, scale, square, stamps } from "./plane.js";
 import { rowInWords } from "./table.js";
 
 const WORLD = { west: -180, east: 180, south: -58, north: 84 };
@@ -54,6 +54,7 @@ export function answers(table, land, store, pick) {
   const truths = [of("true_longitude"), of("true_latitude")];
   const hasTruths = truths.every((column) => column && !column.words);
   const path = landPath(land);
+  const ink = stamps();
   const memory = { shown: [], rest: [], window: { ...WORLD } };
   const view = plane({
     columns: () => columns,
@@ -76,29 +77,39 @@ export function answers(table, land, store, pick) {
       const { west, east, south, north } = memory.window;
       return { x: scale([west, east], [0, width]), y: scale([south, north], [height, 0]) };
     },
-    paint(context, scales) {
+    paint(context, scales, width, height) {
       const color = colors(view.element);
-      paintLand(context, scales, color);
-      context.fillStyle = color.faint;
-      dots(context, scales, columns, memory.rest, 2);
-      const few = memory.shown.length <= 500;
-      if (hasTruths) paintTruths(context, scales, color, few ? 7 : memory.shown.length > 3000 ? 3 : 4);
-      context.fillStyle = color.answer;
-      dots(context, scales, columns, memory.shown, few ? 5 : memory.shown.length > 3000 ? 2 : 3);
+      context.drawImage(landscape(context, scales, color, width, height), 0, 0, width, height);
+      if (hasTruths) paintLines(context, scales, color);
+      const many = memory.shown.length;
+      const density = ink.begin(context);
+      const sized = (few, some, most) => Math.round((many > 3000 ? most : many > 500 ? some : few) * density);
+      ink.stamp(memory.rest, columns, scales, color.faint, square(sized(2, 2, 2)));
+      if (hasTruths) ink.stamp(memory.shown, truths, scales, color.truth, cross(sized(7, 5, 3), sized(2, 1, 1)));
+      ink.stamp(memory.shown, columns, scales, color.answer, square(sized(5, 3, 2)));
+      ink.draw(context);
     },
   });
 
-  function paintLand(context, scales, color) {
-    context.save();
+  /** The land as a picture; the same one as long as nothing about it has changed. */
+  function landscape(context, scales, color, width, height) {
+    const { canvas } = context;
+    const key = JSON.stringify([memory.window, canvas.width, canvas.height, color.land]);
+    if (memory.land?.key === key) return memory.land.picture;
+    const picture = document.createElement("canvas");
+    [picture.width, picture.height] = [canvas.width, canvas.height];
+    const inside = picture.getContext("2d");
+    const density = canvas.width / width;
     const [left, right] = [scales.x.at(0), scales.x.at(1)];
     const [top, bottom] = [scales.y.at(0), scales.y.at(-1)];
-    context.transform(right - left, 0, 0, bottom - top, left, top);
-    context.fillStyle = color.land;
-    context.fill(path);
-    context.restore();
+    inside.setTransform((right - left) * density, 0, 0, (bottom - top) * density, left * density, top * density);
+    inside.fillStyle = color.land;
+    inside.fill(path);
+    memory.land = { key, picture };
+    return picture;
   }
 
-  function paintTruths(context, scales, color, size) {
+  function paintLines(context, scales, color) {
     const [lines, step] = sparse(memory.shown, LINES);
     words.textContent = step > 1 ? `line from an answer to its truth (one in ${step})` : "line from an answer to its truth";
     context.strokeStyle = color.quiet;
@@ -116,19 +127,6 @@ export function answers(table, land, store, pick) {
     }
     context.stroke();
     context.globalAlpha = 1;
-    context.strokeStyle = color.truth;
-    context.lineWidth = size > 5 ? 2 : 1;
-    context.beginPath();
-    for (const row of memory.shown) {
-      const [x, y] = [scales.x.at(truths[0].values[row]), scales.y.at(truths[1].values[row])];
-      if (!Number.isFinite(x + y)) continue;
-      const half = size / 2;
-      context.moveTo(x - half, y - half);
-      context.lineTo(x + half, y + half);
-      context.moveTo(x - half, y + half);
-      context.lineTo(x + half, y - half);
-    }
-    context.stroke();
   }
 
   function zoom(factor) {

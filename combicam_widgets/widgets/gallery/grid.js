@@ -40,12 +40,13 @@ export function grid(table, store, pictures, pick, open) {
   const inside = make("div", "ccw-gallery-inside", { role: "presentation" });
   const element = make("div", "ccw-gallery-grid", { role: "grid", "aria-label": "Photos" }, [inside]);
   const lines = new Map(); // by their place, the lines that are in the page
-  let [order, wide, positions] = [[], 1, new Map()];
+  const positions = new Int32Array(table.rows); // of each row in the order, -1 for none
+  let [order, wide] = [[], 1];
 
   const lineCount = () => Math.ceil(order.length / wide);
   const current = () => {
-    const at = positions.get(store.get("selected"));
-    return at === undefined ? 0 : at;
+    const at = positions[store.get("selected") ?? -1];
+    return at === undefined || at < 0 ? 0 : at;
   };
 
   function makeTile() {
@@ -181,7 +182,7 @@ export function grid(table, store, pictures, pick, open) {
   element.addEventListener("keydown", (event) => {
     const tile = tileOf(event.target);
     if (!tile || event.altKey || event.ctrlKey || event.metaKey) return;
-    const at = positions.get(tile.row);
+    const at = positions[tile.row];
     const page = Math.max(1, Math.floor(element.clientHeight / ROW));
     const to = step(event.key, at, wide, order.length, page);
     if (to !== undefined) {
@@ -207,7 +208,10 @@ export function grid(table, store, pictures, pick, open) {
     show(rows) {
       const another = rows.length !== order.length || rows.some((row, i) => row !== order[i]);
       order = rows;
-      positions = new Map(Array.from(rows, (row, i) => [row, i]));
+      positions.fill(-1);
+      rows.forEach((row, i) => {
+        positions[row] = i;
+      });
       measure();
       if (another) element.scrollTop = 0;
       draw();
@@ -215,8 +219,8 @@ export function grid(table, store, pictures, pick, open) {
     redraw: () => draw(),
     /** Bring a row into view. */
     reveal(row) {
-      const at = positions.get(row);
-      if (at === undefined) return;
+      const at = positions[row];
+      if (at < 0) return;
       reveal(at);
       draw();
     },

@@ -1,7 +1,7 @@
 // Any two columns of numbers against each other.
 
 import { make } from "../../shown/dom.js";
-import { colors, dots, plane, scale } from "./plane.js";
+import { colors, plane, scale, square, stamps } from "./plane.js";
 import { valueOf, written } from "./table.js";
 
 const MARGIN = { left: 44, right: 12, top: 10, bottom: 22 };
@@ -13,7 +13,7 @@ export function spread(column) {
   if (!known.length) return { ends: [0, 1], log: false };
   const [low, high] = [known[0], known.at(-1)];
   const middle = known[known.length >> 1];
-  const log = low >= 0 && high > 1 && high > SKEWED * Math.max(middle, high / 1e6) ? true : low >= 0 && high >= 1000;
+  const log = low >= 0 && high >= 100 && high > SKEWED * Math.max(low, 1) && (high >= 1000 || high > SKEWED * middle);
   const room = low === high ? 1 : (high - low) * 0.02;
   return { ends: log ? [low, high * 1.1] : [low - room, high + room], log };
 }
@@ -22,7 +22,7 @@ export function spread(column) {
 export function ticks([low, high], log, count = 4) {
   if (log) {
     const tens = [0, 1, 10, 100, 1000, 10000, 100000, 1e6, 1e7].filter((value) => value >= low && value <= high);
-    if (tens.length >= 3) return tens;
+    if (tens.length >= 2) return tens;
   }
   const rough = (high - low) / count || 1;
   const size = 10 ** Math.floor(Math.log10(rough));
@@ -44,6 +44,7 @@ function axisMenu(table, name, choose) {
 /** The scatter; `store` is the gallery's state, `pick(row)` hears of clicks. */
 export function scatter(table, store, pick) {
   const spreads = new Map();
+  const ink = stamps();
   const memory = { shown: [], rest: [] };
   const columns = () => [table.named.get(store.get("x")), table.named.get(store.get("y"))];
   const spreadOf = (column) => {
@@ -88,19 +89,22 @@ export function scatter(table, store, pick) {
         context.textAlign = "right";
         context.fillText(written(value), MARGIN.left - 5, at + 4);
       }
-      context.fillStyle = color.faint;
-      dots(context, scales, columns(), memory.rest, 2);
-      context.fillStyle = color.answer;
-      dots(context, scales, columns(), memory.shown, memory.shown.length > 3000 ? 2 : memory.shown.length > 500 ? 3 : 4);
+      const density = ink.begin(context);
+      const size = memory.shown.length > 3000 ? 2 : memory.shown.length > 500 ? 3 : 4;
+      ink.stamp(memory.rest, columns(), scales, color.faint, square(Math.round(2 * density)));
+      ink.stamp(memory.shown, columns(), scales, color.answer, square(Math.round(size * density)));
+      ink.draw(context);
     },
   });
   const menus = { x: axisMenu(table, "Across", (x) => choose({ x })), y: axisMenu(table, "Up", (y) => choose({ y })) };
   const choose = (axis) => store.set({ ...axis, brush: null }, true);
+  const logs = make("span", "ccw-gallery-against");
   const element = make("section", "ccw-gallery-scatter", { "aria-label": "Scatter" }, [
     make("div", "ccw-gallery-axes", {}, [
       menus.y,
       make("span", "ccw-gallery-against", { "aria-hidden": "true" }, ["against"]),
       menus.x,
+      logs,
     ]),
     view.element,
   ]);
@@ -114,6 +118,9 @@ export function scatter(table, store, pick) {
         return;
       }
       [menus.x.value, menus.y.value] = [x.name, y.name];
+      const logarithmic = { both: "both logarithmic", x: "logarithmic", y: "the first logarithmic" };
+      const which = spreadOf(x).log ? (spreadOf(y).log ? "both" : "x") : spreadOf(y).log ? "y" : "";
+      logs.textContent = logarithmic[which] ?? "";
       Object.assign(memory, { rest, shown });
       const brush = store.get("brush");
       view.setBrush(brush?.[x.name] && brush[y.name] ? [brush[x.name], brush[y.name]] : null);
