@@ -100,7 +100,7 @@ def _cell(kind: str, words: str | None) -> Cell:
 
 
 def stub(source: str) -> str:
-    """Put three dots in the place of each solution: as a body, or as the value of its last name."""
+    """Put three dots in the place of each solution: as a body, or as the value of each name."""
     lines: list[str] = []
     solution: list[str] | None = None
     for line in source.splitlines():
@@ -126,7 +126,7 @@ def _dots(solution: list[str]) -> str:
     if indent:
         return f"{indent}...  # yours"
     names = [m[1] for line in solution if (m := re.match(r"(\w+)(?:: [^=]+)? = ", line))]
-    return f"{names[-1]} = ...  # yours"
+    return "\n".join(f"{name} = ...  # yours" for name in dict.fromkeys(names))
 
 
 def without_marks(source: str) -> str:

@@ -30,6 +30,7 @@ from combicam_widgets.exercises.trusting import (
     check_rule,
     check_split,
     check_worth,
+    check_wrapped,
 )
 from combicam_widgets.exercises.verdict import NotYet, Right
 
@@ -58,5 +59,6 @@ __all__ = [
     "check_split",
     "check_stretch",
     "check_worth",
+    "check_wrapped",
     "show",
 ]

@@ -255,14 +255,16 @@ def check_mass(answer: object, probabilities: object, inside: object) -> Right:
     return Right("The cells of a region, added up.")
 
 
-def check_largest(answer: object, values: Mapping[str, float]) -> Right:
-    """Check which layer has the largest value: its name.
+def check_largest(answer: object, values: Mapping[str, float], what: str = "layer") -> Right:
+    """Check which of several has the largest value: its name.
 
     Parameters
     ----------
     answer : str
     values : mapping
-        Number by layer name.
+        Number by name.
+    what : str
+        What is named.
 
     Raises
     ------
@@ -272,21 +274,20 @@ def check_largest(answer: object, values: Mapping[str, float]) -> Right:
     names, heights = list(values), numbers(values, "values")
     if answer is None or answer is Ellipsis:
         raise NotYet("There is no name yet: put it in the place of the three dots.")
-    if isinstance(answer, int | float | np.number):
-        raise NotYet("Give the layer's name, such as 'blocks.3', not a number.")
     if not isinstance(answer, str):
-        raise NotYet(f"Give the name of one layer as a string, not a {type(answer).__name__}.")
-    if answer not in values:
+        kind = type(answer).__name__
         raise NotYet(
-            f"There is no layer {answer!r}; they are called {names[0]!r} to {names[-1]!r}. "
-            "(The tile with the number 1 is the layer 0: counting begins at 0.)"
+            f"Give the name of one {what} as a string, such as {names[0]!r}, not a {kind}."
         )
+    if answer not in values:
+        hint = " (Counting begins at 0.)" if what == "layer" else ""
+        raise NotYet(f"There is no {what} {answer!r}: from {names[0]!r} to {names[-1]!r}.{hint}")
     if values[answer] == heights.min():
         raise NotYet(f"{answer} has the smallest value of all.")
     if values[answer] < heights.max():
         above = int((heights > values[answer]).sum())
-        raise NotYet(f"Not {answer}: {above} of the layers have a larger value.")
-    return Right("No other layer has more.")
+        raise NotYet(f"Not {answer}: {above} of the others {'has' if above == 1 else 'have'} more.")
+    return Right("No other has more.")
 
 
 def check_contrast(function: object) -> Right:

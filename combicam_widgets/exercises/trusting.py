@@ -13,10 +13,14 @@ from combicam_widgets.exercises.verdict import (
     Right,
     call,
     close,
+    judge,
     judge_function,
     names_of,
     numbers,
 )
+
+if TYPE_CHECKING:
+    from combicam_widgets.cam import Stack
 
 if TYPE_CHECKING:
     from combicam_widgets.cam import Stack
@@ -240,6 +244,62 @@ def check_looks_right(
             "than every control."
         )
     return Right("On this photo, with this fill. Other photos may say otherwise.")
+
+
+def check_wrapped(answer: object, outputs: object) -> Right:
+    """Check what a wrapped network answers with: its own probabilities, untouched.
+
+    Parameters
+    ----------
+    answer : (C,) numbers
+        ``model.predict(photo).probabilities`` of the learner's model.
+    outputs : (C,) numbers
+        The probabilities that the network itself gives for what the model shows it of that photo.
+
+    Raises
+    ------
+    NotYet
+        Says what is wrong.
+    """
+    p = numbers(outputs, "outputs")
+    twice = np.exp(p) / np.exp(p).sum()
+    usual = [
+        (
+            (
+                "The softmax was taken a second time: these outputs are probabilities "
+                "already. Say so with `outputs=`."
+            ),
+            twice,
+        ),
+        ("These are the logarithms of the probabilities.", np.log(np.maximum(p, 1e-30))),
+        ("These are percent; give parts of 1.", 100 * p),
+        ("These are the probabilities of all *other* cells.", 1 - p),
+        ("The cells are in the wrong order: the reverse.", p[::-1]),
+        (
+            "The cells were sorted; they must stay in the order of the classes.",
+            np.sort(p),
+        ),
+        (
+            (
+                "The cells were sorted; they must stay in the order of the network's classes, the "
+                "largest need not come first."
+            ),
+            np.sort(p)[::-1],
+        ),
+        ("This is 1 for the best cell, and 0 elsewhere.", (p == p.max()).astype(float)),
+        (
+            "All cells are equally likely: was the network asked at all?",
+            np.full(p.size, 1 / p.size),
+        ),
+    ]
+    given = numbers(answer, "list of probabilities")
+    if given.shape == p.shape and (given < 0).any():
+        raise NotYet("There are negative values: these are scores, not yet probabilities.")
+    if given.shape == p.shape and not np.isclose(given.sum(), 1, atol=1e-3) and given.max() <= 1:
+        words = [w for w, x in usual if close(given, x)]
+        raise NotYet(words[0] if words else "The probabilities do not sum to 1.")
+    judge(given, p, usual, "list of probabilities")
+    return Right("The network's own answer, cell by cell.")
 
 
 def check_split(chosen_on: object, tested_on: object, known: Iterable[str] = ()) -> Right:
