@@ -4,7 +4,7 @@ import configparser
 import re
 from pathlib import Path
 
-EXTRAS = ("app", "certh", "heic", "lab", "many", "paper", "study")
+EXTRAS = ("app", "certh", "dask", "heic", "lab", "many", "paper", "study")
 """What users install; the tools of developers are always the newest."""
 
 

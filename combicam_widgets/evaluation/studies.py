@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -9,6 +10,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
@@ -34,6 +36,7 @@ from combicam_widgets.evaluation.photos import (
 )
 from combicam_widgets.images import ImageSource, Photo
 from combicam_widgets.models import GeoModel
+from combicam_widgets.running import Given, batches, run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -307,6 +310,7 @@ def study(
     steps: int = 10,
     seed: int = 0,
     out: str | Path | None = None,
+    client: Any = None,  # noqa: ANN401 - distributed is an extra
     progress: Progress | None = None,
 ) -> Study:
     """Measure candidates on photos; the four controls are always measured beside them.
@@ -331,6 +335,9 @@ def study(
     out : path, optional
         Folder that gets one file per photo as soon as it is measured. Photos that are there
         already are not measured again: a study that was stopped goes on.
+    client : distributed.Client, optional
+        A Dask cluster to work on, with the same results; needs the extra ``dask``. Functions among
+        the candidates and fills are then to be in a module that the workers have, too.
     progress : callable, optional
         Called as ``progress(done, total)`` after each photo; what it raises stops the study, and
         what is finished stays in ``out``.
@@ -348,18 +355,50 @@ def study(
     plan = _plan(model, candidates, measures, reference, fills, steps, seed)
     name = model.name if isinstance(model, GeoModel) else type(model).__name__
     folder = None if out is None else _folder(files.source(out), {"model": name, **plan.facts()})
-    rows: list[Row] = []
-    for done, (label, photo) in enumerate(named.items(), 1):
-        file = None if folder is None else folder / f"{done:05}.json"
-        found = None if file is None else _read(file, label)
-        if found is None:
-            found = measure_photo(model, label, photo, plan)
-            if file is not None:
-                _write(file, [asdict(row) for row in found])
-        rows += found
+    places = {} if folder is None else {n: folder / f"{i:05}.json" for i, n in enumerate(named, 1)}
+    found = {label: _read(file, label) for label, file in places.items()}
+    rows = {label: each for label, each in found.items() if each is not None}
+    left = [Given(label, photo) for label, photo in named.items() if label not in rows]
+    for count in range(1, len(rows) + 1):
         if progress is not None:
-            progress(done, len(named))
-    return Study(tuple(rows), reference, name)
+            progress(count, len(named))
+    work = run(model, batches(left, 1), _MeasurePhotos(plan), client)
+    with closing(work):
+        for batch in work:
+            (label,) = (given.name for given in batch.photos)
+            rows[label] = batch.result
+            if label in places:
+                _write(places[label], [asdict(row) for row in batch.result])
+            if progress is not None:
+                progress(len(rows), len(named))
+    return Study(tuple(row for label in named for row in rows[label]), reference, name)
+
+
+@dataclass(frozen=True)
+class _MeasurePhotos:
+    """The task of a study: one photo at a time."""
+
+    plan: Plan
+
+    def prepare(
+        self,
+        model: Model,  # noqa: ARG002
+        batch: Sequence[Given],
+    ) -> tuple[str, Photo | Tensor | ImageSource]:
+        """Read a photo; one that cannot be read is left to `measure_photo`, which says so."""
+        (given,) = batch
+        if not isinstance(given.source, Tensor):
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                return given.name, given.load()
+        return given.name, given.source
+
+    def work(self, model: Model, prepared: tuple[str, Photo | Tensor | ImageSource]) -> list[Row]:
+        """Measure the photo."""
+        return measure_photo(model, *prepared, self.plan)
+
+    def failed(self, batch: Sequence[Given], error: str) -> list[Row]:
+        """Say why there is no value."""
+        return [Row(given.name, "", "", "", np.nan, error) for given in batch]
 
 
 def _plan(

@@ -40,6 +40,7 @@ def explain_many(
     positions: bool | None = None,
     batch: int = _BATCH,
     out: str | Path | None = None,
+    client: Any = None,  # noqa: ANN401 - distributed is an extra
     progress: Progress = None,
 ) -> Many:
     """Explain many photos: their answers, layer maps, shares, and what these are worth.
@@ -68,8 +69,11 @@ def explain_many(
         are then written into ``out``, and so told to whoever gets the folder. Default: those of a
         CSV file only. False: no truth at all.
     batch : int
-        Photos that are read, explained (those of one size together) and written at a time.
-        More is faster on a GPU.
+        Photos that are read, explained (those of one size together) and written at a time, and
+        that a Dask worker gets at a time. More is faster on a GPU.
+    client : distributed.Client, optional
+        A Dask cluster to work on; needs the extra ``dask``. The results are those of one machine,
+        bit for bit if that has such processors and torch works in one thread there, too.
     out : path, optional
         A folder for the results; needs the extra ``many``. What is there already is not worked
         out again, but for photos that had an error. Default: everything stays in memory.
@@ -104,11 +108,11 @@ def explain_many(
     given, total = listed(photos)
     facts = _facts(geo, task)
     if out is None:
-        return _explained(geo, given, total, task, size, facts, None, progress)
+        return _explained(geo, given, total, task, size, facts, None, client, progress)
     folder = files.source(out)
     storing.made(folder, facts)
     with storing.locked(folder):
-        return _explained(geo, given, total, task, size, facts, folder, progress)
+        return _explained(geo, given, total, task, size, facts, folder, client, progress)
 
 
 def _explained(
@@ -119,6 +123,7 @@ def _explained(
     size: int,
     facts: dict[str, Any],
     folder: Path | None,
+    client: Any,  # noqa: ANN401 - distributed is an extra
     progress: Progress,
 ) -> Many:
     columns = table_columns(facts)
@@ -129,7 +134,7 @@ def _explained(
         store.describe(schema(facts, columns))
         if total is not None:
             store.remember(tour.places)
-    work = run(model, _tried(model, tour.batches(size)), task)
+    work = run(model, _tried(model, tour.batches(size)), task, client)
     try:
         with shown(progress, total) as tell:
             tell(tour.done)

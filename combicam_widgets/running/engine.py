@@ -30,6 +30,10 @@ class Task(Protocol[Prepared, Result_co]):
         """Ask the network."""
         ...
 
+    def failed(self, batch: Sequence[Given], error: str) -> Result_co:
+        """Say of photos that nothing can be worked out, and why."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Batch(Generic[Result]):
@@ -50,8 +54,9 @@ def run(
     model: Any,  # noqa: ANN401 - a GeoModel, or any network
     photos: Iterable[tuple[Given, ...]],
     task: Task[Prepared, Result],
+    client: Any = None,  # noqa: ANN401 - distributed is an extra
 ) -> Generator[Batch[Result], None, None]:
-    """Work on batches in the given order.
+    """Work on batches: on this machine in the given order, or on a Dask cluster as they get done.
 
     Parameters
     ----------
@@ -59,12 +64,18 @@ def run(
     photos : iterable of tuples of Given
         Taken one at a time, so that it may be a generator.
     task : Task
+    client : distributed.Client, optional
 
     Yields
     ------
     Batch
         Closing the generator stops the work.
     """
+    if client is not None:
+        from combicam_widgets.running import cluster  # noqa: PLC0415
+
+        yield from cluster.run(model, photos, task, client)
+        return
     with (
         ThreadPoolExecutor(1, "reading photos") as reader,
         closing(_ahead(reader, lambda batch: task.prepare(model, batch), photos)) as prepared,

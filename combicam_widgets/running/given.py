@@ -76,7 +76,7 @@ class Given:
                 return replace(self, source=self.source.read_bytes())
             except OSError as error:
                 return replace(self, source=b"", error=reason(error))
-        if isinstance(self.source, (bytes, Photo)):
+        if isinstance(self.source, (bytes, Photo, Tensor)):
             return self
         try:
             return replace(self, source=self.load())
