@@ -141,10 +141,14 @@ def test_ten_thousand_photos_are_scrolled_and_opened(lab):
     page.keyboard.press("Enter")
     lab.until("opened == [gallery.selected]", value=True)
     expect(page.locator(".ccw-explorer")).to_be_visible()
+    expect(page.get_by_text("The photo is open in the explorer below.")).to_be_visible()
+    expect(photos(lab).locator(".ccw-gallery-tile:focus")).to_have_count(1)
     page.keyboard.press("End")
     expect(page.locator(".ccw-gallery-tile:focus")).to_have_accessible_name(
         re.compile(f"{ROWS} of {ROWS}")
     )
+    page.get_by_role("button", name="Close the explorer").click()
+    expect(page.locator(".ccw-explorer")).to_have_count(0)
     assert not lab.complaints
     assert not lab.strangers
 

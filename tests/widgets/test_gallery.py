@@ -286,8 +286,16 @@ def test_a_photo_is_opened_in_one_explorer(frame):
     assert gallery.explorer is explorer
     assert explorer.image is photos[2]
     assert (rows, gallery.selected) == ([1, 2], 2)
-    gallery.close()
+    assert (gallery._page.doing, gallery._page.exploring) != ("", False)
+    gallery._page._handle_custom_msg({"close": True}, [])
+    assert (gallery._page.doing, gallery._page.exploring) == ("", False)
+    assert gallery.explorer is None
     assert explorer.comm is None
+    gallery.open_photo(0)
+    again = gallery.explorer
+    assert again is not explorer
+    gallery.close()
+    assert again.comm is None
 
 
 def test_what_goes_wrong_is_said_on_the_page(gallery):
@@ -334,7 +342,7 @@ def test_a_hand_out_holds_a_hundred_photos_and_no_secrets(gallery, tmp_path):
     assert not {"photo", "true_latitude", "true_longitude", "distance"} & set(names)
     worth = np.frombuffer(base64.b64decode(data["values"][names.index("worth")]))
     assert np.array_equal(worth, gallery.many.table().worth[gallery.shown[:100]])
-    assert (data["state"]["x"], data["state"]["y"]) == ("cell", "worth")
+    assert (data["state"]["x"], data["state"]["y"]) == ("probability", "worth")
     assert "photo_0" not in page
 
 

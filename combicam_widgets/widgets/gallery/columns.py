@@ -54,6 +54,10 @@ _EXACT = 2**53
 """Whole numbers up to this are told apart by a page."""
 
 
+_AXES = (("distance", "probability", "worth"), ("worth", "probability", "latitude"))
+"""What the axes of the scatter show at first: the first column there is."""
+
+
 @dataclass(frozen=True, eq=False)
 class Column:
     """One column.
@@ -203,6 +207,17 @@ def columns_of(frame: Any) -> Columns:  # noqa: ANN401
     if shares and not any(column.role == "carrier" for column in found):
         found.append(_carrier(shares))
     return Columns(found)
+
+
+def first_axes(columns: Columns) -> dict[str, str]:
+    """Choose what a scatter shows at first: names of columns for ``x`` and ``y``, or ""."""
+    axes: dict[str, str] = {}
+    numbers = [column for column in columns.values() if column.words is None]
+    for axis, roles in zip("xy", _AXES, strict=True):
+        left = [column for column in numbers if column.name not in axes.values()]
+        fitting = [c for role in roles for c in left if c.role == role] or left or numbers
+        axes[axis] = fitting[0].name if fitting else ""
+    return axes
 
 
 def ordered(columns: Columns, sort_by: str) -> npt.NDArray[np.intp]:

@@ -23,8 +23,7 @@ from combicam_widgets.widgets.gallery.page import VIEW, GalleryPage
 from combicam_widgets.widgets.gallery.pictures import Look, Pictures
 from combicam_widgets.widgets.held import Result, Setting
 
-_AXES = (("distance", "probability", "worth"), ("worth", "probability", "latitude"))
-"""What the axes of the scatter show at first: the first column there is."""
+_OPEN = "The photo is open in the explorer below."
 
 _OF_TABLE = ("sort_by", "filters", "search", "brush", "x", "y", "selected")
 """Settings that are about one table."""
@@ -153,6 +152,13 @@ class PhotoGallery(Component):
         if self.explores:
             self.change({"explorer": self._explored(self.selected)})
 
+    def close_photo(self) -> None:
+        """Close the explorer of the photo that was opened, if there is one."""
+        explorer = self.explorer
+        if explorer is not None:
+            self.change({"explorer": None})
+            explorer.close()
+
     def to_html(
         self,
         path: str | PathLike[str],
@@ -223,7 +229,7 @@ class PhotoGallery(Component):
         return None
 
     def _made(self) -> None:
-        self._page = GalleryPage(self._heard, self._want, self._open_from_page)
+        self._page = GalleryPage(self._heard, self._want, self._open_from_page, self.close_photo)
         self.children = [self._page]
         self.add_class("ccw-gallery-widget")
 
@@ -233,7 +239,7 @@ class PhotoGallery(Component):
             many = {**now, **wanted}["many"]
             columns = table.Columns(()) if many is None else table.columns_of(many.table())
             first = {name: self.traits()[name].default_value for name in _OF_TABLE}
-            settled = {**first, **_first_axes(columns), **settled, "columns": columns}
+            settled = {**first, **table.first_axes(columns), **settled, "columns": columns}
             settled.setdefault("explorer", now.get("explorer") if "columns" in now else None)
         columns = {**now, **settled}["columns"]
         for name in ("filters", "brush"):
@@ -261,6 +267,9 @@ class PhotoGallery(Component):
         if changed(before, now, "explorer"):
             explorer = now.get("explorer")
             self.children = [page] if explorer is None else [page, explorer]
+            with page.hold_sync():
+                page.exploring = explorer is not None
+                page.doing = "" if explorer is None else _OPEN
 
     def _heard(self, done: Wanted) -> None:
         self._hear(done)
@@ -270,13 +279,15 @@ class PhotoGallery(Component):
 
     def _open_from_page(self, row: int) -> None:
         """Open a photo; what goes wrong is said where the person is looking."""
+        before = self._page.doing
         self._page.problem, self._page.doing = "", "Opening the photo…"
         try:
             self.open_photo(row)
         except Exception as error:  # noqa: BLE001  (said on the page)
             self._page.problem = f"This photo cannot be opened: {error or type(error).__name__}"
-        finally:
-            self._page.doing = ""
+            self._page.doing = before
+        else:
+            self._page.doing = _OPEN if self._page.exploring else ""
 
 
 def _check(columns: table.Columns, after: Wanted) -> None:
@@ -301,16 +312,6 @@ def _shown(now: Wanted) -> Any:  # noqa: ANN401
     rows = table.matching(columns, *conditions) & table.matching(columns, now["brush"] or {}, "")
     order = table.ordered(columns, now["sort_by"])
     return read_only(order[rows[order]].astype(np.int64))
-
-
-def _first_axes(columns: table.Columns) -> dict[str, str]:
-    axes: dict[str, str] = {}
-    numbers = [column for column in columns.values() if column.words is None]
-    for axis, roles in zip("xy", _AXES, strict=True):
-        left = [column for column in numbers if column.name not in axes.values()]
-        fitting = [c for role in roles for c in left if c.role == role] or left or numbers
-        axes[axis] = fitting[0].name if fitting else ""
-    return axes
 
 
 def _mapping(name: str, value: object) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ import { mount } from "./mounted.js";
 import { read } from "./table.js";
 import { thumbnails } from "./thumbnails.js";
 
-const VIEW = ["sort_by", "filters", "search", "brush", "x", "y", "selected", "heat", "colormap", "doing", "problem"];
+const VIEW = ["sort_by", "filters", "search", "brush", "x", "y", "selected", "heat", "colormap", "doing", "exploring", "problem"];
 const WAITING = "The photos come from the kernel: run the cell to see them.";
 const known = new Map(); // by name of the model: what it was told; each view has a model object of its own
 
@@ -82,7 +82,8 @@ function render({ model, el }) {
       el.append(make("p", "ccw-gallery-waits", {}, ["There are no photos yet."]));
       return;
     }
-    leave = mount(el, { ...told, store, pictures, open: (row) => model.send({ open: row }) });
+    const act = { open: (row) => model.send({ open: row }), close: () => model.send({ close: true }) };
+    leave = mount(el, { ...told, store, pictures, ...act });
   }
   show();
   mine.changed.add(show);

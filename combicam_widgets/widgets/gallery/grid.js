@@ -4,7 +4,7 @@ import { make } from "../../shown/dom.js";
 import { direction, isMissing, rowInWords, valueOf } from "./table.js";
 
 const TILE = 136; // pixels, at the least, with what is between
-const ROW = 152;
+const ROW = 162;
 const AHEAD = 1; // rows above and below those that are seen
 
 /** How many photos stand side by side. */
@@ -53,17 +53,16 @@ export function grid(table, store, pictures, pick, open) {
     const image = make("img", "", { alt: "", draggable: "false" });
     const problem = make("span", "ccw-gallery-problem");
     const name = make("span", "ccw-gallery-name");
+    const place = make("span", "ccw-gallery-place");
     const facts = make("span", "ccw-gallery-facts");
     const picture = make("span", "ccw-gallery-picture", {}, [image, problem]);
-    const cell = make("div", "ccw-gallery-tile", { role: "gridcell" }, [picture, name, facts]);
-    return { cell, image, problem, name, facts, row: -1 };
+    const cell = make("div", "ccw-gallery-tile", { role: "gridcell" }, [picture, name, place, facts]);
+    return { cell, image, problem, name, place, facts, row: -1 };
   }
 
   function showPicture(tile) {
-    const failed = table.roles.get("error");
     const known = pictures.get(tile.row);
-    const words = failed && !isMissing(failed, tile.row) ? valueOf(failed, tile.row).replace(/^–$/, "") : "";
-    const problem = words || known?.problem || "";
+    const problem = said("error", tile.row) || known?.problem || "";
     tile.image.hidden = !known?.url;
     if (known?.url && tile.image.src !== known.url) tile.image.src = known.url;
     tile.problem.hidden = !problem;
@@ -85,15 +84,16 @@ export function grid(table, store, pictures, pick, open) {
     tile.cell.tabIndex = at === current() ? 0 : -1;
     tile.row = row;
     tile.cell.setAttribute("aria-label", `${rowInWords(table, row)}, ${at + 1} of ${order.length}`);
-    tile.name.textContent = titleOf(row);
+    tile.name.textContent = said("photo", row) || `photo ${row + 1}`;
+    tile.place.textContent = said("place", row);
     tile.facts.textContent = factsOf(row);
     tile.cell.title = rowInWords(table, row);
     showPicture(tile);
   }
 
-  function titleOf(row) {
-    const column = ["place", "photo"].map((role) => table.roles.get(role)).find((each) => each && valueOf(each, row) !== "–");
-    return column ? valueOf(column, row) : `photo ${row + 1}`;
+  function said(role, row) {
+    const column = table.roles.get(role);
+    return column && !isMissing(column, row) ? valueOf(column, row).replace(/^–$/, "") : "";
   }
 
   function factsOf(row) {

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from combicam_widgets.javascript import joined
-from combicam_widgets.widgets.gallery.columns import PRIVATE, Column, Columns
+from combicam_widgets.widgets.gallery.columns import PRIVATE, Column, Columns, first_axes
 from combicam_widgets.widgets.gallery.page import told
 from combicam_widgets.widgets.gallery.pictures import Look, Pictures
 
@@ -76,8 +76,6 @@ def page(
     kept = public(columns, rows, tells)
     head, values = told(kept)
     script, style = joined(_HERE / "handout.js"), _text("gallery.css") + _text("handout.css")
-    numbers = [name for name, column in kept.items() if column.words is None]
-    spare = iter([*numbers, ""])
     state: dict[str, Any] = {
         "sort_by": "",
         "filters": {},
@@ -85,7 +83,7 @@ def page(
         "brush": None,
         "selected": None,
     }
-    chosen = {axis: name if name in kept else next(spare, "") for axis, name in axes.items()}
+    chosen = dict(axes) if kept.keys() >= set(axes.values()) else first_axes(kept)
     data = {
         **head,
         "values": [base64.b64encode(column).decode() for column in values],

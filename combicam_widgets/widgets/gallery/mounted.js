@@ -9,12 +9,15 @@ import { chosen, matching, ordered, sentence } from "./table.js";
 
 /**
  * Show a gallery. `store` has `get(name)`, `set(values, done)` and `listen(callback)`; `open(row)`
- * opens a photo; `heated` says whether heat can be switched. Gives what takes it off again.
+ * opens a photo, `close()` closes it again; `heated` says whether heat can be switched. Gives what takes it off again.
  */
-export function mount(el, { table, land, store, pictures, open, heated = true }) {
+export function mount(el, { table, land, store, pictures, open, close, heated = true }) {
   const memory = {};
   const status = make("p", "ccw-gallery-status", { role: "status" });
-  const doing = make("p", "ccw-gallery-doing", { role: "status" });
+  const words = make("span", "", { role: "status" });
+  const away = make("button", "", { type: "button" }, ["Close the explorer"]);
+  const doing = make("div", "ccw-gallery-doing", {}, [words, away]);
+  away.addEventListener("click", () => close());
   const problem = make("p", "ccw-gallery-alert", { role: "alert" });
   const pick = (row) => store.set({ selected: row }, true);
   const parts = {
@@ -76,7 +79,9 @@ export function mount(el, { table, land, store, pictures, open, heated = true })
     parts.controls.show();
     const view = { sort_by: store.get("sort_by"), filters: store.get("filters"), search: store.get("search"), brush: store.get("brush") };
     status.textContent = sentence(table, view, memory.shown.length);
-    doing.textContent = store.get("doing") ?? "";
+    words.textContent = store.get("doing") ?? "";
+    away.hidden = !store.get("exploring");
+    doing.hidden = away.hidden && !words.textContent;
     problem.textContent = store.get("problem") ?? "";
     if (changed("heat", "colormap") && memory.looked) pictures.clear();
     memory.looked = true;

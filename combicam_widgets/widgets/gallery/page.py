@@ -34,6 +34,8 @@ class GalleryPage(Attentive):
         Called with the rows whose pictures are seen now, and how they should look.
     opened : callable
         Called with the row that a person opens.
+    closed : callable
+        Called when a person closes what was opened.
     """
 
     _esm = joined(_HERE / "gallery.js")
@@ -55,6 +57,9 @@ class GalleryPage(Attentive):
     doing = T.Unicode().tag(sync=True)
     """What a person waits for, in words; "" for nothing."""
 
+    exploring = T.Bool().tag(sync=True)
+    """Whether there is an explorer below, which can be closed."""
+
     problem = T.Unicode().tag(sync=True)
     """What went wrong, in words; "" for nothing."""
 
@@ -63,8 +68,9 @@ class GalleryPage(Attentive):
         changed: Callable[[Mapping[str, Any]], object],
         wanted: Callable[[list[int], Look], object],
         opened: Callable[[int], object],
+        closed: Callable[[], object],
     ) -> None:
-        self._changed, self._wanted, self._opened = changed, wanted, opened
+        self._changed, self._wanted, self._opened, self._closed = changed, wanted, opened, closed
         self._columns: Columns | None = None
         self._drawing = False
         super().__init__()
@@ -107,6 +113,8 @@ class GalleryPage(Attentive):
             self._wanted([row for row in wanted if row in rows], Look(self.heat, self.colormap))
         if content.get("open") in rows:
             self._opened(content["open"])
+        if "close" in content:
+            self._closed()
 
     def _tell(self) -> None:
         if self._columns is not None:

@@ -2,10 +2,11 @@
 
 import { make } from "../../shown/dom.js";
 import { colors, plane, scale, square, stamps } from "./plane.js";
-import { valueOf, written } from "./table.js";
+import { valueOf } from "./table.js";
 
 const MARGIN = { left: 44, right: 12, top: 10, bottom: 22 };
 const SKEWED = 40;
+const MOST_TICKS = 6;
 
 /** The ends of a column's values, and whether a logarithm shows them better. */
 export function spread(column) {
@@ -19,10 +20,13 @@ export function spread(column) {
 }
 
 /** About `count` round values between two ends. */
-export function ticks([low, high], log, count = 4) {
+export function ticks([low, high], log, count = 6) {
   if (log) {
-    const tens = [0, 1, 10, 100, 1000, 10000, 100000, 1e6, 1e7].filter((value) => value >= low && value <= high);
-    if (tens.length >= 2) return tens;
+    const round = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((tens) => [1, 2, 5].map((digit) => digit * 10 ** tens));
+    const inside = [0, ...round].filter((value) => value >= low && value <= high);
+    const tens = inside.filter((value) => /^1?0*$/.test(String(value)));
+    if (inside.length <= MOST_TICKS && inside.length > 1) return inside;
+    if (tens.length > 1) return tens;
   }
   const rough = (high - low) / count || 1;
   const size = 10 ** Math.floor(Math.log10(rough));
@@ -81,13 +85,13 @@ export function scatter(table, store, pick) {
         const at = Math.round(scales.x.at(value)) + 0.5;
         rule(context, color, [at, MARGIN.top, at, height - MARGIN.bottom]);
         context.textAlign = "center";
-        context.fillText(written(value), at, height - 7);
+        context.fillText(tickText(value), at, height - 7);
       }
       for (const value of ticks(y.ends, y.log)) {
         const at = Math.round(scales.y.at(value)) + 0.5;
         rule(context, color, [MARGIN.left, at, width - MARGIN.right, at]);
         context.textAlign = "right";
-        context.fillText(written(value), MARGIN.left - 5, at + 4);
+        context.fillText(tickText(value), MARGIN.left - 5, at + 4);
       }
       const density = ink.begin(context);
       const size = memory.shown.length > 3000 ? 2 : memory.shown.length > 500 ? 3 : 4;
@@ -130,6 +134,11 @@ export function scatter(table, store, pick) {
     showMark: view.showMark,
     repaint: view.repaint,
   };
+}
+
+/** A round value, without zeros that say nothing. */
+function tickText(value) {
+  return Number(value.toPrecision(6)).toLocaleString("en-US", { maximumFractionDigits: 6 }).replace("-", "−");
 }
 
 function rule(context, color, [x1, y1, x2, y2]) {
