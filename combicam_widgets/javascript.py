@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\* as \w+) from "(\.{1,2}/[^"]*)";\n', re.MULTILINE)
+_DEFAULT = re.compile(r"^export default .*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|let|class) (\w+))", re.MULTILINE)
 
 
@@ -16,7 +17,8 @@ def joined(entry: Path) -> str:
     ----------
     entry : Path
         Its exports stay exports. It and those that it imports from import only from relative
-        addresses, by name (``{ a, b }``) or whole (``* as a``), and nothing that is the default.
+        addresses, by name (``{ a, b }``) or whole (``* as a``). What a widget's module has for its
+        default, in one line, is for anywidget alone.
 
     Returns
     -------
@@ -61,4 +63,5 @@ def joined(entry: Path) -> str:
 
 def _constant(name: str, text: str) -> str:
     exported = ", ".join(_EXPORT.findall(text))
-    return f"const {name} = (() => {{\n{_EXPORT.sub('', text)}\nreturn {{ {exported} }};\n}})();"
+    own = _EXPORT.sub("", _DEFAULT.sub("", text))
+    return f"const {name} = (() => {{\n{own}\nreturn {{ {exported} }};\n}})();"

@@ -8,9 +8,10 @@ from combicam_widgets.export.features import to_geojson
 from combicam_widgets.export.figure import figure
 from combicam_widgets.export.page import to_html
 from combicam_widgets.export.paper import Panel, save, save_panels
-from combicam_widgets.export.snapshot import Snapshot
+from combicam_widgets.export.snapshot import Answer, Snapshot
 
 __all__ = [
+    "Answer",
     "Panel",
     "Snapshot",
     "as_jpeg",

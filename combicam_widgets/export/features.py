@@ -97,7 +97,7 @@ def _features(snapshot: Snapshot, include_position: bool) -> Iterator[Feature]: 
         best = vote.best
         point = _point(best.latitude, best.longitude)
         yield _feature(point, role="vote", layer=layer, **_facts(best))
-    lines = world_view.path(snapshot)
+    lines = world_view.path(snapshot.prediction, snapshot.evidence)
     if lines:
         km = round(world_view.path_km(snapshot), 1)
         yield _feature(_geometry("LineString", map(_positions, lines)), role="path", distance_km=km)

@@ -194,7 +194,9 @@ def _world(snapshot: Snapshot, frame: Frame, include_position: bool) -> Iterator
     yield from shaded_world(snapshot.prediction, frame)
     target = snapshot.prediction.guess(snapshot.target)
     yield Lines(_rings(target, frame), colors.FLAGS["photo"], 1.75)
-    way = tuple(frame.place(line) for line in world_view.path(snapshot))
+    way = tuple(
+        frame.place(line) for line in world_view.path(snapshot.prediction, snapshot.evidence)
+    )
     if way:
         yield Lines(way, colors.FLAGS["evidence"], 1.5, dashed=True)
     for guess, layers in world_view.votes_by_cell(snapshot):

@@ -19,6 +19,37 @@ if TYPE_CHECKING:
     from combicam_widgets.cam.fusion import Normalization
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Answer:
+    """What the evidence of one fusion says.
+
+    Attributes
+    ----------
+    weights : mapping from str to float
+        One per layer, >= 0.
+    evidence : GeoPrediction or None
+        None if nothing is highlighted.
+    status : str
+        The sentence, without anything of the photo's own position.
+    status_with_truth : str, optional
+        The same with how far that position is.
+    """
+
+    weights: Mapping[str, float]
+    evidence: GeoPrediction | None
+    status: str
+    status_with_truth: str = ""
+
+    @property
+    def alone(self) -> bool:
+        """Whether one layer alone is on: then the answer is the same whatever the rule."""
+        return sum(weight > 0 for weight in self.weights.values()) == 1
+
+    def caption(self, *, include_position: bool = False) -> str:
+        """Give the sentence, which tells of the photo's own position only if asked to."""
+        return (include_position and self.status_with_truth) or self.status
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Snapshot:
     """What an explorer shows at one moment; equal only to itself.
@@ -57,6 +88,8 @@ class Snapshot:
         The same with how far that position is; default: there is nothing more to say.
     pinned : tuple of str and (H, W) float32 array in [0, 1], optional
         What the present heatmap is compared with: how it was made, and the heatmap.
+    further : tuple of Answer
+        What other fusions with the same rule and normalisation would say, as far as it was asked.
 
     Raises
     ------
@@ -81,6 +114,7 @@ class Snapshot:
     status: str
     status_with_truth: str = ""
     pinned: tuple[str, npt.NDArray[np.float32]] | None = None
+    further: tuple[Answer, ...] = ()
 
     def __post_init__(self) -> None:
         names = self.maps.names
@@ -103,7 +137,12 @@ class Snapshot:
         object.__setattr__(self, "weights", weights)
 
     @classmethod
-    def of(cls, explorer: Any, votes: Sequence[GeoPrediction] | None = None) -> Snapshot:  # noqa: ANN401
+    def of(
+        cls,
+        explorer: Any,  # noqa: ANN401
+        votes: Sequence[GeoPrediction] | None = None,
+        further: Sequence[Answer] = (),
+    ) -> Snapshot:
         """Freeze what an explorer shows.
 
         Parameters
@@ -112,6 +151,8 @@ class Snapshot:
             Or whatever has its traits.
         votes : sequence of GeoPrediction, optional
             What `GeoModel.layer_votes` gives; default: the votes that the explorer shows.
+        further : sequence of Answer
+            What other fusions would say.
         """
         pinned = getattr(explorer, "pinned_fusion", None)
         votes = explorer.votes if votes is None else votes
@@ -133,7 +174,14 @@ class Snapshot:
             status=explorer.public_status,
             status_with_truth=explorer.status,
             pinned=None if pinned is None else (pinned.label, pinned.heatmap),
+            further=tuple(further),
         )
+
+    @property
+    def answer(self) -> Answer:
+        """What the evidence of the heatmap says."""
+        words = {"status": self.status, "status_with_truth": self.status_with_truth}
+        return Answer(weights=self.weights, evidence=self.evidence, **words)
 
     @property
     def target(self) -> int:
@@ -166,7 +214,7 @@ class Snapshot:
 
     def caption(self, *, include_position: bool = False) -> str:
         """Give the sentence, which tells of the photo's own position only if asked to."""
-        return (include_position and self.status_with_truth) or self.status
+        return self.answer.caption(include_position=include_position)
 
     def __repr__(self) -> str:
         return f"<Snapshot {self.recipe}>"

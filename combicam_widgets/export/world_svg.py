@@ -13,7 +13,7 @@ from PIL import Image
 from combicam_widgets.export import world_view
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_view import Flag, View, numbers
-from combicam_widgets.geo import Guess
+from combicam_widgets.geo import GeoPrediction, Guess
 from combicam_widgets.geo.earth import Floats
 from combicam_widgets.shown.words import percent
 
@@ -23,36 +23,69 @@ _LABEL = {"photo": 112, "evidence": 88, "truth": 96}
 """Widths of the flags' labels."""
 
 
-def world_svg(snapshot: Snapshot, *, include_position: bool = False) -> str:
-    """Draw the map; classes and colours are those of `static/page.css`.
+_WHOLE = View(0.0, 1.0)
+"""Places are drawn where they are on the whole map, of which a view shows a part."""
 
-    What is drawn in on the edge of the map lies just out of sight. Votes have ``data-layers``,
-    the places of their layers, counted from 0; what follows the evidence has the class
-    ``evidence``. All texts are escaped.
+
+def land_svg() -> str:
+    """Draw the land once, for all maps of a page."""
+    land = f'<path id="land" d="{_paths(_land())}"/>'
+    return f'<svg class="ccw-shared" aria-hidden="true"><defs>{land}</defs></svg>'
+
+
+def world_svg(snapshot: Snapshot, number: int = 0, *, include_position: bool = False) -> str:
+    """Draw the map; classes and colours are those of `static/page.css`, the land is `land_svg`'s.
+
+    Votes have ``data-layers``, the places of their layers, counted from 0. What follows the
+    evidence has the class ``answer`` and ``data-answers``: which of the snapshot's answers it
+    belongs to, its own first. All texts are escaped.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    number : int
+        Which map of the page it is.
+    include_position : bool
+        Whether the photo's own position is marked, if it is known.
     """
     view = world_view.view_of(snapshot, include_position=include_position)
-    height = _WIDTH / view.aspect
+    top, height = view.top * _WIDTH, _WIDTH / view.aspect
     prediction = snapshot.prediction
-    whole = f'width="{_WIDTH}" height="{height:.1f}"'
+    whole = f'y="{top:.1f}" width="{_WIDTH}" height="{height:.1f}"'
     parts = [
-        f'<svg class="world" viewBox="1 1 {_WIDTH - 2} {height - 2:.0f}"',
+        f'<svg class="world" viewBox="1 {top + 1:.0f} {_WIDTH - 2} {height - 2:.0f}"',
         'role="group" aria-label="World map">',
         "<title>World map</title>",
-        f'<defs><mask id="shade"><image {whole} preserveAspectRatio="none"',
+        f'<defs><mask id="shade{number}"><image {whole} preserveAspectRatio="none"',
         f'href="{_shade(snapshot, view)}"/></mask></defs>',
         f'<rect class="sea" {whole}/>',
-        f'<path class="land" d="{_paths(_land(), view)}"/>',
-        f'<rect class="shade" {whole} mask="url(#shade)"/>',
+        '<use class="land" href="#land"/>',
+        f'<rect class="shade" {whole} mask="url(#shade{number})"/>',
     ]
-    parts += [_cell(guess, view, "cell") for guess in world_view.top_cells(prediction)]
-    parts.append(_cell(prediction.guess(snapshot.target), view, "cell target", "explained: "))
-    lines = world_view.path(snapshot)
-    if lines:
-        parts.append(f'<path class="way evidence" d="{_paths(lines, view, closed=False)}"/>')
-    parts += [_vote(snapshot, *group, view) for group in world_view.votes_by_cell(snapshot)]
+    parts += [_cell(guess, "cell") for guess in world_view.top_cells(prediction)]
+    parts.append(_cell(prediction.guess(snapshot.target), "cell target", "explained: "))
+    parts += [_vote(snapshot, *group) for group in world_view.votes_by_cell(snapshot)]
+    parts += _answers(snapshot, view)
     for flag in world_view.flags(snapshot, include_position=include_position):
-        parts.append(_flag(flag, view, height))
+        if flag.kind != "evidence":
+            parts.append(_flag(flag, view))
     return "\n".join([*parts, "</svg>"])
+
+
+def _answers(snapshot: Snapshot, view: View) -> Iterator[str]:
+    """Draw where the evidence of each fusion points, once for all that point to the same cell."""
+    groups: dict[int, tuple[GeoPrediction, list[int]]] = {}
+    for place, answer in enumerate((snapshot.answer, *snapshot.further)):
+        if answer.evidence is not None:
+            groups.setdefault(answer.evidence.best.index, (answer.evidence, []))[1].append(place)
+    for evidence, places in groups.values():
+        lines = world_view.path(snapshot.prediction, evidence)
+        way = f'<path class="way" d="{_paths(lines, closed=False)}"/>' if lines else ""
+        kind = "answer" if 0 in places else "answer other"
+        yield (
+            f'<g class="{kind}" data-answers="{" ".join(map(str, places))}">'
+            f"{way}{_flag(world_view.evidence_flag(evidence), view)}</g>"
+        )
 
 
 def _land() -> Iterator[Floats]:
@@ -69,11 +102,11 @@ def _shade(snapshot: Snapshot, view: View) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _paths(lines: Iterable[Floats], view: View, *, closed: bool = True) -> str:
+def _paths(lines: Iterable[Floats], *, closed: bool = True) -> str:
     """Write lines as the ``d`` of a path, to a tenth of a unit."""
     pieces = []
     for line in lines:
-        points = (view.project(line) * _WIDTH).round(1)
+        points = (_WHOLE.project(line) * _WIDTH).round(1)
         steps = np.append(True, (np.diff(points, axis=0) != 0).any(axis=1))
         if steps.sum() > 1:
             pieces.append("M" + "L".join(f"{x:g} {y:g}" for x, y in points[steps].tolist()))
@@ -81,15 +114,15 @@ def _paths(lines: Iterable[Floats], view: View, *, closed: bool = True) -> str:
     return "".join(pieces)
 
 
-def _cell(guess: Guess, view: View, kind: str, prefix: str = "") -> str:
+def _cell(guess: Guess, kind: str, prefix: str = "") -> str:
     polygons = world_view.cell_polygons(guess.cells, guess.index)
     title = escape(f"{prefix}{percent(guess.probability)} {guess.place}")
-    d = _paths((ring for rings in polygons for ring in rings), view)
+    d = _paths(ring for rings in polygons for ring in rings)
     return f'<path class="{kind}" d="{d}"><title>{title}</title></path>'
 
 
-def _vote(snapshot: Snapshot, guess: Guess, layers: list[int], view: View) -> str:
-    x, y = view.project([guess.longitude, guess.latitude])[0] * _WIDTH
+def _vote(snapshot: Snapshot, guess: Guess, layers: list[int]) -> str:
+    x, y = _WHOLE.project([guess.longitude, guess.latitude])[0] * _WIDTH
     names = ", ".join(snapshot.maps.names[place] for place in layers)
     alone = f"{numbers(layers)} alone: {guess.place} ({names})"
     return (
@@ -99,9 +132,9 @@ def _vote(snapshot: Snapshot, guess: Guess, layers: list[int], view: View) -> st
     )
 
 
-def _flag(flag: Flag, view: View, height: float) -> str:
+def _flag(flag: Flag, view: View) -> str:
     """Draw a pole and a label: above for photo, below for evidence, beside for truth."""
-    x, y = view.project([flag.longitude, flag.latitude])[0] * _WIDTH
+    x, y = _WHOLE.project([flag.longitude, flag.latitude])[0] * _WIDTH
     wide, high, pole = _LABEL[flag.kind], 25.0, 15.0
     tip = x, y
     if flag.kind == "truth":
@@ -109,7 +142,8 @@ def _flag(flag: Flag, view: View, height: float) -> str:
         left, top = (x + pole if right else x - pole - wide), y - high / 2
         tip = (x + pole if right else x - pole), y
     else:
-        up = y - pole - high > 0 if flag.kind == "photo" else y + pole + high > height
+        above, below = y - pole - high > view.top * _WIDTH, y + pole + high > view.bottom * _WIDTH
+        up = above if flag.kind == "photo" else below
         left, top = x - wide / 2, (y - pole - high if up else y + pole)
         tip = x, (y - pole if up else y + pole)
     left = min(max(left, 1.0), _WIDTH - wide - 1.0)

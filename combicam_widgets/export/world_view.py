@@ -95,7 +95,8 @@ def view_of(snapshot: Snapshot, *, include_position: bool) -> View:
     """Choose a view in which everything that is marked can be seen."""
     marked = [flag.latitude for flag in flags(snapshot, include_position=include_position)]
     marked += [guess.latitude for guess in top_cells(snapshot.prediction)]
-    marked += [vote.best.latitude for vote in snapshot.votes or ()]
+    others = [answer.evidence for answer in snapshot.further if answer.evidence is not None]
+    marked += [other.best.latitude for other in (*(snapshot.votes or ()), *others)]
     return View.around(marked)
 
 
@@ -106,24 +107,28 @@ def top_cells(prediction: GeoPrediction) -> tuple[Guess, ...]:
 
 def flags(snapshot: Snapshot, *, include_position: bool) -> list[Flag]:
     """Say which places get a flag: whole photo, evidence and, only if asked for, truth."""
-    best, evidence = snapshot.prediction.best, snapshot.evidence
+    best = snapshot.prediction.best
     found = [Flag("photo", "whole photo", best.latitude, best.longitude)]
-    if evidence is not None:
-        there = evidence.best
-        found.append(Flag("evidence", "evidence", there.latitude, there.longitude))
+    if snapshot.evidence is not None:
+        found.append(evidence_flag(snapshot.evidence))
     if include_position and snapshot.photo.position is not None:
         found.append(Flag("truth", "true place", *snapshot.photo.position))
     return found
 
 
-def path(snapshot: Snapshot) -> list[Floats]:
+def evidence_flag(evidence: GeoPrediction) -> Flag:
+    """Mark where the evidence points."""
+    return Flag("evidence", "evidence", evidence.best.latitude, evidence.best.longitude)
+
+
+def path(prediction: GeoPrediction, evidence: GeoPrediction | None) -> list[Floats]:
     """Great circle from the prediction to the evidence's: lines of (longitude, latitude).
 
     Cut at the antimeridian; none where both are the same place or there is no evidence.
     """
-    if snapshot.evidence is None:
+    if evidence is None:
         return []
-    here, there = snapshot.prediction.best, snapshot.evidence.best
+    here, there = prediction.best, evidence.best
     if here.index == there.index:
         return []
     ends = here.latitude, here.longitude, there.latitude, there.longitude

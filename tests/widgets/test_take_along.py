@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from combicam_widgets import load_image, sample
+from combicam_widgets import Photo, load_image, sample
 from combicam_widgets.widgets import Explorer
 
 WAYS = {
@@ -85,6 +86,55 @@ def test_the_name_of_a_file_stays_at_home(model, tmp_path):
     explorer.image = "panda"  # a name that is published already
     explorer.to_html(tmp_path / "x.html")
     assert "<h1>Panda</h1>" in (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+def sheets(path):
+    data = re.search(r'id="data">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)[1]
+    return json.loads(data)["sheets"]
+
+
+def test_a_page_knows_what_presets_and_single_layers_say(model, tmp_path):
+    explorer = Explorer(model=model, image="koala", keep=0.2, rule="mean")
+    names = explorer.maps.names
+    explorer.to_html(tmp_path / "x.html")
+    (sheet,) = sheets(tmp_path / "x.html")
+    said = {tuple(answer["weights"]): answer["sentence"] for answer in sheet["answers"]}
+    assert len(said) == len(names) + 2  # as saved, which is all; one per stage; each layer alone
+    assert said[(1.0,) * len(names)] == explorer.status
+    for use in ("one per stage", "last layer", "all"):
+        explorer.use(use)
+        assert said[tuple(explorer.weights.values())] == explorer.status
+    for name in names[::5]:
+        explorer.weights = {name: 1}
+        assert said[tuple(explorer.weights.values())] == explorer.status
+    alone = {tuple(answer["weights"]) for answer in sheet["answers"] if answer["alone"]}
+    assert alone == {tuple(float(name == other) for other in names) for name in names}
+
+
+def test_several_photos_on_a_page(model, tmp_path):
+    explorer = Explorer(model=model, image="koala", keep=0.2)
+    explorer.use("last layer")
+    own = Photo(sample("panda").pixels, name="grandma 1951", position=(12.3456, 65.4321))
+    path = tmp_path / "x.html"
+    explorer.to_html(path, photos=["Lemur", own], questions=["Why <there>?"])
+    page = path.read_text(encoding="utf-8")
+    assert "grandma" not in page
+    assert "12.34" not in page
+    assert [f"<h2>{name}</h2>" in page for name in ("Koala", "Lemur", "A photo")]
+    assert page.count("Why &lt;there&gt;?") == 3
+    for image, sheet in zip(("koala", "Lemur", own), sheets(path), strict=True):
+        explorer.image = image
+        assert sheet["answers"][0]["sentence"] == explorer.public_status
+        assert sheet["weights"] == list(explorer.weights.values())
+    explorer.to_html(path, photos=[own], include_position=True)
+    assert explorer.status in sheets(path)[1]["answers"][0]["sentence"]
+    for wrong in ("panda", sample("panda"), 5):
+        with pytest.raises(TypeError, match="photos must be a sequence"):
+            explorer.to_html(path, photos=wrong)
+    with pytest.raises(ValueError, match="panta"):
+        explorer.to_html(path, photos=["panta"])
+    with pytest.raises(TypeError, match="questions must be a sequence"):
+        explorer.to_html(path, questions="Why?")
 
 
 @pytest.mark.parametrize("way", ["to_geojson", "to_html"])

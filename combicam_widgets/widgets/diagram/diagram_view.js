@@ -26,8 +26,6 @@ function oncePerFrame(work) {
   return Object.assign(ask, { flush });
 }
 
-const UNDONE = "the last change of weights, method, rule or normalisation";
-
 function makeHead(ask, help) {
   const button = (name, text, title, onClick) => {
     const made = makeButton("ccw-tool", name, { title }, [text]);
@@ -35,8 +33,8 @@ function makeHead(ask, help) {
     return made;
   };
   const count = make("span", "ccw-count");
-  const undo = button("Undo", "↶", `Undo: ${UNDONE} (Ctrl+Z)`, () => ask("undo"));
-  const redo = button("Redo", "↷", `Redo: ${UNDONE} (Ctrl+Shift+Z)`, () => ask("redo"));
+  const undo = button("Undo", "↶", "Undo the last change (Ctrl+Z)", () => ask("undo"));
+  const redo = button("Redo", "↷", "Redo the last change (Ctrl+Shift+Z)", () => ask("redo"));
   const question = button("Help", "?", "Help: all gestures", help);
   const hint = "click: on or off · drag: weight · rest on it: preview · double-click: card";
   const head = make("div", "ccw-head", {}, [
@@ -52,7 +50,8 @@ function makeHead(ask, help) {
 // Whether a card is being opened by hand: then only the view where the hand is shows it.
 let openedByHand = false;
 
-function render({ model, el }) {
+/** Shows a diagram of a model; gives what takes it away. */
+export function render({ model, el }) {
   const stages = make("div", "ccw-stages");
   const scroller = make("div", "ccw-scroll", {}, [stages]);
   const spoken = make("span", "ccw-spoken", { "aria-live": "polite" });

@@ -14,6 +14,7 @@ import numpy as np
 import traitlets as T
 
 from combicam_widgets import cam, export
+from combicam_widgets.geo.given import brief
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
 from combicam_widgets.shown.analysis import Analysis
@@ -27,6 +28,7 @@ from combicam_widgets.widgets.component import Component
 from combicam_widgets.widgets.diagram.component import LayerDiagram
 from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED, Controls
 from combicam_widgets.widgets.explorer.gestures import Gestures
+from combicam_widgets.widgets.explorer.hand_out import LIKE_THE_FIRST, hand_out
 from combicam_widgets.widgets.explorer.handing_in import state_of
 from combicam_widgets.widgets.explorer.parts import NAMES, Parts
 from combicam_widgets.widgets.explorer.places import first_picture, puzzle, titles
@@ -380,6 +382,27 @@ class Explorer(TakeAlong, ExplorerState):
         RuntimeError
             Somebody is to guess first, and an export would tell.
         """
+        shown = self._told()
+        given = shown.votes or (shown.analysis.votes(shown.keep) if votes else ())
+        return export.Snapshot.of(shown, given)
+
+    def _hand_out(self, photos: Sequence[Any]) -> list[export.Snapshot]:
+        shown = self._told()
+        if isinstance(photos, str | bytes | Photo) or not isinstance(photos, Sequence):
+            raise TypeError(f"photos must be a sequence of photos, not {brief(photos)}.")
+        settings = {name: getattr(shown, name) for name in LIKE_THE_FIRST}
+        found = [shown]
+        for given in photos:
+            try:
+                photo: Any = Explorer.image.validate(self, given)
+            except T.TraitError as error:
+                raise ValueError(str(error)) from error
+            look = analyse(self.model, photo, None, shown.method, None, shown.score)
+            found.append(self._answered(first(look, settings)))
+        return [hand_out(each) for each in found]
+
+    def _told(self) -> Shown:
+        """Return what is shown once all that is still asked about it is answered."""
         with self._parts.lock:
             if self.hidden:
                 raise RuntimeError(
@@ -390,8 +413,7 @@ class Explorer(TakeAlong, ExplorerState):
             if shown is not self._shown:
                 self._gestures.forget_questions()
                 self.commit(shown)
-            given = shown.votes or (shown.analysis.votes(shown.keep) if votes else ())
-            return export.Snapshot.of(shown, given)
+            return shown
 
 
 @contextmanager

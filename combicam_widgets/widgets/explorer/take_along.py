@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -18,6 +19,10 @@ class TakeAlong:
 
     def _snapshot(self, *, votes: bool = False) -> export.Snapshot:
         """Freeze what is shown; with ``votes``, those of the layers too, whether shown or not."""
+        raise NotImplementedError
+
+    def _hand_out(self, photos: Sequence[Any]) -> list[export.Snapshot]:
+        """Freeze what is shown, and other photos with the same settings, with further answers."""
         raise NotImplementedError
 
     def figure(self, *, include_position: bool = False) -> go.Figure:
@@ -60,12 +65,41 @@ class TakeAlong:
         path: str | PathLike[str],
         *,
         title: str | None = None,
+        photos: Sequence[Any] = (),
+        questions: Sequence[str] = (),
         include_position: bool = False,
     ) -> None:
         """Write one page in which layers can still be toggled, with no kernel and no internet.
 
-        ``title`` is its heading. The default is the photo's name only if the photo has a credit:
-        without one the name may be that of a file of yours.
+        Sentence and map follow presets and single layers, whose answers are asked for here (a
+        forward pass each); for other fusions they are greyed.
+
+        Parameters
+        ----------
+        path : path-like
+            Must end in ".html" or ".htm", if it has an ending.
+        title : str, optional
+            The heading. The default is the photo's name only if the photo has a credit: without
+            one the name may be that of a file of yours.
+        photos : sequence
+            Further photos for the same page, each whatever `image` takes, with the present
+            settings: one forward and one backward pass each.
+        questions : sequence of str
+            What is asked below each photo, with room for answers, and for the reader's name.
+        include_position : bool
+            Whether to mark a photo's own position, if it is known, and say how far away it is.
+
+        Raises
+        ------
+        RuntimeError
+            Somebody is to guess first.
+        TypeError, ValueError, OSError
+            See `export.to_html`; or a photo cannot be read.
         """
-        snapshot = self._snapshot(votes=True)
-        export.to_html(snapshot, path, title=title, include_position=include_position)
+        export.to_html(
+            self._hand_out(photos),
+            path,
+            title=title,
+            questions=questions,
+            include_position=include_position,
+        )

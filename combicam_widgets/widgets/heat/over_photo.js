@@ -4,10 +4,34 @@
 const HEAT = ".layer-above .imagelayer image";
 
 /**
+ * How to find one's way on a photo: `photo()` is its rectangle, or null; `place(mark, box)` puts an
+ * element of the overlay on a box of the photo and `at(event)` is where a pointer is, both in
+ * fractions of the photo.
+ */
+export function wayOn(overlay, figure, photo) {
+  return {
+    overlay,
+    figure,
+    photo,
+    place(mark, [left, top, right, bottom]) {
+      const on = photo();
+      if (!on) return;
+      const from = overlay.getBoundingClientRect();
+      mark.style.left = `${on.left - from.left + left * on.width}px`;
+      mark.style.top = `${on.top - from.top + top * on.height}px`;
+      mark.style.width = `${(right - left) * on.width}px`;
+      mark.style.height = `${(bottom - top) * on.height}px`;
+    },
+    at(event) {
+      const on = photo();
+      return on && [(event.clientX - on.left) / on.width, (event.clientY - on.top) / on.height];
+    },
+  };
+}
+
+/**
  * Waits until an element is in an overlay, with a figure: widgets arrive on the page one after the
- * other. Then calls back with `{ overlay, figure, photo, place, at }`: `photo()` is the photo's
- * rectangle, or null; `place(mark, box)` puts an element of the overlay on a box of the photo and
- * `at(event)` is where a pointer is, both in fractions of the photo. Gives what stops the waiting.
+ * other. Then calls back with what `wayOn` gives. Gives what stops the waiting.
  */
 export function onceIn(element, found) {
   const attached = new ResizeObserver(() => {
@@ -15,25 +39,7 @@ export function onceIn(element, found) {
     const figure = overlay?.querySelector(".ccw-photo-figure");
     if (!figure) return;
     attached.disconnect();
-    const photo = () => figure.querySelector(HEAT)?.getBoundingClientRect() ?? null;
-    found({
-      overlay,
-      figure,
-      photo,
-      place(mark, [left, top, right, bottom]) {
-        const on = photo();
-        if (!on) return;
-        const from = overlay.getBoundingClientRect();
-        mark.style.left = `${on.left - from.left + left * on.width}px`;
-        mark.style.top = `${on.top - from.top + top * on.height}px`;
-        mark.style.width = `${(right - left) * on.width}px`;
-        mark.style.height = `${(bottom - top) * on.height}px`;
-      },
-      at(event) {
-        const on = photo();
-        return on && [(event.clientX - on.left) / on.width, (event.clientY - on.top) / on.height];
-      },
-    });
+    found(wayOn(overlay, figure, () => figure.querySelector(HEAT)?.getBoundingClientRect() ?? null));
   });
   attached.observe(element);
   return () => attached.disconnect();
