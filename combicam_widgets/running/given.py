@@ -6,6 +6,7 @@ import csv
 import glob
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,13 +204,18 @@ def _of_table(path: Path) -> list[Given]:
 
 def _named(photos: list[Any]) -> list[Given]:
     """Name photos after their files, or by what they are called; by number where these meet."""
-    ends = [Path(p).name if isinstance(p, (str, os.PathLike)) else "" for p in photos]
-    often = {end for end in ends if ends.count(end) > 1} if len(set(ends)) < len(ends) else set()
+    own = [_own(photo) for photo in photos]
+    paths = {source for source in own if isinstance(source, Path)}
+    ends = Counter(source.name for source in paths)
+    common = Path(os.path.commonpath(paths)) if paths else Path()
     given: dict[str, Given] = {}
-    for number, (photo, end) in enumerate(zip(photos, ends, strict=True), 1):
-        wanted = Path(photo).as_posix() if end in often and end else end or _called(photo)
+    for number, source in enumerate(own, 1):
+        wanted = _called(source)
+        if isinstance(source, Path):
+            alone = ends[source.name] == 1
+            wanted = source.name if alone else source.relative_to(common).as_posix()
         label = _free(wanted, number, given)
-        given[label] = Given(label, _own(photo))
+        given[label] = Given(label, source)
     return list(given.values())
 
 
