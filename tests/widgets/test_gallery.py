@@ -1,9 +1,11 @@
 """The gallery without a page: what is shown, what is sent, and what a hand-out says."""
 
+import asyncio
 import base64
 import io
 import json
 import re
+import threading
 
 import ipywidgets as w
 import numpy as np
@@ -17,9 +19,7 @@ from traitlets import TraitError
 
 import combicam_widgets as ccw
 from combicam_widgets.widgets.gallery.columns import columns_of, folded, matching, ordered
-from combicam_widgets.widgets.gallery.pictures import Look
-
-pytestmark = pytest.mark.usefixtures("at_once")
+from combicam_widgets.widgets.gallery.pictures import Look, Pictures
 
 ROWS = 400
 
@@ -35,7 +35,7 @@ def frame(many):
 
 
 @pytest.fixture
-def gallery(many):
+def gallery(many, at_once):
     gallery = ccw.Gallery(many)
     yield gallery
     gallery.close()
@@ -256,6 +256,39 @@ def test_pictures_come_when_they_are_wanted_once(gallery, many, monkeypatch):
     plain = np.asarray(Image.open(io.BytesIO(sent[-1][1][0])).convert("RGB"), float)
     assert np.abs(plain - many.photo(5)).mean() < 6
     assert np.abs(np.asarray(image.convert("RGB"), float) - many.photo(5)).max() > 60
+
+
+def test_pictures_that_were_scrolled_past_are_given_up():
+    reading, go_on, read = threading.Event(), threading.Event(), []
+
+    def photo(row):
+        read.append(row)
+        reading.set()
+        assert go_on.wait(20)
+        return tiny.photo(row)
+
+    async def scroll():
+        came = asyncio.Event()
+        sent = []
+
+        def send(row, _look, _small):
+            sent.append(row)
+            if row == 91:
+                came.set()
+
+        pictures = Pictures(photo, None, send)
+        look = Look(heat=True, colormap="inferno")
+        pictures.want(range(50), look)
+        await asyncio.to_thread(reading.wait, 20)
+        pictures.want([90, 91], look)
+        go_on.set()
+        await asyncio.wait_for(came.wait(), 20)
+        pictures.close()
+        return sent
+
+    sent = asyncio.run(scroll())
+    assert read == [0, 90, 91]
+    assert sent[-2:] == [90, 91]
 
 
 def test_heat_that_cannot_be_had_leaves_the_photo(frame):

@@ -22,8 +22,9 @@ export function sparse(rows, most) {
 /** A view with the same shape as the window, around some places; the whole world around none. */
 export function around(longitudes, latitudes, shape) {
   if (!longitudes.length) return { ...WORLD };
-  let [west, east] = [Math.min(...longitudes), Math.max(...longitudes)];
-  let [south, north] = [Math.min(...latitudes), Math.max(...latitudes)];
+  const ends = (values) => [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+  let [west, east] = ends(longitudes);
+  let [south, north] = ends(latitudes);
   const wide = Math.min(360, Math.max((east - west) * 1.15, (north - south) * 1.15 * shape, CLOSEST));
   [west, east] = [(west + east - wide) / 2, (west + east + wide) / 2];
   [south, north] = [(south + north - wide / shape) / 2, (south + north + wide / shape) / 2];
@@ -58,6 +59,7 @@ export function answers(table, land, store, pick) {
   const memory = { shown: [], rest: [], window: { ...WORLD } };
   const view = plane({
     columns: () => columns,
+    others: hasTruths ? truths : null,
     rows: () => memory.shown,
     marked: () => store.get("selected"),
     picked: pick,
@@ -84,7 +86,7 @@ export function answers(table, land, store, pick) {
       const many = memory.shown.length;
       const density = ink.begin(context);
       const sized = (few, some, most) => Math.round((many > 3000 ? most : many > 500 ? some : few) * density);
-      ink.stamp(memory.rest, columns, scales, color.faint, square(sized(2, 2, 2)));
+      ink.stamp(memory.rest, columns, scales, color.faint, square(Math.round((memory.rest.length > 3000 ? 2 : 3) * density)));
       if (hasTruths) ink.stamp(memory.shown, truths, scales, color.truth, cross(sized(7, 5, 3), sized(2, 1, 1)));
       ink.stamp(memory.shown, columns, scales, color.answer, square(sized(5, 3, 2)));
       ink.draw(context);
@@ -145,9 +147,11 @@ export function answers(table, land, store, pick) {
   }
 
   function fit() {
-    const placed = [...memory.shown].filter((row) => columns.every((column) => Number.isFinite(column.values[row])));
+    const known = (row, pair) => pair.every((column) => Number.isFinite(column.values[row]));
+    const places = [columns, ...(hasTruths ? [truths] : [])].flatMap((pair) =>
+      Array.from(memory.shown).filter((row) => known(row, pair)).map((row) => pair.map((column) => column.values[row])));
     const shape = (WORLD.east - WORLD.west) / (WORLD.north - WORLD.south);
-    memory.window = around(...columns.map((column) => placed.map((row) => column.values[row])), shape);
+    memory.window = around(places.map(([x]) => x), places.map(([, y]) => y), shape);
     view.repaint();
   }
 

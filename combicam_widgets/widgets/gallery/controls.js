@@ -109,6 +109,11 @@ export function controls(table, store, heated) {
   const clear = make("button", "", { type: "button" }, ["Show all"]);
   clear.addEventListener("click", () => store.set({ filters: {}, search: "", brush: null }, true));
 
+  const keep = make("button", "", { type: "button" }, ["Keep the brush as a filter"]);
+  keep.addEventListener("click", () => {
+    store.set({ filters: { ...store.get("filters"), ...store.get("brush") }, brush: null }, true);
+  });
+
   const filters = new Map();
   const list = make("div", "ccw-gallery-filters", { role: "group", "aria-label": "Filters" });
 
@@ -144,8 +149,9 @@ export function controls(table, store, heated) {
 
   return {
     element,
-    clear,
+    buttons: [keep, clear],
     show() {
+      keep.hidden = !store.get("brush");
       if (document.activeElement !== search || search.value.trim() !== store.get("search").trim()) search.value = store.get("search");
       const { column, descending } = direction(table, store.get("sort_by"));
       sortMenu.value = column?.name ?? "";

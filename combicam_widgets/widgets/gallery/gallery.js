@@ -48,6 +48,7 @@ function initialize({ model }) {
     if (message.edition !== model.get("edition")) return;
     if (message.table) {
       mine.told = { table: read(message.table, message.rows, buffers), land: message.land, edition: message.edition };
+      mine.pictures?.drop();
       mine.pictures = thumbnails((want) => model.send({ want }));
       for (const listener of mine.changed) listener();
     } else if ("picture" in message && mine.pictures) {
@@ -78,7 +79,7 @@ function render({ model, el }) {
       el.append(make("p", "ccw-gallery-waits", {}, [WAITING]));
       return;
     }
-    if (!told.table.columns.length) {
+    if (!told.table.rows) {
       el.append(make("p", "ccw-gallery-waits", {}, ["There are no photos yet."]));
       return;
     }

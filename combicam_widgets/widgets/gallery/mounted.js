@@ -39,7 +39,7 @@ export function mount(el, { table, land, store, pictures, open, close, heated = 
   const body = make("div", "ccw-gallery-body", {}, [photos, side]);
   const root = make("section", "ccw-gallery", { "aria-label": "Gallery" }, [
     parts.controls.element,
-    make("div", "ccw-gallery-told", {}, [status, parts.controls.clear]),
+    make("div", "ccw-gallery-told", {}, [status, ...parts.controls.buttons]),
     doing,
     problem,
     body,

@@ -25,8 +25,10 @@ export function plane(host) {
   const canvas = make("canvas", "", { "aria-hidden": "true" });
   const frame = make("div", "ccw-plane-brush", { "aria-hidden": "true" });
   const mark = make("div", "ccw-plane-mark", { "aria-hidden": "true" });
+  const other = make("div", "ccw-plane-mark ccw-plane-mark-other", { "aria-hidden": "true" });
   const hint = make("div", "ccw-plane-hint", { "aria-hidden": "true" });
-  const element = make("div", "ccw-plane", { role: "group", tabindex: "0" }, [canvas, frame, mark, hint]);
+  const parts = [canvas, frame, mark, other, hint];
+  const element = make("div", "ccw-plane", { role: "group", tabindex: "0" }, parts);
   let [width, height, scales, box, drag] = [0, 0, null, null, null];
 
   function repaint() {
@@ -48,8 +50,7 @@ export function plane(host) {
     repaint();
   }
 
-  function place(row) {
-    const [x, y] = host.columns();
+  function place(row, [x, y] = host.columns()) {
     const spot = [scales.x.at(x.values[row]), scales.y.at(y.values[row])];
     return spot.every(Number.isFinite) ? spot : null;
   }
@@ -69,9 +70,11 @@ export function plane(host) {
 
   function showMark() {
     const row = host.marked();
-    const spot = row === null || !scales ? null : place(row);
-    mark.hidden = !spot;
-    if (spot) mark.style.transform = `translate(${spot[0]}px, ${spot[1]}px)`;
+    for (const [each, columns] of [[mark, host.columns()], [other, host.others]]) {
+      const spot = row === null || !scales || !columns ? null : place(row, columns);
+      each.hidden = !spot;
+      if (spot) Object.assign(each.style, { left: `${spot[0]}px`, top: `${spot[1]}px` });
+    }
   }
 
   /** The row that lies nearest, if one is near; the last one drawn of those that coincide. */
@@ -187,7 +190,7 @@ export function plane(host) {
   }
 
   new ResizeObserver(resize).observe(element);
-  frame.hidden = mark.hidden = hint.hidden = true;
+  frame.hidden = mark.hidden = other.hidden = hint.hidden = true;
   return {
     element,
     repaint,

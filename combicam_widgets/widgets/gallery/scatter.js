@@ -95,7 +95,7 @@ export function scatter(table, store, pick) {
       }
       const density = ink.begin(context);
       const size = memory.shown.length > 3000 ? 2 : memory.shown.length > 500 ? 3 : 4;
-      ink.stamp(memory.rest, columns(), scales, color.faint, square(Math.round(2 * density)));
+      ink.stamp(memory.rest, columns(), scales, color.faint, square(Math.round((memory.rest.length > 3000 ? 2 : 3) * density)));
       ink.stamp(memory.shown, columns(), scales, color.answer, square(Math.round(size * density)));
       ink.draw(context);
     },

@@ -42,9 +42,13 @@ export function thumbnails(ask) {
         if (!seen.has(old)) forget(old);
       }
     },
-    /** Forget all: they are to look different. */
-    clear() {
+    /** Forget all. */
+    drop() {
       for (const row of [...kept.keys()]) forget(row);
+    },
+    /** Forget all, and ask anew for what is seen: it is to look different. */
+    clear() {
+      this.drop();
       this.want(wanted);
     },
     listen(listener) {
