@@ -103,3 +103,72 @@ def test_a_click_is_answered_when_the_kernel_is_gone(opened):
         }"""
     )
     a_layer_goes_off_and_on(opened, before)
+
+
+# A kernel that is far away: whatever goes there or comes from there is late.
+FAR = """() => {
+  window.late = 0;
+  window.gone = 0; // messages that have left the page
+  const Near = window.WebSocket;
+  window.WebSocket = class extends Near {
+    send(data) {
+      const go = () => { window.gone += 1; super.send(data); };
+      window.late ? setTimeout(go, window.late) : go();
+    }
+    set onmessage(hear) {
+      super.onmessage = (event) => setTimeout(() => hear.call(this, event), window.late);
+    }
+  };
+}"""
+WATCH = """(heat) => {
+  window.goneAt = null; // how many messages had left when the heat changed
+  window.flips = [];
+  const before = window.gone;
+  const image = document.querySelector(heat);
+  new MutationObserver(() => (window.goneAt ??= window.gone - before)).observe(image, {
+    attributes: true,
+  });
+  const pressed = new Map();
+  const look = () => {
+    for (const tile of document.querySelectorAll(".ccw-toggle")) {
+      const [name, now] = ["aria-label", "aria-pressed"].map((each) => tile.getAttribute(each));
+      if (pressed.has(name) && pressed.get(name) !== now) window.flips.push([name, now]);
+      pressed.set(name, now);
+    }
+  };
+  look();
+  const about = { subtree: true, attributeFilter: ["aria-pressed"] };
+  new MutationObserver(look).observe(document.querySelector(".ccw-diagram"), about);
+}"""
+
+
+@pytest.mark.parametrize("late", [150, 1000])
+def test_a_click_is_answered_when_the_kernel_is_far_away(lab, late):
+    lab.page.add_init_script(f"({FAR})()")
+    lab.open(OPEN)
+    lab.page.locator(HEAT).wait_for()
+    lab.wait_for_kernel()
+    before = heat(lab)
+    lab.page.evaluate(WATCH, HEAT)
+    lab.page.evaluate("late => (window.late = late)", late)
+    clicked = ("blocks.15", "blocks.11", "blocks.3")
+    for layer in clicked:
+        lab.layer(layer).click()
+    away(lab)
+    until_other(lab, before)
+    lab.until(
+        "[name for name, weight in explorer.weights.items() if not weight]", sorted_as(clicked)
+    )
+    # All that the kernel has to say has come: each question comes back after what went before it.
+    assert lab.python("1 + 1") == 2
+    # Nobody was asked before the heat changed, and no late answer has taken a click back.
+    if late == 1000:
+        assert lab.page.evaluate("window.goneAt") == 0
+    assert lab.page.evaluate("window.flips") == [[f"Layer {layer}", "false"] for layer in clicked]
+    for layer in clicked:
+        expect(share(lab, layer)).to_have_text(NOTHING)
+
+
+def sorted_as(layers: tuple[str, ...]) -> list[str]:
+    """In forward order."""
+    return sorted(layers, key=lambda layer: int(layer.split(".")[1]))
