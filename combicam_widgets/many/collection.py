@@ -13,6 +13,7 @@ import numpy.typing as npt
 from combicam_widgets import cam, files
 from combicam_widgets.evaluation.candidates import Candidate
 from combicam_widgets.images import Photo
+from combicam_widgets.many import layers as by_layer
 from combicam_widgets.many import storing
 from combicam_widgets.many.columns import TEXT, WHOLE, columns
 from combicam_widgets.running import Given
@@ -20,6 +21,7 @@ from combicam_widgets.whole import whole
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -147,6 +149,58 @@ class Many:
         """Tell how a heatmap of a photo is made; by worth, that differs from photo to photo."""
         _, candidates = self._store.packed(self._name(i))
         return candidates[self.candidates[0] if name is None else name]
+
+    def layer_statistics(self, by: by_layer.By = None, most: int = 12) -> pd.DataFrame:
+        """Tell which layers carry the answers, over all photos or in groups of them.
+
+        Photos with errors are left out.
+
+        Parameters
+        ----------
+        by : str or callable, optional
+            "region": the country of the answer; "error": how far the answer is from the truth;
+            "class": what was seen or, if the model names nothing, the place; any column of the
+            table; or a function of the table that gives a group for each row. Default: all
+            photos together.
+        most : int
+            Groups, the largest; the others are put together.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per group and layer, in forward order: ``photos``, how many; ``share``, the mean
+            of the layer's share in the first candidate's heatmap, with its 95 % interval ``low`` to
+            ``high`` (bootstrap over photos); ``carried``, the part of the photos in which no layer
+            has a larger share; and ``worth``, the mean worth of its map alone, if "layer worth"
+            was measured.
+
+        Raises
+        ------
+        ValueError
+            There is nothing to group by, or no photo without an error.
+        """
+        return by_layer.layer_statistics(self.table(), self.layers, by, most)
+
+    def layer_figure(
+        self, by: by_layer.By = None, what: str = "share", most: int = 12
+    ) -> go.Figure:
+        """Draw `layer_statistics`: a row per group, a column per layer.
+
+        Parameters
+        ----------
+        by, most
+            As there.
+        what : {"share", "carried", "worth"}
+        """
+        return by_layer.figure(self.layer_statistics(by, most), what)
+
+    def learnt_weights(self) -> Candidate:
+        """Learn one set of weights for the model from the worth of each layer alone.
+
+        They are those of `evaluation.learn_weights`. "layer worth" must have been measured.
+        Judge them on other photos.
+        """
+        return by_layer.learnt_weights(self.table(), self.layers)
 
     def to_parquet(self, path: str | Path) -> None:
         """Write the table to a ".parquet" file."""
