@@ -38,7 +38,13 @@ class Gallery(PhotoGallery):  # noqa: D101  (documented where it is alone)
             raise ValueError(
                 "it is not known which model explains these photos; say so, gallery.model = ..."
             )
-        model = as_model(known)
+        try:
+            model = as_model(known)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"the model {known!r:.60} explained these photos, and is not known by that name; "
+                "give it, gallery.model = ..."
+            ) from error
         if tuple(getattr(many, "layers", model.layers)) != tuple(model.layers):
             raise ValueError(
                 f"the model {model.name!r} has other layers than the one that explained these "

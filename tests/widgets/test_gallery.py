@@ -18,6 +18,7 @@ from PIL import Image
 from traitlets import TraitError
 
 import combicam_widgets as ccw
+from combicam_widgets.evaluation import Candidate
 from combicam_widgets.widgets.gallery.columns import columns_of, folded, matching, ordered
 from combicam_widgets.widgets.gallery.pictures import Look, Pictures
 
@@ -329,6 +330,38 @@ def test_a_photo_is_opened_in_one_explorer(frame):
     assert again is not explorer
     gallery.close()
     assert again.comm is None
+
+
+def test_what_explain_many_found_is_shown_and_opened_as_it_was_explained(tmp_path):
+    model = tiny.model()
+    photos = {f"photo {i}": tiny.photo(i, (10.0 * i, 20.0 * i)) for i in range(3)}
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    candidates = [Candidate("mine", "hirescam", "max", {"2": 2.0, "4": 1.0})]
+    many = ccw.explain_many(
+        model, {**photos, "broken": broken}, candidates=candidates, positions=True, progress=False
+    )
+    gallery = ccw.Gallery(many, sort_by="-distance_km", model=model)
+    table = many.table()
+    assert (
+        gallery.shown.tolist() == table.sort_values("distance_km", ascending=False).index.tolist()
+    )
+    known = {column.role for column in gallery.columns.values()} - {""}
+    assert known >= {"photo", "place", "latitude", "true_longitude", "distance", "carrier", "share"}
+    gallery.filters = {"error": True}
+    assert gallery.shown.tolist() == [3]
+    gallery.filters = {"carried_by": [table.carried_by[0]]}
+    assert 0 in gallery.shown
+    assert len(gallery.columns) == len(table.columns)
+    gallery.open_photo(1)
+    assert gallery.explorer.image.position == (10, 20)
+    expected = many.heatmap(1, size=gallery.explorer.heatmap.shape)
+    np.testing.assert_allclose(gallery.explorer.heatmap, expected, atol=2e-3)
+    with pytest.raises(ValueError, match="'tiny' explained these photos"):
+        ccw.Gallery(many).open_photo(0)
+    other = ccw.GeoModel(model.network, model.cells, model.transform, ["0", "4"], name="other")
+    with pytest.raises(ValueError, match="has other layers"):
+        ccw.Gallery(many, model=other).open_photo(0)
 
 
 def test_what_goes_wrong_is_said_on_the_page(gallery):
