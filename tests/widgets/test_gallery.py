@@ -19,7 +19,7 @@ from traitlets import TraitError
 
 import combicam_widgets as ccw
 from combicam_widgets.evaluation import Candidate
-from combicam_widgets.widgets.gallery.columns import columns_of, folded, matching, ordered
+from combicam_widgets.widgets.gallery.columns import columns_of, folded, for_page, matching, ordered
 from combicam_widgets.widgets.gallery.pictures import Look, Pictures
 
 ROWS = 400
@@ -135,6 +135,15 @@ def test_columns_of_every_kind():
     assert columns_of(frame.iloc[:0]).rows == 0
     with pytest.raises(ValueError, match="two columns 'x'"):
         columns_of(pd.DataFrame([[1, 2]], columns=["x", "x"]))
+
+
+def test_names_that_no_text_can_hold_reach_the_page():
+    frame = pd.DataFrame({"photo": ["\udcff.jpg", "a.jpg"]}, dtype=object)
+    heads, _ = for_page(columns_of(frame))
+    assert heads[0]["words"] == ["a.jpg", "?.jpg"]
+    json.dumps(heads).encode()
+    with pytest.raises(TraitError, match="no columns before there are photos"):
+        ccw.Gallery(sort_by="worth")
 
 
 def test_names_are_folded_whatever_their_accents():

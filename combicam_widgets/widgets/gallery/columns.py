@@ -176,6 +176,8 @@ class Columns(Mapping[str, Column]):
         """
         if not isinstance(name, str):
             raise TypeError(f"{argument} must be the name of a column, not {brief(name)}.")
+        if not len(self):
+            raise ValueError(f"{argument}: there are no columns before there are photos: many.")
         if name not in self:
             hint = did_you_mean(name, self) or f" The columns are {', '.join(self)}."
             raise ValueError(f"{argument}: there is no column {name!r:.60}.{hint}")
@@ -299,11 +301,16 @@ def for_page(columns: Columns) -> tuple[list[dict[str, Any]], list[bytes]]:
                 "label": column.label,
                 "role": column.role,
                 "type": kind,
-                "words": column.words,
+                "words": column.words and [_speakable(word) for word in column.words],
             }
         )
         values.append(column.values.astype(f"<{kind}").tobytes())
     return heads, values
+
+
+def _speakable(text: str) -> str:
+    """Write a text without what UTF-8 does not have; names of files may hold it."""
+    return text.encode(errors="replace").decode()
 
 
 def _column(name: str, series: Any) -> Column:  # noqa: ANN401

@@ -31,6 +31,16 @@ function numberField(name, change) {
 
 const read = (field) => (field.value === "" || !Number.isFinite(field.valueAsNumber) ? null : field.valueAsNumber);
 
+/** The texts of a column as options, as people order them, each with how often it is there. */
+function options(column) {
+  const counts = new Map();
+  for (const rank of column.values) counts.set(rank, (counts.get(rank) ?? 0) + 1);
+  return column.words
+    .map((word, rank) => ({ word, rank }))
+    .sort((a, b) => a.word.localeCompare(b.word, "en", { numeric: true }))
+    .map(({ word, rank }) => make("option", "", { value: rank }, [`${word || "(empty)"} (${counts.get(rank)})`]));
+}
+
 /** What edits the condition on one column: `show(condition)`, and `change(condition)` is called. */
 function editor(column, change) {
   if (!column.words) {
@@ -51,7 +61,7 @@ function editor(column, change) {
     const menu = make("select", "", { "aria-label": column.label }, [
       make("option", "", { value: "some" }, ["any"]),
       make("option", "", { value: "none" }, ["none"]),
-      ...column.words.map((word, i) => make("option", "", { value: i }, [word || "(empty)"])),
+      ...options(column),
       make("option", "", { value: "other", hidden: "" }, ["several"]),
     ]);
     menu.addEventListener("change", () => {
