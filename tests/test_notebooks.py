@@ -88,6 +88,19 @@ menu.value = "koala"
 assert tiles.photo is photo_with_heat.photo and tiles.photo.name == "Koala"
 assert words.value.startswith("The outlined 30% alone keeps ")
 """,
+    "05-many-photos": """
+assert len(table) == len(ccw.list_samples()) and (table.error == "").all()
+farthest = table.sort_values("distance_km", ascending=False).head(2)
+assert all(seen.startswith("volcano") for seen in farthest.seen)
+assert all("Hilo" in place for place in farthest.place)
+assert again.table().equals(table)
+by_error = many.layer_statistics("error").set_index("layer")
+assert 0.3 < by_error.share["blocks.15"].min() and by_error.share["blocks.15"].max() < 0.65
+assert many.layer_statistics().share.max() < 0.5
+both = few.layer_statistics().set_index("layer")
+assert both.share.idxmax() == "stage4.1" and both.worth.idxmax() != "stage4.1"
+assert judged.table().worth.mean() > judged.table()["worth: Combi-CAM"].mean()
+""",
 }
 """What the texts of a notebook say that one sees, asked after its last cell."""
 
