@@ -37,6 +37,7 @@ test-oldest:
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/oxlint --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

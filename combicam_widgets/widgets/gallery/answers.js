@@ -81,7 +81,7 @@ export function answers(table, land, store, pick) {
     },
     paint(context, scales, width, height) {
       const color = colors(view.element);
-      context.drawImage(landscape(context, scales, color, width, height), 0, 0, width, height);
+      context.drawImage(landscape(context, scales, color, width), 0, 0, width, height);
       if (hasTruths) paintLines(context, scales, color);
       const many = memory.shown.length;
       const density = ink.begin(context);
@@ -94,7 +94,7 @@ export function answers(table, land, store, pick) {
   });
 
   /** The land as a picture; the same one as long as nothing about it has changed. */
-  function landscape(context, scales, color, width, height) {
+  function landscape(context, scales, color, width) {
     const { canvas } = context;
     const key = JSON.stringify([memory.window, canvas.width, canvas.height, color.land]);
     if (memory.land?.key === key) return memory.land.picture;

@@ -227,7 +227,8 @@ export function cross(size, bold) {
 /** Points drawn pixel by pixel: ten thousand of them as paths would take a tenth of a second. */
 export function stamps() {
   const canvas = document.createElement("canvas");
-  let [context, image, pixels, density] = [canvas.getContext("2d"), null, null, 1];
+  const context = canvas.getContext("2d");
+  let [image, pixels, density] = [null, null, 1];
   return {
     /** Begin with an empty picture as large as that of another context. */
     begin(on) {
