@@ -8,6 +8,7 @@ such as a function written in a notebook, does not travel, and is told of.
 from __future__ import annotations
 
 import base64
+import contextlib
 import enum
 import functools
 import importlib
@@ -25,6 +26,9 @@ from combicam_widgets.geo import CellGrid
 
 _HOMELESS = ("torch", "torch.nn.functional", "builtins", "math")
 """Where functions written in C are looked for that do not say where they are at home."""
+
+_HEAP = 1 << 9
+"""Flag of classes that are written in Python."""
 
 _PLAIN = (type(None), bool, int, float, str)
 
@@ -127,11 +131,11 @@ class _Writer:
 
     def _instance(self, value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401
         kind = type(value)
-        name = self._name(kind, where)
         own = "__getstate__" in {name for base in kind.__mro__[:-1] for name in vars(base)}
         state = value.__getstate__() if own else getattr(value, "__dict__", None)
-        if not isinstance(state, Mapping) or kind.__flags__ & (1 << 9) == 0:
+        if not isinstance(state, Mapping) or kind.__flags__ & _HEAP == 0:
             raise self._refusal(where, f"a {kind.__name__}")
+        name = self._name(kind, where)
         # What is worked out when it is first asked for is worked out again there.
         asked = {
             key: x
@@ -148,13 +152,14 @@ class _Writer:
 
     def _name(self, value: Any, where: str) -> str:  # noqa: ANN401
         """Name a class or a function so that it can be imported again."""
-        homes = [getattr(value, "__module__", None), *_HOMELESS]
-        for home in dict.fromkeys(filter(None, homes)):
-            name = f"{home}:{value.__qualname__}"
-            if home != "__main__" and _found(name) is value:
-                return name
+        home = getattr(value, "__module__", None)
+        names = [f"{home}:{value.__qualname__}", *(f"{c}:{value.__name__}" for c in _HOMELESS)]
+        for name in names if home != "__main__" else ():
+            with contextlib.suppress(AttributeError, ImportError, ValueError):
+                if _found(name) is value:
+                    return name
         what = "the class" if isinstance(value, type) else "the function"
-        raise self._refusal(where, f"{what} {value.__qualname__!r} of {homes[0]}")
+        raise self._refusal(where, f"{what} {value.__qualname__!r} of {home}")
 
     @staticmethod
     def _refusal(where: str, what: str) -> TypeError:
@@ -243,9 +248,4 @@ def _is_dense(tensor: Tensor) -> bool:
 
 def _found(name: str) -> Any:  # noqa: ANN401 - a class or a function
     home, _, path = name.partition(":")
-    try:
-        return functools.reduce(getattr, path.split("."), importlib.import_module(home))
-    except (AttributeError, ModuleNotFoundError):
-        if home in _HOMELESS or "<locals>" in path:
-            return None
-        raise
+    return functools.reduce(getattr, path.split("."), importlib.import_module(home))
