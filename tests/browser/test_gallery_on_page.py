@@ -180,8 +180,21 @@ def test_what_is_brushed_in_one_view_is_shown_in_all(lab):
     lab.until("gallery.brush is None", value=True)
     page.keyboard.press("Enter")
     expect(told(lab)).to_contain_text("brushed: longitude")
+    page.get_by_role("button", name="Keep the brush as a filter").click()
+    lab.until("[gallery.brush, sorted(gallery.filters)]", [None, ["latitude", "longitude"]])
     page.get_by_role("button", name="Show all").click()
     expect(told(lab)).to_contain_text("All 10,000 photos")
+
+    # Texts stand side by side; what is brushed of them is a list.
+    page.get_by_label("Up", exact=True).select_option("carried by")
+    scatter = page.get_by_role("group", name="carried by against error (km)")
+    drag(page, scatter, (0.3, 0.1), (0.95, 0.25))
+    lab.until("gallery.brush and gallery.brush['carried by']", ["blocks.15"])
+    expect(told(lab)).to_contain_text("carried by is blocks.15")
+    frame = scatter.locator(".ccw-plane-brush").bounding_box()
+    area = scatter.bounding_box()
+    assert frame["y"] < area["y"] + 0.1 * area["height"]
+    assert frame["height"] > 0.2 * area["height"]
     assert not lab.complaints
 
 

@@ -111,6 +111,9 @@ def test_a_brush_and_filters_hold_both(gallery, frame):
     expected = f.sort_values("probability", ascending=False, kind="stable").index
     assert gallery.shown.tolist() == expected.tolist()
     assert not gallery.shown.flags.writeable
+    gallery.update(brush={"place": ["Zürich"], "worth": (0, 1)}, filters={}, x="worth", y="place")
+    expected = frame.index[(frame.place == "Zürich") & frame.worth.between(0, 1)]
+    assert sorted(gallery.shown) == expected.tolist()
 
 
 def test_columns_of_every_kind():
@@ -157,14 +160,14 @@ def test_names_are_folded_whatever_their_accents():
     ("values", "words"),
     [
         ({"sort_by": "-distanze"}, "no column 'distanze'. Did you mean 'distance'"),
-        ({"x": "place"}, "'place' holds texts"),
+        ({"x": "places"}, "no column 'places'. Did you mean 'place'"),
         ({"filters": {"worht": (0, 1)}}, "Did you mean 'worth'"),
         ({"filters": {"worth": (2, 1)}}, "low <= high"),
         ({"filters": {"worth": "much"}}, r"must be \(low, high\)"),
         ({"filters": {"worth": (0, float("nan"))}}, "finite"),
         ({"filters": {"place": 3}}, "a text to look for"),
         ({"brush": {"worth": (None, 1)}}, r"must be \(low, high\)"),
-        ({"brush": {"place": ["Paris"]}}, "holds texts"),
+        ({"brush": {"place": "Paris"}}, "must be a list of texts"),
         ({"selected": ROWS}, f"a row of {ROWS}"),
         ({"selected": True}, "must be a row"),
         ({"filters": [1]}, "dict from column"),

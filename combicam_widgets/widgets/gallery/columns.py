@@ -163,7 +163,7 @@ class Columns(Mapping[str, Column]):
         """Return the column that means something, if there is one."""
         return next((column for column in self.values() if column.role == role), None)
 
-    def find(self, name: object, argument: str, *, numbers: bool = False) -> Column:
+    def find(self, name: object, argument: str) -> Column:
         """Return a column that somebody named.
 
         Raises
@@ -171,8 +171,7 @@ class Columns(Mapping[str, Column]):
         TypeError
             This is no name.
         ValueError
-            There is no such column, with what may have been meant; or it holds texts where
-            ``numbers`` are needed.
+            There is no such column, with what may have been meant.
         """
         if not isinstance(name, str):
             raise TypeError(f"{argument} must be the name of a column, not {brief(name)}.")
@@ -181,8 +180,6 @@ class Columns(Mapping[str, Column]):
         if name not in self:
             hint = did_you_mean(name, self) or f" The columns are {', '.join(self)}."
             raise ValueError(f"{argument}: there is no column {name!r:.60}.{hint}")
-        if numbers and self[name].words is not None:
-            raise ValueError(f"{argument}: the column {name!r} holds texts, and no numbers.")
         return self[name]
 
 

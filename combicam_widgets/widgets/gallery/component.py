@@ -82,13 +82,14 @@ class PhotoGallery(Component):
         traits.optional(lambda value: _mapping("brush", value)),
         default_value=None,
     )
-    """The part of scatter or map that is brushed, ``{column: (low, high)}``; or None (default)."""
+    """The part of scatter or map that is brushed, ``{column: (low, high)}``, or a list for a column
+    of texts; or None (default)."""
 
     x = Setting(traits.text("x"), default_value="")
-    """Column of numbers along the scatter. Default: the distance to the truth, if there is one."""
+    """Column along the scatter. Default: the distance to the truth, if there is one."""
 
     y = Setting(traits.text("y"), default_value="")
-    """Column of numbers up the scatter. Default: the worth, if there is one."""
+    """Column up the scatter. Default: the worth, if there is one."""
 
     selected = Setting(_row, default_value=None)
     """The row that is marked in all views, counted from 0 as in the table; None (default): none."""
@@ -296,11 +297,11 @@ def _check(columns: table.Columns, after: Wanted) -> None:
         columns.find(table.direction(columns, sort_by)[0], "sort_by")
     for name in ("x", "y"):
         if after[name]:
-            columns.find(after[name], name, numbers=True)
-    for name, box in (after["brush"] or {}).items():
-        columns.find(name, "brush", numbers=True)
-        if isinstance(box, bool) or None in box:
-            raise ValueError(f"brush[{name!r}] must be (low, high), not {brief(box)}.")
+            columns.find(after[name], name)
+    for name, part in (after["brush"] or {}).items():
+        if isinstance(part, bool | str) or None in part:
+            what = "(low, high)" if columns[name].words is None else "a list of texts"
+            raise ValueError(f"brush[{name!r}] must be {what}, not {brief(part)}.")
     row = after["selected"]
     if row is not None and not 0 <= row < columns.rows:
         raise IndexError(f"selected must be a row of {columns.rows}, not {row}.")

@@ -119,7 +119,8 @@ export function controls(table, store, heated) {
   const clear = make("button", "", { type: "button" }, ["Show all"]);
   clear.addEventListener("click", () => store.set({ filters: {}, search: "", brush: null }, true));
 
-  const keep = make("button", "", { type: "button" }, ["Keep the brush as a filter"]);
+  const kept = "Keep the brush as a filter";
+  const keep = make("button", "", { type: "button", "aria-label": kept, title: kept }, ["Keep brush"]);
   keep.addEventListener("click", () => {
     store.set({ filters: { ...store.get("filters"), ...store.get("brush") }, brush: null }, true);
   });
@@ -159,10 +160,11 @@ export function controls(table, store, heated) {
 
   return {
     element,
-    buttons: [keep, clear],
+    buttons: [clear, keep],
     show() {
-      keep.hidden = !store.get("brush");
-      if (document.activeElement !== search || search.value.trim() !== store.get("search").trim()) search.value = store.get("search");
+      keep.disabled = !store.get("brush");
+      const sought = store.get("search");
+      if (search.value.trim() !== sought.trim()) search.value = sought;
       const { column, descending } = direction(table, store.get("sort_by"));
       sortMenu.value = column?.name ?? "";
       turn.disabled = !column;

@@ -100,8 +100,8 @@ export function grid(table, store, pictures, pick, open) {
     const sorted = direction(table, store.get("sort_by")).column;
     const usual = ["probability", "distance"].map((role) => table.roles.get(role));
     const extra = sorted && !usual.includes(sorted) && !["place", "photo", "error"].includes(sorted.role) ? [sorted] : [];
-    const said = [...usual.slice(0, extra.length ? 1 : 2).filter((each) => each && !isMissing(each, row)).map((each) => valueOf(each, row))];
-    return [...said, ...extra.map((each) => `${each.label} ${valueOf(each, row)}`)].join(" · ");
+    const first = usual.slice(0, extra.length ? 1 : 2).filter((each) => each && !isMissing(each, row));
+    return [...first.map((each) => valueOf(each, row)), ...extra.map((each) => `${each.label} ${valueOf(each, row)}`)].join(" · ");
   }
 
   function makeLine() {

@@ -39,7 +39,7 @@ export function mount(el, { table, land, store, pictures, open, close, heated = 
   const body = make("div", "ccw-gallery-body", {}, [photos, side]);
   const root = make("section", "ccw-gallery", { "aria-label": "Gallery" }, [
     parts.controls.element,
-    make("div", "ccw-gallery-told", {}, [status, ...parts.controls.buttons]),
+    make("div", "ccw-gallery-told", {}, [...parts.controls.buttons, status]),
     doing,
     problem,
     body,
@@ -77,8 +77,8 @@ export function mount(el, { table, land, store, pictures, open, close, heated = 
       for (const part of planes) part.show(memory.rest, memory.shown);
     } else if (another.selected) for (const part of planes) part.showMark();
     parts.controls.show();
-    const view = { sort_by: store.get("sort_by"), filters: store.get("filters"), search: store.get("search"), brush: store.get("brush") };
-    status.textContent = sentence(table, view, memory.shown.length);
+    const view = ["sort_by", "filters", "search", "brush"].map((name) => [name, store.get(name)]);
+    status.textContent = sentence(table, Object.fromEntries(view), memory.shown.length);
     words.textContent = store.get("doing") ?? "";
     away.hidden = !store.get("exploring");
     doing.hidden = away.hidden && !words.textContent;

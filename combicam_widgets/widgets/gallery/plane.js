@@ -89,7 +89,8 @@ export function plane(host) {
   }
 
   function spotOf(event) {
-    const bounds = element.getBoundingClientRect();
+    // While something is dragged, the plane may move: the sentence above it grows.
+    const bounds = drag?.bounds ?? element.getBoundingClientRect();
     return [event.clientX - bounds.left, event.clientY - bounds.top];
   }
 
@@ -120,7 +121,7 @@ export function plane(host) {
     if (event.button !== 0 || !scales) return;
     const spot = spotOf(event);
     const kind = event.shiftKey && host.moved ? "move" : isInside(spot) ? "shift" : "draw";
-    drag = { kind, from: spot, last: spot, corners: box && corners(), far: false };
+    drag = { kind, from: spot, last: spot, corners: box && corners(), far: false, bounds: element.getBoundingClientRect() };
     element.setPointerCapture(event.pointerId);
     hint.hidden = true;
   });
@@ -140,7 +141,10 @@ export function plane(host) {
     drag = null;
     if (!ended) return;
     if (ended.far) {
-      if (ended.kind !== "move") host.brushed(box, true);
+      if (ended.kind === "move") return;
+      host.brushed(box, true);
+      box = host.snapped?.(box) ?? box;
+      showFrame();
       return;
     }
     const row = nearest(spotOf(event));

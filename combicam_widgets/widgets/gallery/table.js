@@ -111,7 +111,10 @@ export function conditionInWords(column, condition) {
   const name = column.label;
   if (typeof condition === "boolean") return `${name}: ${condition ? "any" : "none"}`;
   if (typeof condition === "string") return `${name} contains “${condition}”`;
-  if (column.words) return `${name} is ${condition.join(" or ")}`;
+  if (column.words) {
+    const few = condition.length && condition.length <= 3;
+    return `${name} is ${few ? condition.join(" or ") : `one of ${condition.length}`}`;
+  }
   const [low, high] = condition;
   if (low === null && high === null) return `${name}: any`;
   if (high === null) return `${name} at least ${written(low)}`;
