@@ -19,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page
 
-from tests.browser.lab import Lab, jupyter, notebook, running_browser
+from tests.browser.lab import Lab, jupyter, notebook, open_more, running_browser
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "gestures.webp"
@@ -150,6 +150,7 @@ def main() -> None:
             page.locator(".ccw-vote").nth(15).wait_for(state="attached")
             page.locator(".ccw-drawn-box").wait_for()
             page.locator(".ccw-explorer").scroll_into_view_if_needed()
+            open_more(page)
             page.add_style_tag(content=".ccw-why-not { opacity: 1 !important; }")
             lab.until("[explorer.busy, len(explorer.votes)]", [False, 16])
             picture, places = photograph(page, spots)

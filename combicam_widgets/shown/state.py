@@ -27,9 +27,12 @@ RECIPE = ("method", "rule", "normalize", "weights")
 SETTINGS = (
     *("rule", "normalize", "keep", "opacity", "colormap", "outline", "preview", "box", "opened"),
     *("show_opposite", "show_votes", "show_rings", "online_tiles", "tile_width", "comparing"),
-    *("own_photos", "busy"),
+    *("own_photos", "busy", "height", "simple", "presentation"),
 )
 """Fields that a change sets, and that no other field follows from but by `derive`."""
+
+_ACTIONS = {*SETTINGS, *RECIPE, "guess", "guessing", "pin"} - {"preview", "busy", "own_photos"}
+"""What a change names when somebody does something: an error is no longer about that."""
 
 _QUESTION = "Where is this? Click the place on the map."
 
@@ -67,7 +70,7 @@ class Shown:
     analysis : Analysis
         What a model says of a photo, and the layer maps.
     weights, rule, normalize, keep, opacity, colormap, outline, preview, box, show_opposite, \
-show_votes, show_rings, online_tiles, tile_width, guessing, guess
+show_votes, show_rings, online_tiles, tile_width, guessing, guess, height, simple, presentation
         The settings, as the explorer's traits of these names.
     comparing : bool
         Whether a click on the map says with which cell the target is compared.
@@ -129,6 +132,9 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess
     pinned_fusion: Pinned | None = None
     past: History[Recipe] = field(default_factory=History)
     own_photos: tuple[tuple[int, Photo], ...] = ()
+    height: int | None = None
+    simple: bool = False
+    presentation: bool = False
     error: str = ""
     notice: str = ""
     busy: bool = False
@@ -271,7 +277,7 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
         - ``guessing``, ``guess``: of the game;
         - ``pin``: whether the present fusion is pinned;
         - ``past``: where undoing or redoing has led; ``gesture``: what `History.push` takes;
-        - ``error``: what went wrong; without it an error stays until a change succeeds;
+        - ``error``: what went wrong; without it an error stays until something is done;
         - ``notice``: what was warned of; without it a notice stays until a model is asked anew;
         - answers with their question: ``evidence``, ``opposite`` and ``answered``; ``votes`` and
           ``surveyed``; ``vote`` and ``vote_asked``. They are taken only if they answer what is
@@ -305,8 +311,8 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
             if name in change:
                 raise ValueError(f"There is no layer {change[name]!r:.60}.")
             now[name] = ""
-    if analysis is not shown.analysis or {*RECIPE, "guess", "guessing"} & set(change):
-        now["error"] = ""  # an attempt that succeeded
+    if analysis is not shown.analysis or _ACTIONS & set(change):
+        now["error"] = ""  # the next thing that somebody does is another matter
     now |= {name: change[name] for name in ("error", "notice", *_ANSWERS) if name in change}
     new = replace(shown, **now)
     if afresh or new.recipe != shown.recipe or new.maps is not shown.maps:

@@ -147,7 +147,7 @@ def compose(widgets: Sequence[w.Widget], sync: str | Sequence[str] | None = "wei
     if sync is not None:
         link(*widgets, names=(sync,) if isinstance(sync, str) else sync)
     rooms = [
-        w.VBox([widget], layout=w.Layout(flex="1 1 480px", min_width="0")) for widget in widgets
+        w.VBox([widget], layout=w.Layout(flex="1 1 400px", min_width="0")) for widget in widgets
     ]
     return w.HBox(rooms, layout=w.Layout(flex_flow="row wrap"))
 

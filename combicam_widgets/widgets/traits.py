@@ -125,6 +125,23 @@ def kilometres(name: str, low: float, high: float) -> Callable[[Any], float]:
     return check
 
 
+def pixels(name: str) -> Callable[[Any], int]:
+    """Accept a height on the page."""
+
+    def check(value: Any) -> int:  # noqa: ANN401
+        number = _number(name, value, "a number of pixels")
+        if not 120 <= number <= 4000:
+            raise ValueError(f"{name} must be 120 to 4,000 pixels, not {brief(value)}.")
+        return round(number)
+
+    return check
+
+
+def room_height(height: int | None) -> str:
+    """Write the height of a picture's room for a page; None: what the page around it says."""
+    return "var(--ccw-height, 440px)" if height is None else f"{height}px"
+
+
 def cell(name: str) -> Callable[[Any], int | None]:
     """Accept the index of a cell, or None; whether there is such a cell, its grid says."""
 

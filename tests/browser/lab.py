@@ -285,6 +285,13 @@ class Lab:
             self.strangers.append(request.url)
 
 
+def open_more(where: Page | Locator) -> None:
+    """Open the rows of controls that are not needed every day."""
+    more = where.get_by_role("button", name="More", exact=True)
+    more.click()
+    expect(more).to_have_attribute("aria-expanded", "true")
+
+
 class Notebook(Lab):
     """Notebook 7: the same commands in a page of another make."""
 

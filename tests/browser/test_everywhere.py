@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from lab import ROOT, WAIT, Lab, Notebook, Voila, jupyter, notebook, voila
+from lab import ROOT, WAIT, Lab, Notebook, Voila, jupyter, notebook, open_more, voila
 from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.xdist_group("everywhere")
@@ -145,6 +145,7 @@ def test_two_explorers_do_not_mix(quiet):
     untouched = panda.locator(HEAT).get_attribute("href")
     follows(koala)
     lab.until("[explorer.weights['blocks.15'], second.weights['blocks.15']]", [0, 1])
+    open_more(koala)
     koala.get_by_label("Method", exact=True).select_option("layercam")
     lab.until("[explorer.method, second.method]", ["layercam", "gradcam"])
     expect(layer(panda, "blocks.15")).to_have_attribute("aria-pressed", "true")
@@ -163,6 +164,7 @@ def test_one_explorer_displayed_twice_is_one(quiet):
     for view in (first, again):
         expect(layer(view, "blocks.15")).to_have_attribute("aria-pressed", "false")
     expect(first.locator(HEAT)).to_have_attribute("href", again.locator(HEAT).get_attribute("href"))
+    open_more(first)
     first.get_by_role("button", name="Compare").click()
     for view in (first, again):
         expect(view.locator(".ccw-panel")).to_have_count(2)

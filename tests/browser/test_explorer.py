@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab import ROOT, Lab, notebook
+from lab import ROOT, Lab, notebook, open_more
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -135,6 +135,7 @@ def test_python_and_page_stay_in_step(opened):
     for name, pressed in {"blocks.0": "true", "blocks.1": "false", "blocks.2": "true"}.items():
         expect(lab.layer(name)).to_have_attribute("aria-pressed", pressed)
     lab.python("[setattr(explorer, 'method', 'layercam')] and None")
+    open_more(lab.page)
     expect(lab.page.get_by_label("Method", exact=True)).to_have_value("layercam")
     lab.page.get_by_label("Method", exact=True).select_option("hirescam")
     lab.page.get_by_label("Normalise", exact=True).select_option("max")
@@ -226,6 +227,7 @@ def test_pure_functions_of_the_diagram(browser):
 def test_score_cam_shows_progress_and_can_be_cancelled(opened):
     lab = opened
     painted = heat(lab)
+    open_more(lab.page)
     method = lab.page.get_by_label("Method", exact=True)
     method.select_option("scorecam")
     cancel = lab.page.get_by_role("button", name="Cancel")

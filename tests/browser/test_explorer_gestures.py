@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from lab import Lab, notebook
+from lab import Lab, notebook, open_more
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -63,6 +63,7 @@ def shown(browser, server):
     page.locator(HEAT).wait_for()
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     expect(words(lab)).to_contain_text("koala")
+    open_more(page)
     lab.until("explorer.world.map.bounds != ()", value=True)
     yield lab
     lab.close()
@@ -346,6 +347,7 @@ def test_opacity_and_colours(lab):
 
 def test_compare_keeps_a_fusion_beside_the_next(lab):
     compare = button(lab, "Compare")
+    room = lab.page.locator(".ccw-pictures").bounding_box()
     expect(compare).to_have_attribute("aria-pressed", "false")
     compare.click()
     expect(compare).to_have_attribute("aria-pressed", "true")
@@ -357,17 +359,21 @@ def test_compare_keeps_a_fusion_beside_the_next(lab):
     lab.layer(LAST).click()
     expect(lab.page.get_by_text("now: gradcam, sum, 15 of 16 layers")).to_be_visible()
     expect(difference.get_by_text("no difference")).not_to_be_visible()
-    # On a laptop the three stand side by side, and the map below has the whole width.
+    # The three take the room of the one, and the map stays where it is.
     panels = [lab.page.locator(HEAT), *lab.page.locator(".ccw-panel-stack").all()]
 
-    def stand_side_by_side():
-        tops = [panel.bounding_box()["y"] for panel in panels]
-        return tops == pytest.approx([tops[0]] * 3, abs=4)
+    def stand_in_the_room():
+        now, pinned, difference = (panel.bounding_box() for panel in panels)
+        sizes = {(round(x["width"]), round(x["height"])) for x in (now, pinned, difference)}
+        assert len(sizes) == 1
+        assert (now["y"], now["x"]) == pytest.approx((pinned["y"], difference["x"]), abs=2)
+        return now["x"] + now["width"] < pinned["x"] and now["y"] + now["height"] < difference["y"]
 
-    assert stand_side_by_side()
+    assert stand_in_the_room()
+    assert lab.page.locator(".ccw-pictures").bounding_box() == room
     with files_shown(lab):
-        assert stand_side_by_side()
-    assert lab.page.locator(".leaflet-container").bounding_box()["width"] > 900
+        lab.page.wait_for_function("() => document.querySelector('.ccw-pictures').clientWidth < 900")
+        assert stand_in_the_room()
     lab.screenshot("explorer-compare")
     compare.click()
     expect(pinned).to_have_count(0)

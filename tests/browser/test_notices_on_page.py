@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from lab import Lab, notebook
+from lab import Lab, notebook, open_more
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -38,6 +38,7 @@ def test_a_notice_is_seen_survives_a_reload_is_not_saved_and_goes(lab: Lab):
     notice = lab.page.get_by_role("note")
     expect(notice).to_have_count(0)
 
+    open_more(lab.page)
     lab.page.get_by_label("Method", exact=True).select_option("careful")
     expect(notice).to_have_text("These maps are <b>a guess</b>.")  # text, once for all layers
     expect(notice).to_be_visible()

@@ -164,9 +164,8 @@ def test_no_evidence_is_said(opened, rule):
 def test_a_pinned_heatmap_beside_the_present_one(opened, rule):
     lab = opened
     do(lab, f"setattr(heat, 'rule', {rule!r})")
-    lab.page.set_viewport_size({"width": 1700, "height": 1000})  # narrower, they are stacked
     alone = figure(lab).bounding_box()
-    assert (alone["width"], alone["height"]) == (500, 440)
+    assert alone["height"] == 440
     photo = lab.page.locator(HEAT).bounding_box()
     do(lab, "heat.pin()")
     pinned = lab.page.get_by_role("img", name=re.compile(f"^pinned: gradcam, {rule}, 2 of 2"))
@@ -178,13 +177,15 @@ def test_a_pinned_heatmap_beside_the_present_one(opened, rule):
     expect(lab.page.get_by_text(f"now: gradcam, {rule}, 1 of 2 layers")).to_be_visible()
     expect(difference.get_by_text("no difference")).not_to_be_visible()
     expect(difference).to_have_attribute("aria-label", re.compile("from -100 to"))
-    # Side by side, the three photos are of one size.
+    # In the room of the one, the three photos are of one size.
     photos = [lab.page.locator(HEAT), *lab.page.locator(".ccw-panel-stack").all()]
     boxes = [photo.bounding_box() for photo in photos]
     assert len({round(box["width"]) for box in boxes}) == 1
-    assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
-    for box in boxes[1:]:
-        assert box["y"] == pytest.approx(boxes[0]["y"], abs=3)
+    assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
+    assert boxes[0]["y"] + boxes[0]["height"] < boxes[2]["y"]
+    for box in boxes:
+        assert alone["y"] <= box["y"]
+        assert box["y"] + box["height"] <= alone["y"] + alone["height"] + 1
     lab.screenshot("overlay-compare")
     do(lab, "heat.unpin()")
     expect(pinned).to_have_count(0)
@@ -197,7 +198,6 @@ def test_a_box_is_drawn_moved_typed_and_removed(opened):
     lab = opened
     box = lab.page.get_by_label(re.compile("^Box of what should matter"))
     width = lab.page.locator(".ccw-overlay").bounding_box()["width"]
-    assert 500 <= width < 520  # with the map beside it
     expect(lab.page.get_by_label("Left %")).not_to_be_visible()
     drag(lab, (0.2, 0.2), (0.6, 0.6))  # not before it is asked for
     lab.page.get_by_role("button", name="Draw a box").click()

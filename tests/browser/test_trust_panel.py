@@ -1,7 +1,7 @@
 """The trust panel alone in a cell: what it says, shows on demand, and does when Python changes."""
 
 import pytest
-from lab import WAIT, notebook
+from lab import WAIT, notebook, open_more
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -77,6 +77,7 @@ explorer
 def test_by_worth_is_measured_with_progress_and_taken_back(lab):
     lab.open(notebook(EXPLORER))
     page = lab.page
+    open_more(page)
     button = page.get_by_role("button", name="by worth")
     button.click()
     page.get_by_role("button", name="Cancel").click()

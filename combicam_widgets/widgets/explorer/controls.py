@@ -28,6 +28,9 @@ TUNED = ("rule", "normalize", "keep", "opacity", "colormap")
 SWITCHED = ("outline", "show_opposite", "show_votes", "show_rings", "online_tiles", "guessing")
 """Traits that a button of the same name switches."""
 
+_EVERYDAY = ("last layer", "one per stage", "all")
+"""Presets that are always in reach."""
+
 _OWN_PHOTO, _OWN_PLACE, _PUZZLE = "(a photo of your own)", "(a place on the map)", "(guess where)"
 
 
@@ -47,6 +50,9 @@ class Controls(w.VBox):
     upload : Upload
     presets : dict
         A button for each of `PRESETS`.
+    more : ipywidgets.ToggleButton
+        Opens the rows of what is not needed every day.
+    start_over : ipywidgets.Button
     outline, pin, show_opposite, show_votes, show_rings, online_tiles, guessing, comparing :
         ipywidgets.ToggleButton
     next_round : ipywidgets.Button
@@ -60,7 +66,7 @@ class Controls(w.VBox):
         self.own: dict[str, Photo] = {}
         self.model = _menu("Model", list(self.models))
         self.photo = _menu("Photo", [_OWN_PHOTO])
-        self.photo.layout.max_width = "200px"
+        self.photo.layout.max_width = "190px"
         self.upload = Upload(
             accept=",".join(["image/*", *picture_endings()]),
             description="Your photo…",
@@ -110,22 +116,28 @@ class Controls(w.VBox):
         self.online_tiles = _switch("Online map", "Fetch OpenStreetMap's tiles from the internet")
         self.guessing = _switch("Guess first", "Say where it is before the model does")
         self.next_round = _button("Next round", "Another photo to guess")
+        self.more = _switch("More", "Method, rule, colours, what the evidence shows, the map …")
+        self.more.add_class("ccw-opens")
+        self.start_over = _button("Start over", "Everything as it was when this was opened")
+        self._explained = Words(look="ccw-explained")
         self._score = Words(look="ccw-score")
-        layers = w.HBox([w.Label("Layers:"), *self.presets.values()])
         self._round = w.HBox([self.next_round, self._score])
-        of_photo = [self.model, self.photo, self.upload, self.tile_width]
-        game = [self.guessing, self._round]
-        of_maps = [self.method, self.score, self.rule, self.normalize, self.opacity]
-        of_heat = [self.colormap, self.keep, self.pin, self.outline]
+        presets = [button for name, button in self.presets.items() if name in _EVERYDAY]
+        others = [button for name, button in self.presets.items() if name not in _EVERYDAY]
+        everyday = [self.model, self.photo, self.upload, *presets, self.guessing, self.more]
+        of_maps = [self.tile_width, self.method, self.score, self.rule, self.normalize, *others]
+        of_heat = [self.colormap, self.opacity, self.keep, self.outline, self.pin]
         of_answer = [self.show_opposite, self.comparing]
-        of_map = [self.show_votes, self.show_rings, self.online_tiles]
-        rows = [[*of_photo, *game, layers], of_maps, [*of_heat, *of_answer, *of_map]]
-        for first in (self.show_votes, self.guessing, layers):  # of what belongs together
-            first.add_class("ccw-apart")
+        of_map = [self.show_votes, self.show_rings, self.online_tiles, self.start_over]
+        rows = [everyday, of_maps, [*of_heat, *of_answer, *of_map]]
         boxes = [w.HBox(row) for row in rows]
-        for box in (*boxes, layers, self._round):
+        for box in (*boxes, self._round):
             box.add_class("ccw-toolbar")
-        super().__init__(boxes)
+        boxes[0].add_class("ccw-everyday")
+        further = w.VBox([*boxes[1:], self._explained])
+        further.add_class("ccw-further")
+        super().__init__([boxes[0], self._round, further])
+        self.add_class("ccw-controls")
 
     def show(self, shown: Shown, *, choices: bool = True) -> None:
         """Show the settings and how the game stands; models and photos from outside get an entry.

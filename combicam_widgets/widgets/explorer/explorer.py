@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from html import escape
 from typing import Any
@@ -91,6 +92,7 @@ class Explorer(TakeAlong, ExplorerState):
         known = {
             *("model", "image", "parts", "layout"),
             *("target", "contrast", "weights", "method", "score", "tile_width", "box"),
+            *("height", "simple", "presentation"),
             *(*TUNED, *SWITCHED),
         }
         check_options(Explorer, values, known)
@@ -133,7 +135,8 @@ class Explorer(TakeAlong, ExplorerState):
         with _as_trait_error("weights" in wanted):
             shown = first(analysis, wanted)
         self.children = self._parts.laid_out(self._seen)
-        self.commit(self._answered(shown))
+        self._beginning = self._answered(shown)
+        self.commit(self._beginning)
         self._gestures.listen()
 
     def close(self) -> None:
@@ -194,6 +197,14 @@ class Explorer(TakeAlong, ExplorerState):
             return {}
         recipe = past.undo() if way == "undo" else past.redo()
         return {**vars(recipe), "past": past}
+
+    def start_over(self) -> None:
+        """Show what was shown in the beginning, with all settings as they were then."""
+        with self._parts.lock:
+            self._parts.asking.cancel()
+            self._gestures.forget_questions()
+            own = self.shown.own_photos
+            self.commit(replace(self._beginning, own_photos=own))
 
     def pin(self) -> None:
         """Keep the present fusion to compare the ones that follow with."""
@@ -283,6 +294,7 @@ class Explorer(TakeAlong, ExplorerState):
                 with interrupts_wait():
                     self._shown = shown
                     told = self._view.show(redacted(shown))
+                    self._look(shown)
             except BaseException:
                 self._shown = before
                 if before is not None:
@@ -303,6 +315,12 @@ class Explorer(TakeAlong, ExplorerState):
                 failed.append(error)
         if failed:
             raise failed[0]
+
+    def _look(self, shown: Shown) -> None:
+        """Lay it out as is asked for; the style sheet knows these names."""
+        for name in ("simple", "presentation"):
+            change = self.add_class if getattr(shown, name) else self.remove_class
+            change(f"ccw-{name}")
 
     def _answered(self, shown: Shown) -> Shown:
         """Ask all that is still to be asked about a value, in place."""

@@ -74,6 +74,7 @@ class Gestures:
         controls.upload.on_file(self._upload)
         for name, button in controls.presets.items():
             self._on_click(button, partial(self._use, name))
+        self._on_click(controls.start_over, explorer.start_over)
         self._on_click(controls.next_round, lambda: self.change({"image": explorer.draw_puzzle}))
         self._parts.status_bar.on_cancel = self.cancel
         between_cells(self._interrupted)

@@ -18,7 +18,7 @@ from combicam_widgets.widgets.heat.component import HeatOverlay
 from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.world.component import WorldMap
 
-NAMES = ("controls", "diagram", "heat", "world", "status", "trust")
+NAMES = ("controls", "diagram", "status", "heat", "world", "trust")
 """What may be seen of an explorer, from top to bottom."""
 
 
@@ -73,8 +73,8 @@ class Parts:
             anywidget_missing(),
             *above,
             *self._named("diagram", names),
-            *([pictures] if pictures.children else []),
             *([self.status_bar] if "status" in names else []),
+            *([pictures] if pictures.children else []),
             *self._named("trust", names),
         ]
 

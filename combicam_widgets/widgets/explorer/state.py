@@ -100,6 +100,17 @@ class ExplorerState(held.OneValue, Spelled, w.VBox):
     game = held.Result()
     """The rounds of guessing so far."""
 
+    height = held.Setting(traits.optional(traits.pixels("height")), default_value=None)
+    """Height of photo and map in CSS pixels; None (default): so that all is seen together on a
+    laptop's screen."""
+
+    simple = held.Setting(traits.switch("simple"), default_value=False)
+    """Whether only the choice of network and photo is offered, and diagram, photo, map and sentence
+    are shown."""
+
+    presentation = held.Setting(traits.switch("presentation"), default_value=False)
+    """Whether everything is large and controls are few: for a projector."""
+
     prediction = held.Result()
     """What the model says of the whole photo."""
 
@@ -129,7 +140,7 @@ class ExplorerState(held.OneValue, Spelled, w.VBox):
     """What the present fusion is compared with, in words; "" if nothing is pinned."""
 
     status = held.Result()
-    """The line under the pictures, in plain words. If it is known where the photo was taken, it
+    """The line above the pictures, in plain words. If it is known where the photo was taken, it
     says how far away that is; `public_status` does not."""
 
     error = held.Result()

@@ -18,7 +18,8 @@ const MENUS = {
 export function nameToolbar(el) {
   const press = (button) => {
     const pressed = String(button.classList.contains("mod-active"));
-    if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
+    const says = button.classList.contains("ccw-opens") ? "aria-expanded" : "aria-pressed";
+    if (button.getAttribute(says) !== pressed) button.setAttribute(says, pressed);
   };
   const pressing = new MutationObserver((changes) => changes.forEach(({ target }) => press(target)));
   let explorer = null;

@@ -19,11 +19,7 @@ from combicam_widgets.widgets._bridge.closing import made_of
 from combicam_widgets.widgets.fusion import Fusion
 from combicam_widgets.widgets.heat.pictures import LESS, MORE, difference_colors, difference_picture
 
-SIZE = 294, 260
-"""Size of a panel in CSS pixels, and of the figure while panels are beside it."""
-
-BAR = 62
-"""Part of the width that a legend takes; the photos are of one size, with or without it."""
+_PHOTO_SIDE = 588
 
 _PIXELS = 144
 """Longer side of the pictures of heat while there are three: they are small, and cost bytes."""
@@ -46,7 +42,7 @@ class Panel(Attentive):
     """What is laid over it, a data URI."""
 
     size = T.Tuple(T.Int(), T.Int()).tag(sync=True)
-    """Width and height of the photo in CSS pixels."""
+    """Width and height of the photo, of which the proportions count."""
 
     label = T.Unicode().tag(sync=True)
     """What it is, in the upper left corner."""
@@ -104,10 +100,9 @@ class Comparison:
     ) -> None:
         self.heatmap = heatmap
         self.label = f"pinned: {label}" if label else "pinned"
-        scale = min((SIZE[0] - BAR) / photo.width, SIZE[1] / photo.height)
         given = {
-            "photo": to_data_uri(photo, format="jpeg", max_side=2 * max(SIZE)),
-            "size": (round(scale * photo.width), round(scale * photo.height)),
+            "photo": to_data_uri(photo, format="jpeg", max_side=_PHOTO_SIDE),
+            "size": (photo.width, photo.height),
         }
         self.pinned = Panel(**given, label=self.label)  # its colours are those of the present one
         self.difference = Panel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ class HeatOverlay(Fusing):
     >>> heat.weights = {"blocks.15": 1}  # doctest: +SKIP
     """
 
+    _room = MappingProxyType({"flex": "1.25 1 330px", "min_width": "240px"})
+
     opacity = Setting(traits.fraction("opacity"), default_value=0.8)
     """Opacity of the hottest pixels, in [0, 1]. Default 0.8."""
 
@@ -56,6 +59,9 @@ class HeatOverlay(Fusing):
 
     box = Setting(traits.box, default_value=None)
     """What should matter: (left, top, right, bottom) of the photo, each in [0, 1]; or None."""
+
+    height = Setting(traits.optional(traits.pixels("height")), default_value=None)
+    """Height of the room for the photo in CSS pixels; None (default): as the page has room."""
 
     heatmap = Result()
     """The fused heatmap: (H, W) float32 in [0, 1], in the photo's shape, at most 288 px a side;
@@ -164,6 +170,7 @@ class HeatOverlay(Fusing):
         pinned, new_pin = now.get("pinned_fusion"), changed(before, now, "pinned_fusion")
         if not self._lent and maps is not None:
             self._show_fusion(before, now)
+        overlay.resize(now["height"])
         with overlay.at_once():
             if new_photo and photo is not None:
                 overlay.show_photo(photo, number_of(photo))

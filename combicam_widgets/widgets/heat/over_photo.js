@@ -45,11 +45,37 @@ export function onceIn(element, found) {
   return () => attached.disconnect();
 }
 
-/** Calls back whenever Plotly has drawn a figure anew; gives what ends that. */
+/**
+ * Scale what Plotly has drawn to the room of the figure. Plotly itself knows one size, the same in
+ * all views; where heatmaps are compared there is no room for its colour bar.
+ */
+function fit(figure) {
+  const drawn = figure.querySelector(".plot-container");
+  const layout = figure._fullLayout;
+  if (!drawn || !layout || !figure.clientWidth) return;
+  const { width, height, margin } = layout;
+  const bar = figure.parentElement.childElementCount > 1 ? margin.r : 0;
+  const scale = Math.min(figure.clientWidth / (width - bar), figure.clientHeight / height);
+  const left = (figure.clientWidth - scale * (width - bar)) / 2;
+  const top = (figure.clientHeight - scale * height) / 2;
+  const transform = `translate(${left}px, ${top}px) scale(${scale})`;
+  if (drawn.style.transform !== transform) drawn.style.transform = transform;
+}
+
+/** Calls back whenever a figure was drawn anew or has another size; gives what ends that. */
 export function onDrawn(figure, act) {
-  const drawn = new MutationObserver(act);
+  const again = () => {
+    fit(figure);
+    act();
+  };
+  const drawn = new MutationObserver(again);
   drawn.observe(figure, { subtree: true, childList: true, attributeFilter: ["width", "height"] });
-  return () => drawn.disconnect();
+  const resized = new ResizeObserver(again);
+  resized.observe(figure);
+  return () => {
+    drawn.disconnect();
+    resized.disconnect();
+  };
 }
 
 /** Whether a point, in fractions of the photo, lies on it. */

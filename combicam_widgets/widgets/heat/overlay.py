@@ -19,12 +19,13 @@ from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
 from combicam_widgets.widgets.fusion import Fusion
 from combicam_widgets.widgets.heat.box import BoxTool, OnBox, box_sentence
 from combicam_widgets.widgets.heat.caption import NO_EVIDENCE, Caption, described
-from combicam_widgets.widgets.heat.compare import BAR, SIZE, Comparison, coarse
+from combicam_widgets.widgets.heat.compare import Comparison, coarse
 from combicam_widgets.widgets.heat.photo_figure import PhotoFigure
 from combicam_widgets.widgets.heat.pictures import heat_picture
+from combicam_widgets.widgets.traits import room_height
 
-_ALONE = 500, 440
-"""Size of the figure in CSS pixels while nothing is beside it."""
+_ROOM = 500, 440
+"""Size of the room of a figure in CSS pixels, before a page fits it into its own."""
 
 Heatmap = npt.NDArray[np.float32]
 OnClick = Callable[[float, float], object]
@@ -50,7 +51,7 @@ class Overlay:
 
     def __init__(self, fusion: Fusion | None = None, view: w.Box | None = None) -> None:
         self._fusion = fusion = fusion or Fusion()
-        self._main = PhotoFigure(FigureWidget, _ALONE)
+        self._main = PhotoFigure(FigureWidget, _ROOM)
         self.figure: go.FigureWidget = self._main.figure
         self.figure._config = {"displayModeBar": False}  # noqa: SLF001  (plotly has no public way)
         self._photo: Photo | None = None
@@ -137,6 +138,10 @@ class Overlay:
             self._waiting = False
         self._draw()
 
+    def resize(self, height: int | None) -> None:
+        """Make the room for the pictures so many CSS pixels high; None: see `room_height`."""
+        self._figures.layout.height = room_height(height)
+
     def show_outline(self, keep: float | None) -> None:
         """Outline the hottest part of the photo, as `cam.hottest` keeps it; None: no outline.
 
@@ -177,7 +182,6 @@ class Overlay:
             raise ValueError("Show a photo before pinning a heatmap of it.")
         self.unpin()
         self._comparison = new = Comparison(self._photo, heatmap.copy(), label, self._fusion)
-        self._main.resize(SIZE, BAR)
         self._draw()
         # The figure stays the first, or the page would make another one in its place.
         self._figures.children = [self.figure, new.pinned, new.difference]
@@ -188,7 +192,6 @@ class Overlay:
         if old is not None:
             self._figures.children = [self.figure]
             old.close()
-            self._main.resize(_ALONE)
             self._draw()
 
     def on_box(self, callback: OnBox) -> None:
@@ -339,7 +342,7 @@ def overlay(
     opacity = traits.fraction("opacity")(opacity)
     if outline is not None:
         outline = traits.fraction("outline", positive=True)(outline)
-    drawn = PhotoFigure(go.Figure, _ALONE)
+    drawn = PhotoFigure(go.Figure, _ROOM)
     drawn.show_photo(load_image(photo))
     drawn.show_colors(colormap)
     drawn.lay_over(heat_picture(heat, colormap, opacity, _kept(heat, outline)))

@@ -60,8 +60,8 @@ function render({ model, el }) {
       if (image.getAttribute("src") !== source) image.setAttribute("src", source);
     }
     const [width, height] = model.get("size");
-    stack.style.width = `${width}px`;
-    stack.style.height = `${height}px`;
+    stack.style.aspectRatio = `${width} / ${height}`;
+    stack.style.width = `min(100cqw, ${width / height} * 100cqh)`;
     root.setAttribute("aria-label", state.name);
     label.textContent = model.get("label");
     words.textContent = state.words;

@@ -15,6 +15,13 @@ _GRID = 28
 """Hover values are looked up on a grid of at most so many points a side: more cost bytes."""
 
 _PHOTO_SIDE = 800
+
+BAR = 62
+"""Width that the colour bar takes, in CSS pixels."""
+
+_LEAST = 160
+"""Least height of a figure in CSS pixels: words beside the colour bar must not meet."""
+
 _LEGIBLE = "#808080"
 """Grey that is legible on the light and the dark theme."""
 
@@ -38,7 +45,8 @@ class PhotoFigure:
     kind : type
         Figure or FigureWidget.
     size : (width, height)
-        In CSS pixels, the same for all photos so that nothing jumps.
+        Of the room in CSS pixels; the figure is as large as fits, in the photo's proportions. On
+        a page with widgets, `over_photo.js` fits it into the room that there is.
 
     Attributes
     ----------
@@ -47,7 +55,7 @@ class PhotoFigure:
     """
 
     def __init__(self, kind: type[go.Figure], size: tuple[int, int]) -> None:
-        self._colors, self._picture = "", ""
+        self._colors, self._picture, self._size = "", "", size
         self.figure = kind(
             data=[
                 go.Scatter(
@@ -75,7 +83,7 @@ class PhotoFigure:
                 "template": "none",  # its styles are all for what is not drawn here
                 "width": size[0],
                 "height": size[1],
-                "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+                "margin": {"l": 0, "r": BAR, "t": 0, "b": 0},
                 "xaxis": {"visible": False, "fixedrange": True, "constrain": "domain"},
                 # Like x: a range that grew to fit one size would shrink the photo at the next.
                 "yaxis": {
@@ -108,6 +116,8 @@ class PhotoFigure:
         }
         source = to_data_uri(photo, format="jpeg", max_side=_PHOTO_SIDE)
         self._picture = _NOTHING
+        room = self._size[0] - BAR, self._size[1]
+        scale = min(room[0] / photo.width, room[1] / photo.height)
         with self.figure.batch_update():
             self.figure.layout.images = [
                 {**box, "name": "photo", "source": source, "layer": "below"},
@@ -115,6 +125,8 @@ class PhotoFigure:
                 {**box, "name": f"heat {about}", "source": _NOTHING, "layer": "above"},
             ]
             self.figure.update_layout(
+                width=round(scale * photo.width) + BAR,
+                height=max(_LEAST, round(scale * photo.height)),
                 xaxis_range=[0, photo.width],
                 yaxis_range=[photo.height, 0],
             )
@@ -159,10 +171,6 @@ class PhotoFigure:
             place = {"x": photo.sizex / 2, "y": photo.sizey / 2}
             self.figure.add_annotation(text=only_text(words), **_NOTE, **place)
         return self.figure
-
-    def resize(self, size: tuple[int, int], margin: int = 0) -> None:
-        """Change the size; ``margin`` is kept free at the right for the colour bar."""
-        self.figure.update_layout(width=size[0], height=size[1], margin_r=margin)
 
     def show_colors(self, colormap: str) -> None:
         """Set the colours of the colour bar."""

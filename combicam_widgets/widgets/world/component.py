@@ -43,7 +43,7 @@ class WorldMap(Component):
     >>> world.on_click(lambda latitude, longitude: print(latitude, longitude))  # doctest: +SKIP
     """
 
-    _room = MappingProxyType({"flex": "1 1 320px", "min_width": "320px"})
+    _room = MappingProxyType({"flex": "1 1 300px", "min_width": "240px"})
 
     prediction = Setting(
         traits.optional(traits.instance("prediction", GeoPrediction)), default_value=None
@@ -90,6 +90,9 @@ class WorldMap(Component):
 
     online_tiles = Setting(traits.switch("online_tiles"), default_value=False)
     """Whether the map fetches OpenStreetMap's tiles from the internet. Default: no."""
+
+    height = Setting(traits.optional(traits.pixels("height")), default_value=None)
+    """Height of the map in CSS pixels; None (default): as the page has room."""
 
     hint = Setting(traits.text("hint"), default_value="")
     """What a click on the map does, in a few words; "" (default): nothing is said."""
@@ -159,6 +162,7 @@ class WorldMap(Component):
         layer = names.index(now["preview"]) if now["preview"] in names and now["votes"] else None
         world.highlight_vote(layer)
         world.online_tiles = now["online_tiles"]
+        world.resize(now["height"])
 
     def _aside(self) -> list[w.Widget]:
         return self._world.aside

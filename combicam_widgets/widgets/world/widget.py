@@ -16,6 +16,7 @@ from combicam_widgets.shown.colors import heat_image
 from combicam_widgets.shown.lines import Place
 from combicam_widgets.shown.memory import remembered
 from combicam_widgets.shown.scene import Scene
+from combicam_widgets.widgets.traits import room_height
 from combicam_widgets.widgets.world.marks import CellList, Marks
 
 _RASTER = 512
@@ -111,7 +112,7 @@ class World:
             panes=_PANES,
             default_style=self._cursors["grab"],
             layers=[self._land, self._shading, *self._outlines.values()],
-            layout=ipywidgets.Layout(height="440px"),
+            layout=ipywidgets.Layout(height=room_height(None)),
         )
         self._marks = Marks(map=self.map, private=_PRIVATE, kept=_VIEW)
         self._panel = CellList(choosable=on_choose is not None, comparable=on_contrast is not None)
@@ -129,6 +130,10 @@ class World:
         )
         if on_hover_vote is not None:
             self._marks.observe(lambda change: on_hover_vote(change["new"]), "hovered")
+
+    def resize(self, height: int | None) -> None:
+        """Make the map so many CSS pixels high; None: see `room_height`."""
+        self.map.layout.height = room_height(height)
 
     def show(self, scene: Scene, *, hidden: bool = False) -> None:
         """Show a scene, whole, in one drawing; what has not changed is not sent again.
