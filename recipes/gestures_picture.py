@@ -39,7 +39,7 @@ CALLOUTS = {
     "The network": [
         ('[aria-label="Layer blocks.0"]', (0.5, 0.5), "click a tile: layer on or off"),
         ('[aria-label="Layer blocks.4"]', (0.5, 0.5), "shift-click: this layer alone"),
-        ('button[aria-label="Stage 16 x 12"]', (0.62, 0.5), "click a size: the whole stage"),
+        ('button[aria-label="Stage 12 x 16"]', (0.62, 0.5), "click a size: the whole stage"),
         ('[aria-label="Layer blocks.13"]', (0.5, 0.2), "drag sideways, arrows, wheel: weight"),
         ('[aria-label="Layer blocks.9"]', (0.5, 0.5), "rest on it: preview it alone"),
         ('[aria-label="Layer blocks.11"]', (0.5, 0.5), "double-click or i: its card"),

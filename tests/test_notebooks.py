@@ -106,8 +106,8 @@ assert judged.table().worth.mean() > judged.table()["worth: Combi-CAM"].mean()
 
 SAID = {
     "01-explore": (
-        r"confidence and points [\d,]+ km from there, south-eastern Namibia, near \w+",
-        r"by worth: .* keeps [789]\d % of the confidence and still points there",
+        r"alone points [\d,]+ km away, south-eastern Namibia, near \w+",
+        r"by worth: .*\d % with the hottest 30 % alone\)\.",
     )
 }
 """What is printed, as patterns."""

@@ -19,7 +19,7 @@ from combicam_widgets.shown.analysis import Analysis, Model
 from combicam_widgets.shown.game import Game, Round
 from combicam_widgets.shown.history import History
 from combicam_widgets.shown.readonly import ReadOnlyDict, read_only
-from combicam_widgets.shown.words import fusion_label, sentence
+from combicam_widgets.shown.words import fusion_label, sentences
 
 RECIPE = ("method", "rule", "normalize", "weights")
 """What makes the heatmap of the layer maps; undone and redone together."""
@@ -57,6 +57,8 @@ class Pinned:
 
     heatmap: Heatmap
     label: str
+    share: float | None = None
+    """Probability of the target with the evidence of it; None: not known."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -207,14 +209,24 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess, height, simpl
         return None if self.box is None else share_inside(self.heatmap, self.box)
 
     @cached_property
-    def status(self) -> str:
-        """The line in words."""
+    def said(self) -> tuple[str, ...]:
+        """All in words: a sentence, and what is more."""
         return self._words(include_position=True)
 
     @cached_property
-    def public_status(self) -> str:
-        """The line in words without anything of the photo's own position."""
+    def public_said(self) -> tuple[str, ...]:
+        """The same without anything of the photo's own position."""
         return self._words(include_position=False)
+
+    @property
+    def status(self) -> str:
+        """All in words."""
+        return " ".join(self.said)
+
+    @property
+    def public_status(self) -> str:
+        """All in words without anything of the photo's own position."""
+        return " ".join(self.public_said)
 
     # What a model is to be asked; None: nothing.
 
@@ -238,12 +250,12 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess, height, simpl
         """Whether votes are still to come."""
         return self.survey is not None and not same(self.survey, self.surveyed)
 
-    def _words(self, *, include_position: bool) -> str:
+    def _words(self, *, include_position: bool) -> tuple[str, ...]:
         if self.hidden:
-            return _QUESTION
+            return (_QUESTION,)
         if self.guessing and self.game.rounds:
-            return self.game.rounds[-1].sentence(include_position=include_position)
-        return sentence(
+            return (self.game.rounds[-1].sentence(include_position=include_position),)
+        return sentences(
             self.prediction,
             self.maps.target,
             self.evidence,
@@ -254,6 +266,7 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess, height, simpl
             self.opposite,
             self.maps.contrast,
             asked=self.answered is not None,
+            pinned=None if self.pinned_fusion is None else self.pinned_fusion.share,
         )
 
 
@@ -325,7 +338,17 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
     if "pin" in change:
         pinned = Pinned(new.heatmap, new.label) if change["pin"] else None
         new = replace(new, pinned_fusion=pinned)
-    return new
+    return replace(new, pinned_fusion=_pinned_share(new))
+
+
+def _pinned_share(shown: Shown) -> Pinned | None:
+    """Complete what is pinned when it is known what its evidence says."""
+    pinned, evidence = shown.pinned_fusion, shown.evidence
+    if pinned is None or evidence is None or pinned.heatmap is not shown.heatmap:
+        return pinned
+    if not same(shown.answered, shown.question):
+        return pinned
+    return replace(pinned, share=float(evidence.probabilities[shown.maps.target]))
 
 
 def redacted(shown: Shown) -> Shown:

@@ -1,4 +1,4 @@
-"""What is seen, in one line of plain English (escaped for a page by whoever shows it)."""
+"""What is seen, in plain English (escaped for a page by whoever shows it)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from combicam_widgets.cam.maps import LayerMaps
+from combicam_widgets.cam.rules import get_rule
 from combicam_widgets.geo import GeoPrediction, great_circle_km
 
 NO_EVIDENCE = "The layers that are on hold no positive evidence for this place."
@@ -21,7 +22,29 @@ def method_words(maps: LayerMaps) -> str:
     return maps.method if is_usual else f"{maps.method} of {maps.score}"
 
 
-def sentence(
+_METHODS = {
+    "gradcam": "each channel of a layer counts by its mean gradient",
+    "gradcam++": "each channel counts by its positive gradients, so that all occurrences count",
+    "xgradcam": "each channel counts by its mean gradient where it is active",
+    "hirescam": "each pixel counts by its own gradient, with both signs",
+    "layercam": "each pixel counts by its own gradient, if that is positive",
+    "scorecam": "each channel counts by the score of the photo masked by it (slow: many passes)",
+}
+_NORMALIZATIONS: dict[str | None, str] = {
+    None: "the maps stay as they are, so a layer that found much counts more",
+    "minmax": "each map is stretched to 0 to 1 first, so all layers count alike",
+    "max": "each map is divided by its largest value first, so all layers count alike",
+}
+
+
+def explained(method: str, rule: str, normalize: str | None) -> str:
+    """Say what a method, a rule and a normalisation do, for where they are chosen."""
+    what = _METHODS.get(method, "a method of your own")
+    summary = get_rule(rule).summary or "a rule of your own"
+    return f"{method}: {what}. {rule}: {summary}. Normalise: {_NORMALIZATIONS[normalize]}."
+
+
+def sentences(
     prediction: GeoPrediction,
     target: int,
     evidence: GeoPrediction | None,
@@ -32,11 +55,13 @@ def sentence(
     contrast: int | None = None,
     *,
     asked: bool = True,
-) -> str:
-    """Say where, how sure, what the evidence keeps, and how far from the truth.
+    pinned: float | None = None,
+) -> tuple[str, ...]:
+    """Say where, and how sure from what to what; then, in further sentences, all else.
 
-    "Sees koala (0.93): near Melbourne, Australia (22 %, 60 % within 750 km); the hottest 30 % alone
-    keeps 34 % of the confidence and still points there."
+    "Sees koala: near Melbourne, Australia (22 % with the whole photo, 19 % with the hottest 30 %
+    alone)." All percentages are of the place that is explained. They are probabilities, never
+    ratios of two: many times next to nothing is still next to nothing.
 
     Parameters
     ----------
@@ -58,44 +83,52 @@ def sentence(
         The cell that the target is compared with.
     asked : bool
         Whether it is known what the evidence says; else nothing is said of it.
+    pinned : float or None
+        Probability of the target with the evidence of the fusion that is pinned; None: none is.
     """
-    best = prediction.best
-    place = best.place if seen else best.place[:1].upper() + best.place[1:]
-    parts = [
-        (f"Sees {_certainty_apart(seen)}: " if seen else "")
-        + f"{place} ({percent(best.probability)}, "
-        + f"{percent(prediction.density(750))} within 750 km)"
-    ]
-    there = "there"
-    if target != best.index:
-        there = "the first place"
-        explained = prediction.guess(target)
-        parts.append(f"explained instead: {explained.place} ({percent(explained.probability)})")
-    if contrast is not None:
-        parts.append(f"why there rather than {prediction.guess(contrast).place}")
-    if not asked:
-        pass
-    elif evidence is None:
-        parts.append(NO_EVIDENCE.rstrip("."))
-    else:
-        parts.append(
-            f"the hottest {percent(keep)} alone "
-            + _kept(kept_confidence(prediction, evidence, target), " of the confidence")
-            + _where_to(prediction, evidence, there)
-        )
+    best, explained = prediction.best, prediction.guess(target)
+    instead = "" if target == best.index else "explained instead: "
+    hottest = f"the hottest {percent(keep)} alone"
+    shares = [f"{percent(explained.probability)} with the whole photo"]
+    if asked and evidence is not None:
+        now = "" if pinned is None else "now "
+        shares.append(f"{now}{percent(float(evidence.probabilities[target]))} with {hottest}")
+    if pinned is not None:
+        shares.append(f"pinned {percent(pinned)}")
     if opposite is not None:
-        parts.append(
-            f"the rest {_kept(kept_confidence(prediction, opposite, target))}"
-            + _where_to(prediction, opposite, there)
+        shares.append(f"{percent(float(opposite.probabilities[target]))} with the rest")
+    thing, certainty = _recognised(seen)
+    sees = f"Sees {thing}{'; ' if instead else ': '}" if seen else ""
+    head = f"{sees}{instead}{explained.place} ({', '.join(shares)})"
+    moved = evidence is not None and asked and evidence.best.index != best.index
+    if asked and evidence is None:
+        head += f": {NO_EVIDENCE[:1].lower()}{NO_EVIDENCE[1:-1]}"
+    elif moved and evidence is not None:
+        head += f"; that part alone points {_where_to(prediction, evidence)}"
+    more = [f"Certainty of {thing}: {certainty}."] if certainty else []
+    most = (
+        "There"
+        if not instead
+        else f"Most probable is {best.place} with {percent(best.probability)}; there"
+    )
+    more.append(f"{most} and within 750 km lie {percent(prediction.density(750))}.")
+    if contrast is not None:
+        other = prediction.guess(contrast)
+        more.append(
+            f"The heat says why there rather than {other.place} ({percent(other.probability)})."
         )
+    if asked and evidence is not None and not moved:
+        more.append(f"{hottest[:1].upper()}{hottest[1:]} still points to the most probable place.")
+    if opposite is not None:
+        where = (
+            "still points to the most probable place"
+            if opposite.best.index == best.index
+            else f"points {_where_to(prediction, opposite)}"
+        )
+        more.append(f"The rest {where}.")
     if position is not None:
-        parts.append(f"truly taken {distance(prediction.distance_to(*position))} away")
-    return "; ".join(parts) + "."
-
-
-def kept_confidence(prediction: GeoPrediction, evidence: GeoPrediction, target: int) -> float:
-    """Give p(target | evidence) / p(target | photo): above 1 when the evidence alone is clearer."""
-    return float(evidence.probabilities[target] / prediction.probabilities[target])
+        more.append(f"It was truly taken {distance(prediction.distance_to(*position))} away.")
+    return f"{head[:1].upper()}{head[1:]}.", *more
 
 
 def distance(km: float) -> str:
@@ -117,20 +150,13 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.0f} %"
 
 
-def _kept(share: float, of_what: str = "") -> str:
-    """Say how much confidence is kept; that it can be more than all needs words of its own."""
-    kept = f"{percent(share)}{of_what} and "
-    return f"keeps {kept}" if share < 1.005 else f"makes it surer: {kept}"
+def _recognised(seen: str) -> tuple[str, str]:
+    """Take the number off a name: "koala 0.93" is a koala, to 93 %."""
+    found = re.fullmatch(r"(.*) ([01]\.\d+)", seen)
+    return (found[1], percent(float(found[2]))) if found else (seen, "")
 
 
-def _certainty_apart(seen: str) -> str:
-    """Put the number behind a name in brackets: "koala 0.93" becomes "koala (0.93)"."""
-    return re.sub(r" ([01]\.\d+)$", r" (\1)", seen)
-
-
-def _where_to(prediction: GeoPrediction, evidence: GeoPrediction, there: str) -> str:
+def _where_to(prediction: GeoPrediction, evidence: GeoPrediction) -> str:
     here, now = prediction.best, evidence.best
-    if here.index == now.index:
-        return "still points there" if there == "there" else f"still points to {there}"
     km = great_circle_km(here.latitude, here.longitude, now.latitude, now.longitude)
-    return f"points {distance(km)} from {there}, {now.place}"
+    return f"{distance(km)} away, {now.place}"

@@ -596,7 +596,7 @@ PURE = """async (source) => {
     [js.neighbour(4, "ArrowRight", 5), js.neighbour(4, "ArrowLeft", 5)],
     [key("z"), key("Z", { shiftKey: true }), key("y"), key("x"), key("z", { ctrlKey: false })],
     [key("z", { ctrlKey: false, metaKey: true }), key("z", { altKey: true })],
-    [0, 0.25, 1, 1.3, NaN].map(js.weightText),
+    [0, 0.25, 1, 1.3, NaN, 0.002, 0.0151, 1e-6].map(js.weightText),
     [
       name(0, "keys", "a"), name(900, "keys", "a"), name(1800, "keys", "a"),
       name(2900, "keys", "a"),
@@ -624,7 +624,7 @@ def test_what_the_diagram_computes(browser):
         [4, 3],
         ["undo", "redo", "redo", "", ""],
         ["undo", ""],
-        ["off", "0.25", "1.0", "1.3", "off"],
+        ["off", "0.25", "1.0", "1.3", "off", "0.002", "0.015", "< 0.001"],
         ["v-1", "v-1", "v-1", "v-2", "v-3", "v-4", "v-5", "v-6"],
         [{"left": 20, "top": 156}, {"left": 694, "top": 494}, {"left": 6, "top": 94}],
         ["roomy", "close", "close", "dense"],

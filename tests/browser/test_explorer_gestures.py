@@ -25,6 +25,7 @@ explorer
 HELPERS = """
 from math import asinh, radians, tan
 from combicam_widgets.cam import share_inside
+from combicam_widgets.shown.words import percent
 
 beginning = dict(
     image=explorer.image, method="gradcam", rule="sum", normalize=None, keep=0.3, opacity=0.8,
@@ -193,7 +194,7 @@ def test_solo_and_a_stage(lab):
     assert close_to(lab, f"explorer.maps.fuse({{{OTHER!r}: 1}}, size=explorer.heatmap.shape)")
     lab.layer(OTHER).click(modifiers=["Shift"])
     lab.until("len(on())", 16)
-    lab.page.get_by_role("button", name="Stage 8 x 6").click()
+    lab.page.get_by_role("button", name="Stage 6 x 8").click()
     lab.until("on()", [f"blocks.{i}" for i in range(11)])
     expect(lab.layer(LAST)).to_have_attribute("aria-pressed", "false")
 
@@ -331,11 +332,12 @@ def test_opacity_and_colours(lab):
     opacity.focus()
     lab.page.keyboard.press("Home")
     lab.until("explorer.opacity", 0)
-    changed(lab, before)
+    invisible = changed(lab, before)
     assert painted(lab)[..., 3].max() == 0
     lab.page.keyboard.press("End")
     lab.until("explorer.opacity", 1)
-    before = changed(lab, heat(lab)) if painted(lab)[..., 3].max() < 255 else heat(lab)
+    before = changed(lab, invisible)
+    assert painted(lab)[..., 3].max() == 255
     lab.page.get_by_label("Colours", exact=True).select_option("cividis")
     changed(lab, before)
     lab.until("explorer.colormap", "cividis")
@@ -370,9 +372,12 @@ def test_compare_keeps_a_fusion_beside_the_next(lab):
         return now["x"] + now["width"] < pinned["x"] and now["y"] + now["height"] < difference["y"]
 
     assert stand_in_the_room()
-    assert lab.page.locator(".ccw-pictures").bounding_box() == room
+    now = lab.page.locator(".ccw-pictures").bounding_box()
+    assert (now["width"], now["height"]) == (room["width"], room["height"])
     with files_shown(lab):
-        lab.page.wait_for_function("() => document.querySelector('.ccw-pictures').clientWidth < 900")
+        lab.page.wait_for_function(
+            "() => document.querySelector('.ccw-pictures').clientWidth < 900"
+        )
         assert stand_in_the_room()
     lab.screenshot("explorer-compare")
     compare.click()
@@ -477,15 +482,12 @@ def test_why_here_rather_than_there(lab):
 def test_the_rest_is_asked_when_wanted(lab):
     assert lab.python("explorer.opposite") is None
     button(lab, "The rest").click()
-    expect(words(lab)).to_contain_text("the rest keeps")
-    kept = lab.python(
-        "float(explorer.opposite.probabilities[explorer.maps.target]"
-        " / explorer.prediction.probabilities[explorer.maps.target])"
-    )
-    expect(words(lab)).to_contain_text(f"the rest keeps {100 * kept:.0f} % and")
+    expect(words(lab)).to_contain_text("with the rest")
+    left = lab.python("percent(explorer.opposite.probabilities[explorer.maps.target])")
+    expect(words(lab)).to_contain_text(f", {left} with the rest)")
     assert lab.page.locator(".ccw-flag").filter(has_text="the rest").count() == 1
     button(lab, "The rest").click()
-    expect(words(lab)).not_to_contain_text("the rest keeps")
+    expect(words(lab)).not_to_contain_text("with the rest")
     assert lab.python("[explorer.opposite, explorer.show_opposite]") == [None, False]
 
 

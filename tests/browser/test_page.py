@@ -241,7 +241,7 @@ def test_the_page_fuses_as_python_does(opened):
     expect(reader.page.get_by_role("status")).to_contain_text("3 of 4 layers")
     expect(reader.page.get_by_role("status")).to_contain_text("as it was saved")
 
-    reader.page.get_by_role("button", name="Stage 12 x 16").click()
+    reader.page.get_by_role("button", name="Stage 16 x 12").click()
     assert same(reader, expected(snapshot, weights={"stem": 1}))
     reader.layer("block.2").click(modifiers=["Shift"])
     assert same(reader, expected(snapshot, weights={"block.2": 1}))

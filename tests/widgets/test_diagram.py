@@ -39,7 +39,7 @@ def test_stages_hold_all_layers_in_forward_order(diagram, maps):
     for stage in diagram.stages:
         for layer in stage["layers"]:
             height, width = maps[layer["name"]].shape
-            assert stage["label"] == f"{height} x {width}"
+            assert stage["label"] == f"{width} x {height}"
     labels = [stage["label"] for stage in diagram.stages]
     assert len(labels) == len(set(labels))
 
@@ -53,7 +53,7 @@ def test_the_card_tells_what_a_layer_is_and_shows_its_map(diagram, model, maps):
     assert card["vote"] is None
     facts = dict(card["facts"])
     height, width = maps[layer.name].shape
-    assert facts["map"] == f"{height} x {width}, from {layer.shape[0]} channels"
+    assert facts["map"] == f"{width} x {height}, from {layer.shape[0]} channels"
     module_ = model.network.get_submodule(layer.name)
     count = sum(parameter.numel() for parameter in module_.parameters())
     assert int(facts["parameters"].replace(",", "")) == count

@@ -15,6 +15,7 @@ import combicam_widgets as ccw
 from combicam_widgets import cam
 from combicam_widgets.cam import rules
 from combicam_widgets.shown.state import derive
+from combicam_widgets.shown.words import percent
 from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets._bridge.closing import made_of
 from combicam_widgets.widgets.background import Report
@@ -446,11 +447,11 @@ def test_compare_stays_pressed_while_a_fusion_is_pinned(explorer):
 
 
 def test_the_sentence_tells_of_the_rest_when_asked(explorer):
-    assert "the rest keeps" not in explorer.status
+    assert "with the rest" not in explorer.status
     explorer.show_opposite = True
-    kept = explorer.opposite.probabilities[explorer.maps.target]
-    kept /= explorer.prediction.probabilities[explorer.maps.target]
-    assert f"the rest keeps {100 * kept:.0f} % and" in explorer.status
+    left = explorer.opposite.probabilities[explorer.maps.target]
+    assert f", {percent(left)} with the rest)" in explorer.status
+    assert "The rest " in explorer.status_bar.seen
 
 
 def test_no_photo_and_no_click_leaves_a_widget_behind(explorer):

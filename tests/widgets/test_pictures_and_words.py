@@ -10,7 +10,7 @@ from PIL import Image
 import combicam_widgets as ccw
 from combicam_widgets.shown.colors import COLORMAPS, heat_image, palette
 from combicam_widgets.shown.presets import BY_WORTH, PRESETS, preset
-from combicam_widgets.shown.words import distance, percent, sentence
+from combicam_widgets.shown.words import distance, percent, sentences
 
 STAGES = [("a",), ("b", "c"), ("d", "e")]
 
@@ -83,32 +83,55 @@ def cells():
     )
 
 
-def test_the_sentence_says_it_all(cells):
+def test_the_first_sentence_says_where_and_how_sure_and_the_others_the_rest(cells):
     photo = ccw.GeoPrediction(np.array([0.6, 0.2, 0.1, 0.1]), cells)
     moved = ccw.GeoPrediction(np.array([0.3, 0.5, 0.1, 0.1]), cells)
-    text = sentence(photo, 0, moved, 0.3, (0.0, 1.0), "koala 0.93")
-    assert text == (
-        "Sees koala (0.93): near A (60 %, 60 % within 750 km); the hottest 30 % alone keeps 50 % "
-        "of the confidence and points 10,010 km from there, near B; truly taken 110 km away."
+    assert sentences(photo, 0, moved, 0.3, (0.0, 1.0), "koala 0.93") == (
+        (
+            "Sees koala: near A (60 % with the whole photo, 30 % with the hottest 30 % alone); "
+            "that part alone points 10,010 km away, near B."
+        ),
+        "Certainty of koala: 93 %.",
+        "There and within 750 km lie 60 %.",
+        "It was truly taken 110 km away.",
     )
-    assert sentence(photo, 0, photo, 0.25, None) == (
-        "Near A (60 %, 60 % within 750 km); the hottest 25 % alone keeps 100 % of the confidence "
-        "and still points there."
+    assert sentences(photo, 0, photo, 0.25, None) == (
+        "Near A (60 % with the whole photo, 60 % with the hottest 25 % alone).",
+        "There and within 750 km lie 60 %.",
+        "The hottest 25 % alone still points to the most probable place.",
     )
     rest = ccw.GeoPrediction(np.array([0.15, 0.15, 0.1, 0.6]), cells)
+    first, *more = sentences(photo, 0, photo, 0.3, None, opposite=rest)
+    assert first.endswith("60 % with the hottest 30 % alone, 15 % with the rest).")
+    assert more[-1] == "The rest points 6,730 km away, near D."
     assert (
-        "still points there; the rest keeps 25 % and points 6,730 km from there, near D; truly"
-    ) in sentence(photo, 0, photo, 0.3, (0.0, 1.0), opposite=rest)
-    surer = ccw.GeoPrediction(np.array([0.9, 0.1, 0, 0]), cells)
-    text = sentence(photo, 0, surer, 0.3, None, "a lake or 2 rivers", opposite=surer)
-    assert text == (
-        "Sees a lake or 2 rivers: near A (60 %, 60 % within 750 km); the hottest 30 % alone makes "
-        "it surer: 150 % of the confidence and still points there; the rest makes it surer: 150 % "
-        "and still points there."
+        sentences(photo, 0, None, 0.3, None, asked=False)[0]
+        == "Near A (60 % with the whole photo)."
     )
-    compared = sentence(photo, 0, photo, 0.3, None, contrast=2)
-    assert "; why there rather than near C; the hottest" in compared
-    assert "no positive evidence" in sentence(photo, 0, None, 0.3, None)
-    instead = sentence(photo, 3, photo, 0.3, None)
-    assert "explained instead: near D (10 %)" in instead
-    assert "still points to the first place" in instead
+    assert sentences(photo, 0, None, 0.3, None)[0] == (
+        "Near A (60 % with the whole photo): the layers that are on hold no positive evidence for "
+        "this place."
+    )
+    pinned, *_ = sentences(photo, 0, moved, 0.3, None, pinned=0.571)
+    assert "60 % with the whole photo, now 30 % with the hottest 30 % alone, pinned 57 %)" in pinned
+
+
+def test_it_is_always_said_of_which_place_a_percentage_is(cells):
+    photo = ccw.GeoPrediction(np.array([0.6, 0.2, 0.1, 0.1]), cells)
+    first, *more = sentences(photo, 3, photo, 0.3, None, "a lake", contrast=2)
+    assert first == (
+        "Sees a lake; explained instead: near D (10 % with the whole photo, 10 % with the hottest "
+        "30 % alone)."
+    )
+    assert more[:2] == [
+        "Most probable is near A with 60 %; there and within 750 km lie 60 %.",
+        "The heat says why there rather than near C (10 %).",
+    ]
+
+
+def test_many_times_next_to_nothing_is_said_as_next_to_nothing(cells):
+    """Five times as sure, and still no answer: the words do not call it "surer"."""
+    photo = ccw.GeoPrediction(np.array([0.996, 0.001, 0.002, 0.001]), cells)
+    surer = ccw.GeoPrediction(np.array([0.985, 0.0053, 0.0053, 0.0044]), cells)
+    first, *_ = sentences(photo, 1, surer, 0.3, None)
+    assert "(less than 1 % with the whole photo, less than 1 % with the hottest" in first

@@ -35,9 +35,11 @@ export function ofHeatmap(share) {
   return `${share > 0 ? percent(share) : "nothing"} of the heatmap`;
 }
 
-/** "off", "1.3"; two digits only where Python has set them. */
+/** "off", "1.3"; more digits only where Python has set them. */
 export function weightText(weight) {
   if (!(weight > 0)) return "off";
+  if (weight < 0.001) return "< 0.001";
+  if (weight < 0.1) return String(Number(weight.toPrecision(2)));
   const text = weight.toFixed(2);
   return text.endsWith("0") ? text.slice(0, -1) : text;
 }

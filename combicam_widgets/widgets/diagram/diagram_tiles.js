@@ -22,7 +22,6 @@ export function makeTile(layer, number) {
   const toggle = makeButton("ccw-toggle", `Layer ${layer.name}`, {}, [
     picture("ccw-photo"),
     picture("ccw-heat", { src: layer.picture }),
-    make("span", "ccw-number", HIDDEN, [String(number)]),
     badge,
     make("span", "ccw-preview", HIDDEN, ["preview"]),
   ]);
@@ -35,8 +34,8 @@ export function makeTile(layer, number) {
   );
   const bar = make("div", "ccw-bar");
   const share = make("div", "ccw-share", { role: "img" }, [
-    make("div", "ccw-track", {}, [bar]),
     make("span", "ccw-percent"),
+    make("div", "ccw-track", {}, [bar]),
   ]);
   const weight = make("input", "ccw-weight", {
     type: "range",
@@ -47,8 +46,8 @@ export function makeTile(layer, number) {
     ...KEYS_ARE_OURS,
   });
   const element = make("div", "ccw-tile", {}, [
-    make("div", "ccw-frame", {}, [toggle, info]),
-    share,
+    make("div", "ccw-frame", {}, [toggle]),
+    make("div", "ccw-foot", {}, [make("span", "ccw-number", HIDDEN, [String(number)]), share, info]),
     weight,
   ]);
   let shown = "";
@@ -66,7 +65,7 @@ export function makeTile(layer, number) {
       `Layer ${number}: ${layer.name}\n${layer.detail}\nweight ${text}, ${ofHeatmap(s)}\n` +
       "click: on or off · shift-click: solo · drag: weight · double-click: card";
     bar.style.width = `${100 * s}%`;
-    share.lastChild.textContent = percent(s);
+    share.firstChild.textContent = percent(s);
     share.setAttribute("aria-label", `${ofHeatmap(s)} comes from layer ${layer.name}`);
     share.title = `share: ${ofHeatmap(s)} comes from this layer`;
     weight.value = w;

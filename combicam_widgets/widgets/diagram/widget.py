@@ -121,7 +121,7 @@ class Diagram(Fusion):
         """
         stages: list[dict[str, Any]] = []
         for name, x in zip(maps.names, maps.maps, strict=True):
-            label = f"{x.shape[0]} x {x.shape[1]}"
+            label = f"{x.shape[1]} x {x.shape[0]}"
             if not stages or stages[-1]["label"] != label:
                 stages.append({"label": label, "layers": []})
             silent = not (hidden or x.any())
@@ -166,7 +166,7 @@ class Diagram(Fusion):
         """
         name = layer if isinstance(layer, str) else layer.name
         x = maps[name]
-        size = f"{x.shape[0]} x {x.shape[1]}"
+        size = f"{x.shape[1]} x {x.shape[0]}"
         facts = {"map": size}
         if not isinstance(layer, str):
             facts = {

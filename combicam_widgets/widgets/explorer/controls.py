@@ -14,6 +14,7 @@ from combicam_widgets.models import GeoModel, list_models
 from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.presets import PRESETS
 from combicam_widgets.shown.state import Shown
+from combicam_widgets.shown.words import explained
 from combicam_widgets.widgets.explorer.places import titles
 from combicam_widgets.widgets.explorer.rule_menu import MethodMenu, RuleMenu, ScoreMenu
 from combicam_widgets.widgets.explorer.upload import Upload
@@ -151,6 +152,7 @@ class Controls(w.VBox):
                 _make_room(control, value)
             control.value = NONE if value is None else value
         self.pin.value = bool(shown.pinned)
+        self._explained.say("", saved=explained(shown.method, shown.rule, shown.normalize))
         if choices:
             self._show_choices(shown)
         asking = self.show_votes.add_class if shown.voting else self.show_votes.remove_class

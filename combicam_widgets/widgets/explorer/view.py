@@ -73,12 +73,12 @@ class View:
     def _words(self, shown: Shown) -> None:
         asking = "The layers are being asked for their votes…" if shown.voting else ""
         self._parts.status_bar.show(
-            shown.status,
+            "\n".join(shown.said),
             shown.error,
             busy=shown.busy,
             asking=asking,
             notice=shown.notice,
-            saved=shown.public_status,
+            saved="\n".join(shown.public_said),
         )
 
     def _trust(self, shown: Shown, before: Shown | None) -> None:

@@ -11,7 +11,12 @@ function render({ model, el }) {
   const text = document.createElement("span");
   const asking = document.createElement("em");
   asking.className = "ccw-asking-words";
-  line.append(text, " ", asking);
+  const further = document.createElement("details");
+  const summary = document.createElement("summary");
+  summary.textContent = "in detail";
+  const list = document.createElement("ul");
+  further.append(summary, list);
+  line.append(text, " ", asking, further);
   const error = document.createElement("div");
   error.className = "ccw-status ccw-error";
   error.setAttribute("role", "alert");
@@ -26,7 +31,18 @@ function render({ model, el }) {
     element.hidden = !words;
   }
   function show() {
-    write(text, aside.told("text") ?? model.get("text"));
+    const [first, ...more] = (aside.told("text") ?? model.get("text")).split("\n");
+    write(text, first);
+    further.hidden = more.length === 0;
+    if (list.textContent !== more.join("")) {
+      list.replaceChildren(
+        ...more.map((words) => {
+          const item = document.createElement("li");
+          item.textContent = words;
+          return item;
+        }),
+      );
+    }
     write(asking, model.get("asking"));
     write(error, aside.told("error") ?? "");
     if (error.hidden) error.remove();

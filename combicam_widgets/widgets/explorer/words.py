@@ -21,7 +21,7 @@ class Words(Discreet):
     _esm = joined(_HERE / "words.js")
 
     text = T.Unicode().tag(sync=True)
-    """What may be saved of the line."""
+    """What may be saved of it: a line that is seen, and further ones that open."""
 
     asking = T.Unicode().tag(sync=True)
     """What is being worked on meanwhile; empty (default): nothing is said."""
@@ -37,7 +37,7 @@ class Words(Discreet):
         Parameters
         ----------
         text : str
-            What is seen on the live page.
+            What is seen on the live page; all lines but the first are opened by who wants to.
         saved : str
             What is seen instead where the notebook was saved, or exported. Default: nothing.
         asking : str

@@ -1,0 +1,185 @@
+"""What is looked at together is seen together: on laptops, small windows and a projector."""
+
+import re
+
+import pytest
+from lab import Lab, notebook, open_more
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+HEAT = ".js-plotly-plot .layer-above .imagelayer image"
+MADE = """import combicam_widgets as ccw
+explorer = ccw.Explorer(image="kangaroo")
+explorer"""
+TOGETHER = (".ccw-everyday", ".ccw-diagram", ".ccw-status", HEAT, ".ccw-world")
+SEEN = """(parts) => {
+  const room = document.querySelector(".jp-WindowedPanel-outer").getBoundingClientRect();
+  const inside = (r) => r.width > 0 && r.top >= room.top - 1 && r.bottom <= room.bottom + 1
+    && r.left >= room.left - 1 && r.right <= room.right + 1;
+  return parts.filter((part) => !inside(document.querySelector(part).getBoundingClientRect()));
+}"""
+SETTLED = """(parts) => {
+  const boxes = parts.map((part) => document.querySelector(part)?.getBoundingClientRect());
+  const now = JSON.stringify(boxes);
+  const same = window.laidOut === now;
+  window.laidOut = now;
+  return same && boxes.every((box) => box?.width > 0);
+}"""
+
+
+@pytest.fixture(scope="module")
+def opened(browser, server):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    lab = Lab(page, *server)
+    lab.open(notebook(MADE))
+    page.locator(HEAT).wait_for()
+    expect(page.locator(".ccw-status").first).to_contain_text("wallaby")
+    expect(page.locator(".ccw-trust")).to_contain_text("Worth")
+    yield lab
+    lab.close()
+    assert lab.complaints == []
+    assert lab.strangers == []
+
+
+@pytest.fixture
+def lab(opened):
+    opened.python("[explorer.start_over(), explorer.unpin()] and None")
+    yield opened
+    more = opened.page.get_by_role("button", name="More", exact=True)
+    if more.get_attribute("aria-expanded") == "true":
+        more.click()
+
+
+def resize(lab: Lab, width: int, height: int, *, files: bool) -> None:
+    """Give the window a size, and bring the top of the explorer to the top of the notebook."""
+    lab.page.set_viewport_size({"width": width, "height": height})
+    lab.page.evaluate(
+        "(on) => window.jupyterapp.shell[on ? 'expandLeft' : 'collapseLeft']()", files
+    )
+    room = lab.page.get_by_role("region", name="File Browser Section")
+    expect(room).to_be_visible() if files else expect(room).to_be_hidden()
+    lab.page.locator(".ccw-explorer").evaluate("(e) => e.scrollIntoView({ block: 'start' })")
+    lab.page.wait_for_function(SETTLED, arg=[*TOGETHER])
+
+
+WINDOWS = [(1280, 800, True), (1366, 768, True), (1024, 768, False)]
+
+
+@pytest.mark.parametrize("photo", ["kangaroo", "koala"])
+@pytest.mark.parametrize(("width", "height", "files"), WINDOWS)
+def test_all_that_belongs_together_is_seen_together(lab, width, height, files, photo):
+    lab.python(f"[setattr(explorer, 'image', {photo!r})] and None")
+    expect(lab.page.locator(".ccw-status").first).to_contain_text(photo.replace("kangaroo", "wall"))
+    resize(lab, width, height, files=files)
+    assert lab.page.evaluate(SEEN, [*TOGETHER]) == []
+    # Everyday things take one row.
+    assert lab.page.locator(".ccw-everyday").bounding_box()["height"] < 40
+    lab.screenshot(f"fits-{width}-{photo}")
+
+    # What goes wrong is said above the pictures, and is gone with the next thing that is done.
+    lab.page.get_by_role("button", name="last layer").click()
+    lab.until("sum(explorer.weights.values())", 1)
+    lab.layer("blocks.15").click()
+    said = lab.page.get_by_role("alert")
+    expect(said).to_contain_text("At least one layer must stay on")
+    assert lab.page.evaluate(SEEN, [".ccw-error"]) == []
+    below = said.bounding_box()["y"] + said.bounding_box()["height"]
+    assert below <= lab.page.locator(".ccw-pictures").bounding_box()["y"]
+    lab.python("[setattr(explorer, 'outline', True)] and None")
+    expect(said).to_have_count(0)
+
+
+def test_comparing_keeps_the_height_and_compares_the_numbers(lab):
+    resize(lab, 1280, 800, files=True)
+    before = lab.page.locator(".ccw-pictures").bounding_box()
+    open_more(lab.page)
+    lab.page.get_by_role("button", name="Compare").click()
+    lab.page.get_by_role("button", name="More", exact=True).click()
+    expect(lab.page.locator(".ccw-panel")).to_have_count(2)
+    words = lab.page.locator(".ccw-status").first
+    expect(words).to_contain_text("pinned")
+    said = words.text_content()
+    lab.page.get_by_role("button", name="last layer").click()
+    expect(words).not_to_have_text(said)
+    numbers = re.compile(r"\(\d+ % with the whole photo, now (.+) with the .* alone, pinned (.+)\)")
+    now, pinned = numbers.search(words.text_content()).groups()
+    assert now == lab.python(
+        "__import__('combicam_widgets.shown.words').shown.words.percent("
+        "explorer.evidence.probabilities[explorer.maps.target])"
+    )
+    assert pinned != now
+    after = lab.page.locator(".ccw-pictures").bounding_box()
+    assert (after["width"], after["height"]) == (before["width"], before["height"])
+    lab.screenshot("fits-compare")
+
+
+def test_a_tile_s_map_is_not_covered(lab):
+    resize(lab, 1280, 800, files=True)
+    lab.python("[setattr(explorer, 'weights', {**explorer.weights, 'blocks.3': 0.25})] and None")
+    tile = lab.layer("blocks.3")
+    expect(tile.locator(".ccw-badge")).to_have_text("0.25")
+    tile.hover()
+    expect(lab.page.get_by_role("button", name="Card of layer blocks.3")).to_be_visible()
+    over = """(toggle) => {
+      const tile = toggle.closest(".ccw-tile");
+      const map = toggle.getBoundingClientRect();
+      const clear = (r) => r.top >= map.bottom - 3 || r.bottom <= map.top;
+      return [".ccw-number", ".ccw-info"].filter(
+        (name) => !clear(tile.querySelector(name).getBoundingClientRect()));
+    }"""
+    assert tile.evaluate(over) == []
+
+
+def test_a_height_is_a_trait(lab):
+    resize(lab, 1280, 800, files=True)
+    lab.python("[setattr(explorer, 'height', 200)] and None")
+    height = "(e) => e.getBoundingClientRect().height"
+    lab.page.wait_for_function(
+        "() => document.querySelector('.ccw-photo-figures').getBoundingClientRect().height === 200"
+    )
+    # The map goes on to the end of what stands below the photo.
+    assert 200 <= lab.page.locator(".ccw-world").evaluate(height) < 250
+    assert lab.page.locator(HEAT).evaluate(height) <= 200
+
+
+def test_simple_and_presentation(lab):
+    lab.python("[setattr(explorer, 'simple', True)] and None")
+    for name in ("More", "last layer", "Guess first"):
+        expect(lab.page.get_by_role("button", name=name, exact=True)).to_be_hidden()
+    for label in ("Model", "Photo"):
+        expect(lab.page.get_by_label(label, exact=True)).to_be_visible()
+    expect(lab.page.locator(".ccw-trust")).to_be_hidden()
+    lab.python("[setattr(explorer, 'simple', False)] and None")
+
+    resize(lab, 1920, 1080, files=False)
+    photo = lab.page.locator(HEAT).bounding_box()
+    text = "(e) => parseFloat(getComputedStyle(e).fontSize)"
+    size = lab.page.locator(".ccw-status").first.evaluate(text)
+    lab.python("[setattr(explorer, 'presentation', True)] and None")
+    expect(lab.page.get_by_role("button", name="More", exact=True)).to_be_hidden()
+    resize(lab, 1920, 1080, files=False)
+    assert lab.page.evaluate(SEEN, [*TOGETHER]) == []
+    assert lab.page.locator(HEAT).bounding_box()["height"] > 1.15 * photo["height"]
+    assert lab.page.locator(".ccw-status").first.evaluate(text) >= 1.5 * size
+    lab.screenshot("fits-presentation")
+    lab.python("[setattr(explorer, 'presentation', False)] and None")
+
+
+def test_starting_over_brings_everything_back(lab):
+    open_more(lab.page)
+    lab.page.get_by_label("Rule", exact=True).select_option("max")
+    lab.page.get_by_label("Photo", exact=True).select_option("Panda")
+    lab.until("[explorer.rule, explorer.image.name, explorer.busy]", ["max", "Panda", False])
+    lab.page.get_by_role("button", name="Start over").click()
+    lab.until("[explorer.rule, explorer.image.name, explorer.busy]", ["sum", "Kangaroo", False])
+    expect(lab.page.get_by_label("Photo", exact=True)).to_have_value("Kangaroo")
+    expect(lab.page.locator(".ccw-status").first).to_contain_text("wallaby")
+
+
+def test_what_is_chosen_is_explained_where_it_is_chosen(lab):
+    open_more(lab.page)
+    words = lab.page.locator(".ccw-explained")
+    expect(words).to_contain_text("sum of the raw maps: Combi-CAM")
+    lab.page.get_by_label("Rule", exact=True).select_option("product")
+    expect(words).to_contain_text("hot only where all layers are")
