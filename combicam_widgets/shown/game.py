@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from combicam_widgets.geo import GeoPrediction, geoscore, great_circle_km
 from combicam_widgets.shown.words import distance, percent
 
+ROUNDS = 10
+"""How many rounds a game has."""
+
+POINTS = (
+    "5,000 points for the very place; each 1,030 km farther off leaves half of them. The model is "
+    "scored alike."
+)
+"""How guesses are scored, see `geoscore`."""
+
 
 @dataclass(frozen=True)
 class Round:
@@ -75,8 +84,13 @@ class Game:
     rounds: tuple[Round, ...] = ()
 
     def played(self, another: Round) -> Game:
-        """Return the game with one more round."""
-        return Game((*self.rounds, another))
+        """Return the game with one more round; after the last one another game begins."""
+        return Game((*(() if self.over else self.rounds), another))
+
+    @property
+    def over(self) -> bool:
+        """Whether all rounds have been played."""
+        return len(self.rounds) >= ROUNDS
 
     @property
     def totals(self) -> tuple[float, float]:
@@ -85,7 +99,7 @@ class Game:
         return sum(mine for mine, _ in scores), sum(its for _, its in scores)
 
     def score_line(self, *, include_position: bool = True) -> str:
-        """Write the running score, such as "2 rounds: you 7,310, the model 9,020".
+        """Write the running score, "2 rounds: you 7,310, the model 9,020; 8 to go", or the result.
 
         Without ``include_position`` it is but "2 rounds": points tell of distances.
         """
@@ -96,7 +110,11 @@ class Game:
         rounds = "1 round" if count == 1 else f"{count} rounds"
         if not include_position:
             return rounds
-        return f"{rounds}: you {mine:,.0f}, the model {its:,.0f}"
+        if not self.over:
+            how = f"; {ROUNDS - len(self.rounds)} to go"
+        else:
+            how = ". You win!" if mine > its else ". The model wins." if its > mine else ". A draw."
+        return f"{rounds}: you {mine:,.0f}, the model {its:,.0f}{how}"
 
 
 def _points(score: float) -> str:

@@ -16,7 +16,7 @@ from combicam_widgets.cam.maps import LayerMaps, weight_vector
 from combicam_widgets.geo import GeoPrediction
 from combicam_widgets.images import Photo
 from combicam_widgets.shown.analysis import Analysis, Model
-from combicam_widgets.shown.game import Game, Round
+from combicam_widgets.shown.game import POINTS, Game, Round
 from combicam_widgets.shown.history import History
 from combicam_widgets.shown.readonly import ReadOnlyDict, read_only
 from combicam_widgets.shown.words import fusion_label, sentences
@@ -252,9 +252,9 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess, height, simpl
 
     def _words(self, *, include_position: bool) -> tuple[str, ...]:
         if self.hidden:
-            return (_QUESTION,)
+            return _QUESTION, POINTS
         if self.guessing and self.game.rounds:
-            return (self.game.rounds[-1].sentence(include_position=include_position),)
+            return self.game.rounds[-1].sentence(include_position=include_position), POINTS
         return sentences(
             self.prediction,
             self.maps.target,

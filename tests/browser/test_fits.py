@@ -183,3 +183,27 @@ def test_what_is_chosen_is_explained_where_it_is_chosen(lab):
     expect(words).to_contain_text("sum of the raw maps: Combi-CAM")
     lab.page.get_by_label("Rule", exact=True).select_option("product")
     expect(words).to_contain_text("hot only where all layers are")
+
+
+def test_the_menu_of_photos_is_grouped_and_has_pictures(lab):
+    menu = lab.page.get_by_label("Photo", exact=True)
+    grouped = """(menu) => [...menu.querySelectorAll("optgroup")].map((group) =>
+      [group.label, group.children.length, group.children[0].textContent])"""
+    animals = ["Animals", 15, "Bison"]
+    landmarks = ["Landmarks (it was never taught these)", 49, "Ajanta\u00a0Caves,\u00a0India"]
+    assert menu.evaluate(grouped) == [animals, landmarks]
+    lab.python(
+        "[setattr(explorer, 'image', __import__('PIL.Image').Image.new('RGB', (90, 60)))] and None"
+    )
+    mine = lab.python("explorer.controls.photo.value")
+    expect(menu).to_have_value(mine)
+    assert menu.evaluate(grouped)[2][:2] == ["My photos", 1]
+    menu.select_option("Panda")
+    lab.until("[explorer.image.name, explorer.busy]", ["Panda", False])
+    menu.select_option(mine)
+    lab.until("[explorer.image.width, explorer.busy]", [90, False])
+    menu.focus()
+    lab.page.wait_for_function(
+        """() => [...document.querySelectorAll(".ccw-photos option")].every((option) =>
+          option.style.getPropertyValue("--ccw-picture").startsWith('url("data:image/jpeg'))"""
+    )

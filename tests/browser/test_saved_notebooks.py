@@ -114,7 +114,7 @@ def test_an_opened_file_and_a_guess_are_seen_and_not_saved(lab: Lab, tmp_path: P
     )
     expect(status(lab)).to_contain_text("15,910 km off")
     expect(lab.page.locator(".ccw-score")).to_have_text(
-        re.compile("^1 round: you 0, the model 0 *$")
+        re.compile("^1 round: you 0, the model 0; 9 to go *$")
     )
     lab.screenshot("saved-work-guessed")
     text = saved_with_widgets(lab)

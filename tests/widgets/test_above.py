@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tiny
 from traitlets import TraitError
 
 import combicam_widgets as ccw
@@ -34,7 +35,7 @@ def test_a_click_looks_there(above):
     assert above.image.position == (-19.0, 47.0)
     np.testing.assert_array_equal(above.image.pixels, ccw.tile(-19.0, 47.0, 1500).pixels)
     assert above.prediction.distance_to(-19.0, 47.0) < 750
-    assert above.controls.photo.value == "(a place on the map)"
+    assert above.controls.photo.value == "place 1 on the map"
 
 
 def test_the_width_is_that_of_the_next_look(above):
@@ -82,3 +83,19 @@ def test_a_ground_model_explains_the_cell_that_is_clicked(model):
     explorer._gestures.click_map(0.0, -140.0)
     assert "no cell here" in explorer.error
     assert explorer.maps is before
+
+
+def test_places_that_were_clicked_can_be_chosen_again(above):
+    menu = above.controls.photo
+    for i in range(10):
+        above._gestures.click_map(-19.0, 40.0 + i)
+    places = [label for label in menu.options if label.endswith("on the map")]
+    assert places == [f"place {number} on the map" for number in range(3, 11)]
+    menu.value = "place 5 on the map"
+    assert above.image.position == (-19.0, 44.0)
+    assert above.controls.upload.groups == [["Places", len(PLACES)], ["Places on the map", 8]]
+    # Places do not push photos of one's own out.
+    above.image = tiny.photo(3)
+    for i in range(10):
+        above._gestures.click_map(10.0, 20.0 + i)
+    assert "noise 3" in menu.options

@@ -119,7 +119,7 @@ class Steps(RuleBasedStateMachine):
         else:
             assert parts.diagram.fusion.shares == explorer.shares
             assert parts.controls.photo.value == explorer.image.name
-            assert explorer.status in parts.status_bar.seen
+            assert explorer.status in parts.status_bar.seen.replace("\n", " ")
             assert len(explorer.votes) == (3 if explorer.show_votes else 0)
             assert parts.world._world._marks.answer == [
                 explorer.prediction.best.latitude,

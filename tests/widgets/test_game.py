@@ -1,14 +1,15 @@
 """Guess first: scores by the closed formula, and nothing shown too early."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 from geographiclib.geodesic import Geodesic
 
 import combicam_widgets as ccw
-from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, GeoPrediction
-from combicam_widgets.shown.game import Game, Round
+from combicam_widgets.geo import EARTH_RADIUS_KM, CellGrid, GeoPrediction, geoscore
+from combicam_widgets.shown.game import POINTS, Game, Round
 from combicam_widgets.widgets import Explorer
 
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -58,6 +59,34 @@ def test_totals_run():
         (5000 + 5000 * math.exp(-km((0, 0), (0, 90)) / 1492.7), one.scores[1] + 5000)
     )
     assert game.score_line().startswith("2 rounds: you 5,0")
+
+
+def test_a_game_has_ten_rounds_and_a_result():
+    near, far = Round((5.0, 80.0), PREDICTION, (5.0, 80.0)), Round((0, 0), PREDICTION, (0.0, 90.0))
+    game = Game()
+    for i in range(9):
+        game = game.played(near)
+        assert game.score_line().endswith(f"; {9 - i} to go")
+    assert not game.over
+    assert game.played(near).over
+    lost = Game()
+    for _ in range(10):
+        lost = lost.played(far)
+    assert game.played(near).score_line().endswith(". You win!")
+    assert lost.score_line().endswith(". The model wins.")
+    # The eleventh is the first of another game.
+    assert lost.played(near).score_line().startswith("1 round: you 5,000,")
+
+
+def test_half_of_the_points_are_lost_as_far_off_as_is_said():
+    (said,) = re.findall(r"each ([\d,]+) km", POINTS)
+    assert geoscore(float(said.replace(",", ""))) == pytest.approx(2500, rel=0.01)
+
+
+def test_no_photo_comes_twice_in_a_game(model):
+    explorer = Explorer(model=model)
+    drawn = [explorer.draw_puzzle().name for _ in range(10)]
+    assert len(set(drawn)) == 10
 
 
 def shown(explorer):

@@ -15,7 +15,7 @@ from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.shown.presets import PRESETS
 from combicam_widgets.shown.state import Shown
 from combicam_widgets.shown.words import explained
-from combicam_widgets.widgets.explorer.places import titles
+from combicam_widgets.widgets.explorer.places import groups, is_place, titles
 from combicam_widgets.widgets.explorer.rule_menu import MethodMenu, RuleMenu, ScoreMenu
 from combicam_widgets.widgets.explorer.upload import Upload
 from combicam_widgets.widgets.explorer.words import Words
@@ -32,7 +32,7 @@ SWITCHED = ("outline", "show_opposite", "show_votes", "show_rings", "online_tile
 _EVERYDAY = ("last layer", "one per stage", "all")
 """Presets that are always in reach."""
 
-_OWN_PHOTO, _OWN_PLACE, _PUZZLE = "(a photo of your own)", "(a place on the map)", "(guess where)"
+_PUZZLE = "(guess where)"
 
 
 class Controls(w.VBox):
@@ -66,8 +66,9 @@ class Controls(w.VBox):
         self.titles: tuple[str, ...] = ()
         self.own: dict[str, Photo] = {}
         self.model = _menu("Model", list(self.models))
-        self.photo = _menu("Photo", [_OWN_PHOTO])
+        self.photo = _menu("Photo", [_PUZZLE])
         self.photo.layout.max_width = "190px"
+        self.photo.add_class("ccw-photos")
         self.upload = Upload(
             accept=",".join(["image/*", *picture_endings()]),
             description="Your photo…",
@@ -173,13 +174,15 @@ class Controls(w.VBox):
             getattr(self, name).value = getattr(shown, name)
         self.titles = titles(model)
         self.own = _labelled(shown.own_photos, self.titles)
-        present = _entry(shown.image, self.titles, self.own)
-        if shown.hidden or present is None:
-            present = _PUZZLE if shown.hidden else _OWN_PLACE if model.from_above else _OWN_PHOTO
-        entries = dict.fromkeys([*self.titles, *self.own, present])
-        if self.photo.options != tuple(entries):
-            self.photo.options = list(entries)
-        self.photo.value = present
+        mine = [label for label, photo in self.own.items() if not is_place(photo)]
+        places = [label for label, photo in self.own.items() if is_place(photo)]
+        puzzle = [_PUZZLE] if shown.hidden else []
+        grouped = [*groups(model), ("My photos", mine), ("Places on the map", places)]
+        entries = (*self.titles, *mine, *places, *puzzle)
+        if self.photo.options != entries:
+            self.photo.options = entries
+        self.upload.groups = [[title, len(listed)] for title, listed in grouped if listed]
+        self.photo.value = _PUZZLE if shown.hidden else _entry(shown.image, self.own)
         self.photo.description = "Place" if model.from_above else "Photo"
         _make_room(self.tile_width, shown.tile_width)
         self.tile_width.value = shown.tile_width
@@ -194,7 +197,9 @@ def _labelled(photos: tuple[tuple[int, Photo], ...], titles: tuple[str, ...]) ->
     """
     named: dict[str, Photo] = {}
     for mine, photo in photos:
-        name = photo.public_name or f"your photo {mine} ({photo.width} x {photo.height})"
+        size = f"{photo.width} x {photo.height}"
+        name = photo.public_name or f"your photo {mine} ({size})"
+        name = f"place {mine} on the map" if is_place(photo) else name
         taken = {*titles, *named}
         more = (f"{name} ({number})" for number in count(2))
         label = name if name not in taken else next(label for label in more if label not in taken)
@@ -202,11 +207,9 @@ def _labelled(photos: tuple[tuple[int, Photo], ...], titles: tuple[str, ...]) ->
     return named
 
 
-def _entry(photo: Photo, titles: tuple[str, ...], own: dict[str, Photo]) -> str | None:
+def _entry(photo: Photo, own: dict[str, Photo]) -> str:
     """Return the menu's entry of a photo."""
-    if any(photo is mine for mine in own.values()):
-        return next(label for label, mine in own.items() if mine is photo)
-    return photo.name if photo.name in titles else None
+    return next((label for label, mine in own.items() if mine is photo), str(photo.name))
 
 
 def _make_room(slider: w.FloatSlider, value: float) -> None:

@@ -19,6 +19,7 @@ from combicam_widgets.geo.given import brief
 from combicam_widgets.images import Photo
 from combicam_widgets.models import GeoModel
 from combicam_widgets.shown.analysis import Analysis
+from combicam_widgets.shown.game import ROUNDS
 from combicam_widgets.shown.presets import BY_WORTH, preset
 from combicam_widgets.shown.state import Shown, derive, first, redacted, same
 from combicam_widgets.widgets._bridge.closing import whole_or_not_at_all
@@ -32,7 +33,7 @@ from combicam_widgets.widgets.explorer.gestures import Gestures
 from combicam_widgets.widgets.explorer.hand_out import LIKE_THE_FIRST, hand_out
 from combicam_widgets.widgets.explorer.handing_in import state_of
 from combicam_widgets.widgets.explorer.parts import NAMES, Parts
-from combicam_widgets.widgets.explorer.places import first_picture, puzzle, titles
+from combicam_widgets.widgets.explorer.places import first_picture, is_place, puzzle, titles
 from combicam_widgets.widgets.explorer.questions import QUESTIONS
 from combicam_widgets.widgets.explorer.requests import (
     ASKED,
@@ -51,7 +52,7 @@ from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.world.component import WorldMap
 
 _OWN_PHOTOS = 8
-"""How many photos from outside can be chosen again."""
+"""How many photos from outside, and how many places, can be chosen again."""
 
 
 class Explorer(TakeAlong, ExplorerState):
@@ -104,6 +105,7 @@ class Explorer(TakeAlong, ExplorerState):
         self._parts, self._seen = Parts(), tuple(parts)
         self._view = View(self._parts)
         self._gestures = Gestures(self, self._parts, self._view)
+        self._drawn: tuple[str, ...] = ()  # names of the latest puzzles
         try:
             self._open(model, image, values)
         except BaseException:
@@ -203,8 +205,8 @@ class Explorer(TakeAlong, ExplorerState):
         with self._parts.lock:
             self._parts.asking.cancel()
             self._gestures.forget_questions()
-            own = self.shown.own_photos
-            self.commit(replace(self._beginning, own_photos=own))
+            own = self._own_photos(self.shown.own_photos, self._beginning.analysis)
+            self.commit(replace(self._beginning, **{"own_photos": self.shown.own_photos, **own}))
 
     def pin(self) -> None:
         """Keep the present fusion to compare the ones that follow with."""
@@ -220,7 +222,10 @@ class Explorer(TakeAlong, ExplorerState):
 
     def draw_puzzle(self, model: GeoModel | None = None) -> Photo:
         """Draw a picture whose place is known, for the present model or another one."""
-        return puzzle(model or self.model, self.tile_width, np.random.default_rng())
+        wanted = model or self.model
+        photo = puzzle(wanted, self.tile_width, np.random.default_rng(), self._drawn)
+        self._drawn = (*self._drawn, str(photo.name))[-ROUNDS:]
+        return photo
 
     def open_card(self, name: str) -> None:
         """Open the card of a layer in the diagram; "" closes it."""
@@ -318,7 +323,7 @@ class Explorer(TakeAlong, ExplorerState):
 
     def _look(self, shown: Shown) -> None:
         """Lay it out as is asked for; the style sheet knows these names."""
-        for name in ("simple", "presentation"):
+        for name in ("simple", "presentation", "hidden"):
             change = self.add_class if getattr(shown, name) else self.remove_class
             change(f"ccw-{name}")
 
@@ -375,13 +380,14 @@ class Explorer(TakeAlong, ExplorerState):
     ) -> dict[str, Any]:
         """Remember a photo that no menu has, to be chosen again."""
         photo = analysis.photo
-        model = analysis.model
         # Who gives a photo of their own the name of one in the menu gives it no credit.
-        listed = model.from_above or (photo.credit and photo.name in titles(model))
+        listed = photo.credit and photo.name in titles(analysis.model)
         if listed or any(photo is mine for _, mine in known):
             return {}
+        alike = [entry for entry in known if is_place(entry[1]) == is_place(photo)]
+        gone = alike[:1] if len(alike) == _OWN_PHOTOS else []
         number = known[-1][0] + 1 if known else 1
-        return {"own_photos": (*known, (number, photo))[-_OWN_PHOTOS:]}
+        return {"own_photos": (*(x for x in known if x not in gone), (number, photo))}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
         """Show the widget; where none are shown, a picture of it, and how to see more."""

@@ -6,7 +6,7 @@ words, and the controls go back to what is on screen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,14 @@ import ipywidgets as w
 import traitlets as T
 
 from combicam_widgets.imagery import tile
-from combicam_widgets.images import FileName, load_image
+from combicam_widgets.images import FileName, load_image, to_data_uri
 from combicam_widgets.shown.presets import BY_WORTH
 from combicam_widgets.shown.state import Asked, Shown, derive, same
 from combicam_widgets.widgets._bridge.interrupts import between_cells
 from combicam_widgets.widgets.background import Report
 from combicam_widgets.widgets.explorer.controls import NONE, SWITCHED, TUNED
 from combicam_widgets.widgets.explorer.parts import Parts
-from combicam_widgets.widgets.explorer.places import picture
+from combicam_widgets.widgets.explorer.places import picture, thumbnail
 from combicam_widgets.widgets.explorer.questions import QUESTIONS, Question
 from combicam_widgets.widgets.explorer.requests import ASKED, Request, request_for
 from combicam_widgets.widgets.explorer.view import View
@@ -30,6 +30,9 @@ from combicam_widgets.widgets.held import Result
 if TYPE_CHECKING:
     from combicam_widgets.widgets.explorer.explorer import Explorer
 
+
+_THUMBNAIL = 56
+"""Longer side of the pictures in the menu of photos, in pixels."""
 
 _CALLED = {"photo": "image", "selected": "opened", "rings": "show_rings"}
 """What the explorer calls otherwise than its parts."""
@@ -72,6 +75,7 @@ class Gestures:
         self._take(controls.guessing, "value", self._begin_or_end_guessing)
         self._take(controls.pin, "value", lambda on: self.change({"pin": on}))
         controls.upload.on_file(self._upload)
+        controls.upload.pictures = self._pictures
         for name, button in controls.presets.items():
             self._on_click(button, partial(self._use, name))
         self._on_click(controls.start_over, explorer.start_over)
@@ -308,6 +312,16 @@ class Gestures:
         self._attempt(
             lambda: self.change({"image": lambda _: load_image(content, name=FileName(name))})
         )
+
+    def _pictures(self, titles: Sequence[str]) -> dict[str, str]:
+        """Give small pictures of entries of the menu of photos."""
+        controls, model = self._parts.controls, self._explorer.model
+        found = {}
+        for title in titles:
+            if title in {*controls.own, *controls.titles}:
+                photo = controls.own.get(title) or thumbnail(model, title)
+                found[title] = to_data_uri(photo, format="jpeg", max_side=_THUMBNAIL)
+        return found
 
     def _choose_method(self, name: str) -> None:
         if self._slow_method:

@@ -14,8 +14,8 @@ const MENUS = {
 };
 
 /** Name what is in the toolbar of the explorer around an element, as soon as it is there; gives
- * what ends that. */
-export function nameToolbar(el) {
+ * what ends that. `dressPhotos` is called with the menu of photos. */
+export function nameToolbar(el, dressPhotos) {
   const press = (button) => {
     const pressed = String(button.classList.contains("mod-active"));
     const says = button.classList.contains("ccw-opens") ? "aria-expanded" : "aria-pressed";
@@ -39,6 +39,7 @@ export function nameToolbar(el) {
       pressing.observe(button, { attributeFilter: ["class"] }); // again is as good as once
     }
     for (const menu of explorer?.querySelectorAll(".ccw-toolbar > .widget-dropdown") ?? []) {
+      if (menu.classList.contains("ccw-photos")) dressPhotos(menu.querySelector("select"));
       menu.title = MENUS[menu.querySelector(".widget-label")?.textContent] ?? "";
     }
   };

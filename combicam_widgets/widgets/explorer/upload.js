@@ -2,6 +2,7 @@
 // Being in every toolbar, it names what else is in there.
 
 import { initialize } from "../_bridge/attentive.js";
+import { photoMenu } from "./photo_menu.js";
 import { nameToolbar } from "./toolbar_names.js";
 
 const PIECE = 2 ** 21;
@@ -37,7 +38,12 @@ function render({ model, el }) {
   input.addEventListener("change", () => input.files.length && send(model, input.files[0]));
   el.classList.add("ccw-upload");
   el.append(button);
-  return nameToolbar(el); // in which this is
+  const menu = photoMenu(model);
+  const stop = nameToolbar(el, menu.dress); // in which this is
+  return () => {
+    stop();
+    menu.forget();
+  };
 }
 
 export default { initialize, render };

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import traitlets as T
 
@@ -18,6 +19,9 @@ OnFile = Callable[[bytes, str], object]
 
 class Upload(Attentive):
     """A button that opens a file and sends it to the kernel, piece by piece.
+
+    It also groups the menu of photos beside it, and brings its small pictures when it is opened;
+    set ``pictures`` to a function that gives them, data URIs, by their titles.
 
     ipywidgets' `FileUpload` keeps name and content in its state, and so in every notebook that is
     saved with its widgets: a photo with the position where it was taken. It also sends a file as
@@ -41,12 +45,16 @@ class Upload(Attentive):
     accept = T.Unicode().tag(sync=True)
     """Kinds of files that are offered, as HTML writes them: "image/*"."""
 
+    groups: T.List[list[Any]] = T.List().tag(sync=True)
+    """Headings of the menu of photos beside it, each with how many entries belong to it."""
+
     at_most = T.Int(MAX_FILE_BYTES + 1).tag(sync=True)
     """Number of bytes after which a file is cut."""
 
     def __init__(self, **values: str) -> None:
         super().__init__(**values)
         self._on_file: list[OnFile] = []
+        self.pictures: Callable[[Sequence[str]], Mapping[str, str]] = lambda _titles: {}
         self._arriving: tuple[object, bytearray] = None, bytearray()
         self.on_msg(self._arrives)
 
@@ -56,6 +64,8 @@ class Upload(Attentive):
 
     def _arrives(self, _widget: object, content: object, buffers: Sequence[memoryview]) -> None:
         """Take a piece of a file; pieces come in order, and those of an older file are dropped."""
+        if isinstance(content, dict) and "pictures" in content:
+            self.send({"pictures": self.pictures(content["pictures"])})
         if not isinstance(content, dict) or "file" not in content:
             return
         if content["offset"] == 0:
