@@ -6,7 +6,7 @@ from snapshots import NAMES, make_maps, make_snapshot, prediction
 
 import combicam_widgets as ccw
 from combicam_widgets.export import Snapshot
-from combicam_widgets.shown.words import sentence
+from combicam_widgets.shown.words import sentences
 
 
 def test_nothing_in_it_can_be_changed(snapshot):
@@ -78,5 +78,7 @@ def test_of_an_explorer():
     # The sentence that the explorer would show if it did not know the position.
     seen = explorer.model.seen(photo)
     known = explorer.prediction, explorer.maps.target, explorer.evidence, explorer.keep
-    assert snapshot.caption() == sentence(*known, None, seen)
-    assert snapshot.caption(include_position=True) == sentence(*known, (12.3, 98.7), seen)
+    assert snapshot.caption() == " ".join(sentences(*known, None, seen))
+    assert snapshot.caption(include_position=True) == " ".join(
+        sentences(*known, (12.3, 98.7), seen)
+    )
