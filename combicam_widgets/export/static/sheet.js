@@ -115,7 +115,7 @@ export async function mount(section, data, look) {
     return data.stages.map((count) => {
       const layers = Array.from({ length: count }, () => {
         index += 1;
-        const label = shapes[index].join(" x ");
+        const label = shapes[index].toReversed().join(" x ");
         return {
           name: data.names[index],
           detail: `map of ${label}`,
@@ -123,13 +123,13 @@ export async function mount(section, data, look) {
           silent: !map(index).values.some((value) => value > 0),
         };
       });
-      return { label: shapes[index].join(" x "), layers };
+      return { label: shapes[index].toReversed().join(" x "), layers };
     });
   }
   function card(name) {
     const index = data.names.indexOf(name);
     if (index < 0) return {};
-    const size = shapes[index].join(" x ");
+    const size = shapes[index].toReversed().join(" x ");
     return {
       name,
       facts: [["map", size]],

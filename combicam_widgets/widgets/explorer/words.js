@@ -16,7 +16,7 @@ function render({ model, el }) {
   summary.textContent = "in detail";
   const list = document.createElement("ul");
   further.append(summary, list);
-  line.append(text, " ", asking, further);
+  line.append(text, " ", asking);
   const error = document.createElement("div");
   error.className = "ccw-status ccw-error";
   error.setAttribute("role", "alert");
@@ -33,7 +33,8 @@ function render({ model, el }) {
   function show() {
     const [first, ...more] = (aside.told("text") ?? model.get("text")).split("\n");
     write(text, first);
-    further.hidden = more.length === 0;
+    if (more.length) line.append(further);
+    else further.remove();
     if (list.textContent !== more.join("")) {
       list.replaceChildren(
         ...more.map((words) => {
