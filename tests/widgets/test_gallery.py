@@ -6,6 +6,7 @@ import io
 import json
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import ipywidgets as w
 import numpy as np
@@ -299,7 +300,8 @@ def test_pictures_that_were_scrolled_past_are_given_up():
         pictures.close()
         return sent
 
-    sent = asyncio.run(scroll())
+    with ThreadPoolExecutor(1) as thread:  # browser tests leave a loop running in this one
+        sent = thread.submit(asyncio.run, scroll()).result()
     assert read == [0, 90, 91]
     assert sent[-2:] == [90, 91]
 
