@@ -306,6 +306,21 @@ def test_pictures_that_were_scrolled_past_are_given_up():
     assert sent[-2:] == [90, 91]
 
 
+def test_where_no_widgets_are_the_first_photos_are_seen(gallery, many):
+    gallery.update(filters={"worth": (0.2, None)}, heat=False)
+    bundle = gallery._repr_mimebundle_()
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(bundle["image/jpeg"]))), float)
+    assert sheet.shape == (3 * 184, 4 * 184, 3)
+    first, sixth = many.photo(gallery.shown[0]), many.photo(gallery.shown[5])
+    assert np.abs(sheet[47:137, 32:152] - first).mean() < 8
+    assert np.abs(sheet[184 + 47 : 184 + 137, 184 + 32 : 184 + 152] - sixth).mean() < 8
+    assert f"{len(gallery.shown)} of {ROWS} photos" in bundle["text/html"]
+    assert "photo_0" not in json.dumps(bundle, default=str)
+    gallery.search = "nothing like it"
+    assert "image/jpeg" not in gallery._repr_mimebundle_()
+    assert "image/jpeg" not in ccw.Gallery()._repr_mimebundle_()
+
+
 def test_heat_that_cannot_be_had_leaves_the_photo(frame):
     def heatmap(_row):
         raise LookupError("no maps were kept")

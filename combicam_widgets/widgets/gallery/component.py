@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping
 from os import PathLike
 from types import MappingProxyType
@@ -23,6 +24,9 @@ from combicam_widgets.widgets.gallery.page import VIEW, GalleryPage
 from combicam_widgets.widgets.gallery.pictures import Look, Pictures
 from combicam_widgets.widgets.held import Result, Setting
 
+_SEEN = 12
+"""How many photos are seen where no widgets are."""
+
 _OPEN = "The photo is open in the explorer below."
 
 _OF_TABLE = ("sort_by", "filters", "search", "brush", "x", "y", "selected")
@@ -42,7 +46,7 @@ class PhotoGallery(Component):
 
     Small pictures with heat, a map of all answers and truths, and a scatter of any two columns.
     What is brushed or filtered in one is shown in all, in the page alone: also while the kernel
-    is busy. A notebook is saved without the table and the pictures.
+    is busy. A notebook is saved without the table, and with the first twelve pictures.
 
     Parameters
     ----------
@@ -211,6 +215,17 @@ class PhotoGallery(Component):
             if self._pictures is not None:
                 self._pictures.close()
             super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Show the widget; where none are shown, pictures of the first photos, and how many."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        if not len(self.shown):
+            return bundle
+        rows, look = self.shown[:_SEEN].tolist(), Look(self.heat, self.colormap)
+        sheet = base64.b64encode(self.pictures.sheet(rows, look)).decode()
+        alone = f"{len(self.shown):,} of {self.columns.rows:,} photos. Run the cell to see them."
+        seen = f'<img alt="The first of {alone}" src="data:image/jpeg;base64,{sheet}">'
+        return bundle | {"image/jpeg": sheet, "text/html": f"{seen}<p>The first of {alone}</p>"}
 
     @property
     def columns(self) -> table.Columns:

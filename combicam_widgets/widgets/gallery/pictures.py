@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ SIDE = 176
 
 _QUALITY = 80
 _OPACITY = 0.75
+_ACROSS, _STEP = 4, SIDE + 8
+_PATIENCE = 2.0
 _KEPT = 3000
 """How many small pictures are remembered: about 20 MB."""
 
@@ -127,6 +130,27 @@ class Pictures:
         out = io.BytesIO()
         image.save(out, "JPEG", quality=quality)
         return Small(out.getvalue(), problem)
+
+    def sheet(self, rows: Sequence[int], look: Look) -> bytes:
+        """Put the pictures of some rows beside each other, as a JPEG; what fails is left out.
+
+        As many as can be made in `_PATIENCE` seconds, `_ACROSS` side by side.
+        """
+        until, made = time.monotonic() + _PATIENCE, []
+        for row in rows:
+            if time.monotonic() > until:
+                break
+            self._made[row, look] = small = self._made.get((row, look)) or self.made(row, look)
+            if small.jpeg:
+                made.append(Image.open(io.BytesIO(small.jpeg)))
+        down = -(-len(made) // _ACROSS)
+        sheet = Image.new("RGB", (_ACROSS * _STEP, max(down, 1) * _STEP), "white")
+        for i, image in enumerate(made):
+            left, top = (_STEP - image.width) // 2, (_STEP - image.height) // 2
+            sheet.paste(image, (left + i % _ACROSS * _STEP, top + i // _ACROSS * _STEP))
+        out = io.BytesIO()
+        sheet.save(out, "JPEG", quality=_QUALITY)
+        return out.getvalue()
 
     def close(self) -> None:
         """Forget what was wanted, and let the thread go."""
