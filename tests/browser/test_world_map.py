@@ -9,20 +9,22 @@ from playwright.sync_api import Route, expect
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-SETUP = """
+SETUP = (
+    (ROOT / "tests" / "widgets" / "worlds.py").read_text(encoding="utf-8")
+    + """
 import numpy as np
 import combicam_widgets as ccw
 from combicam_widgets.geo import GeoPrediction
-from combicam_widgets.widgets.world.widget import World
 
 heard = []
-world = World(
+world = StepByStep(
     lambda latitude, longitude: heard.append(["click", latitude, longitude]),
     lambda index: heard.append(["choose", index]),
     lambda layer: heard.append(["vote", layer]),
 )
 world.map.layout.width = "900px"
 """
+)
 # A grid of 12 x 5 cells; the names try to be HTML.
 SYNTHETIC = """
 latitudes, longitudes = map(np.ravel, np.mgrid[-60:61:30, -165:180:30].astype(float))

@@ -13,6 +13,7 @@ import pytest
 from anywidget._file_contents import FileContents
 from ipywidgets import Widget
 from ipywidgets.widgets.widget import _instances as widgets_alive
+from worlds import StepByStep
 
 import combicam_widgets as ccw
 from combicam_widgets.widgets import Explorer
@@ -109,7 +110,7 @@ def test_a_model_goes_with_the_explorer_that_was_its_last(small_model):
         mine = ccw.GeoModel(small_model.network, grid, small_model.transform, name="mine")
         explorer = Explorer(model=mine, image="koala", show_rings=True)
         explorer.figure()
-        world = World()
+        world = StepByStep()
         world.show_prediction(ccw.GeoPrediction([0.1, 0.2, 0.3, 0.4], cells), 1)
         references = [weakref.ref(x) for x in (mine, grid, explorer.prediction, cells, world)]
         for widget in made_of(world.map, *world.aside):
@@ -124,7 +125,7 @@ def test_parts_alone_are_freed(small_model):
     def made():
         photo = ccw.sample("koala")
         maps = small_model.explain(photo)
-        overlay, diagram, world = Overlay(), Diagram(), World(print, print, print, print)
+        overlay, diagram, world = Overlay(), Diagram(), StepByStep(print, print, print, print)
         overlay.show_photo(photo)
         overlay.show_heat(maps.fuse(), "inferno", 0.8)
         overlay.pin(maps.fuse(), "before")

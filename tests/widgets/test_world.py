@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 from geographiclib.geodesic import Geodesic
+from traitlets import TraitError
+from worlds import StepByStep
 
 import combicam_widgets as ccw
 from combicam_widgets.geo import MAX_LATITUDE
 from combicam_widgets.shown.lines import arc, cut, outlines, ring
 from combicam_widgets.shown.scene import RING_RADII_KM, Scene, ramp
+from combicam_widgets.widgets import WorldMap
 from combicam_widgets.widgets.world.widget import World
 
 SPHERE = Geodesic(6371008.8, 0)
@@ -57,7 +60,7 @@ def states(world):
 
 @pytest.fixture
 def world():
-    world = World()
+    world = StepByStep()
     world.show_prediction(says(0), 0)
     return world
 
@@ -153,7 +156,7 @@ def test_answers_that_agree_share_a_flag(world):
 
 
 def test_the_error_in_kilometres(world):
-    world.show_truth((48.86, 2.35 + 360))
+    world.show_truth((48.86, 2.35))
     assert texts(world)["true place"] == pytest.approx((48.86, 2.35))
     (line,) = seen(world._marks, "lines")
     far = f"{round(km((0, 0), (48.86, 2.35)), -1):,.0f} km"
@@ -223,22 +226,23 @@ def test_contrast_says_which_is_which(world):
     world.show_contrast(None)
     assert world._outlines["contrast"].locations == []
     assert "why here" not in texts(world)
-    with pytest.raises(IndexError):
-        world.show_contrast(99)
-    with pytest.raises(RuntimeError, match="show_prediction"):
-        World().show_contrast(1)
+    alone = WorldMap(says(0))
+    with pytest.raises(TraitError, match="there is no cell 99; this grid has cells 0 to 7"):
+        alone.contrast = 99
+    with pytest.raises(TraitError, match="Give the map a prediction before a contrast"):
+        WorldMap(contrast=1)
 
 
 def test_a_target_that_is_not_among_the_most_probable_is_listed():
-    world = World()
+    world = StepByStep()
     world.show_prediction(says(5), 1)
     order = np.argsort(-says(5).probabilities)[:5].tolist()
     assert 1 not in order
     assert [row["index"] for row in world._panel.rows] == [*order, 1]
     assert world._panel.rows[-1]["role"] == "explained"
     assert world._panel.rows[0]["text"] == "60 % near Q-F"
-    with pytest.raises(IndexError):
-        world.show_prediction(says(5), 8)
+    with pytest.raises(TraitError, match="there is no cell 8"):
+        WorldMap(says(5), target=8)
 
 
 def test_votes_stand_where_the_layers_point(world):
@@ -253,13 +257,6 @@ def test_votes_stand_where_the_layers_point(world):
     assert [vote["number"] for vote in world._marks.votes] == ["1", "2"]
     world.show_votes(None)
     assert world._marks.votes == []
-
-
-def test_votes_and_numbers_must_match(world):
-    with pytest.raises(ValueError, match="weights must be 2, one per vote, got 1"):
-        world.show_votes([says(0), says(1)], [1, 2], [1])
-    with pytest.raises(ValueError, match="numbers must be 1, one per vote, got 2"):
-        world.show_votes([says(0)], [1, 2])
 
 
 def luminance(color):
@@ -296,7 +293,7 @@ def test_a_new_prediction_forgets_what_belonged_to_the_old(world):
 
 
 def test_hidden_answers_are_nowhere_in_the_page(world):
-    blank = World()
+    blank = StepByStep()
     blank.show_guess((10, 20))
     world.show_evidence(says(0), says(1), says(2))
     world.show_rings(says(0))
@@ -334,7 +331,7 @@ def test_a_toggle_sends_only_what_changed():
     rng = np.random.default_rng(0)
     cells = ccw.load_model("naturalist").cells
     predictions = [ccw.GeoPrediction(rng.dirichlet(np.ones(len(cells))), cells) for _ in range(34)]
-    world = World()
+    world = StepByStep()
     world.show_prediction(predictions[0], 0)
     world.show_rings(predictions[0])
     world.show_evidence(*predictions[:2])

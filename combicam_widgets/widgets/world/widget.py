@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import ipyleaflet
@@ -85,7 +85,7 @@ class World:
         on_hover_vote: Callable[[int | None], object] | None = None,
         on_contrast: Callable[[int | None], object] | None = None,
     ) -> None:
-        self._scene, self._hidden = Scene(), False
+        self._hidden = False
         self._shaded: GeoPrediction | None = None
         # Widgets: as plain dicts, each of them would be a new one at every change.
         self._cursors = {name: ipyleaflet.MapStyle(cursor=name) for name in ("crosshair", "grab")}
@@ -145,141 +145,14 @@ class World:
             Whether somebody is to guess first: then nothing but their own guess is shown and sent.
             The whole world comes into view when this changes.
         """
-        self._scene = scene
-        self._hide(hidden=hidden)
-
-    def show_prediction(self, prediction: GeoPrediction, target: int) -> None:
-        """Shade the world, outline the top cells and list them.
-
-        What belonged to the old prediction goes: evidence, contrast, rings and votes.
-
-        Parameters
-        ----------
-        prediction : GeoPrediction
-        target : int
-            The cell that is explained, 0 to C - 1.
-        """
-        target = prediction.cells.check_index(target)
-        self._scene = Scene(prediction, target, truth=self._scene.truth, guess=self._scene.guess)
-        self._draw()
-
-    def show_evidence(
-        self,
-        prediction: GeoPrediction,
-        evidence: GeoPrediction | None,
-        opposite: GeoPrediction | None = None,
-    ) -> None:
-        """Mark where the evidence alone points, with a line from the full prediction.
-
-        Parameters
-        ----------
-        prediction : GeoPrediction
-            Of the whole photo.
-        evidence : GeoPrediction or None
-            Of the highlighted part; None: no flag.
-        opposite : GeoPrediction or None
-            Of the photo without that part, flagged as "the rest".
-        """
-        self._change(prediction=prediction, evidence=evidence, opposite=opposite)
-
-    def show_contrast(self, index: int | None) -> None:
-        """Outline the cell that the target is compared with, and say which is which.
-
-        Parameters
-        ----------
-        index : int or None
-            0 to C - 1; None: no comparison.
-
-        Raises
-        ------
-        RuntimeError
-            If no prediction is shown yet.
-        """
-        if index is not None:
-            if self._scene.prediction is None:
-                raise RuntimeError("Show a prediction before a contrast: call show_prediction.")
-            index = self._scene.prediction.cells.check_index(index)
-        self._change(contrast=index)
-
-    def show_truth(self, position: Place | None) -> None:
-        """Mark where the photo was really taken, with the distance from the best cell.
-
-        Parameters
-        ----------
-        position : (latitude, longitude) or None
-            Degrees; None: not known.
-        """
-        self._change(truth=None if position is None else _on_the_map(*position))
-
-    def show_guess(self, position: Place | None) -> None:
-        """Mark where the person believes that the photo was taken; hiding answers spares it.
-
-        Parameters
-        ----------
-        position : (latitude, longitude) or None
-            Degrees; None: no guess.
-        """
-        self._change(guess=None if position is None else _on_the_map(*position))
-
-    def show_rings(self, prediction: GeoPrediction | None) -> None:
-        """Draw 25, 200, 750 and 2,500 km around the best cell, and the probability inside each.
-
-        Rings too small to see at the zoom in view are left to the legend.
-
-        Parameters
-        ----------
-        prediction : GeoPrediction or None
-            None: no rings.
-        """
-        self._change(rings=prediction)
-
-    def show_votes(
-        self,
-        predictions: Sequence[GeoPrediction] | None,
-        numbers: Sequence[int | str] = (),
-        weights: Sequence[float] | None = None,
-    ) -> None:
-        """Put a number where each layer alone points; numbers at one place share a marker.
-
-        Parameters
-        ----------
-        predictions : sequence of GeoPrediction, or None
-            One per layer, in forward order. None: no votes.
-        numbers : sequence of int or str
-            The layers' numbers as elsewhere on the page. Default: 1 to the number of layers.
-        weights : sequence of float, optional
-            The layers' weights; votes of those that are off are dimmed. Default: all on.
-
-        Raises
-        ------
-        ValueError
-            If numbers or weights are not one per layer.
-        """
-        votes = tuple(predictions or ())
-        numbered = tuple(map(str, numbers)) or tuple(map(str, range(1, len(votes) + 1)))
-        weighted = (1.0,) * len(votes) if weights is None else tuple(map(float, weights))
-        if not votes:
-            numbered = weighted = ()
-        for name, given in (("numbers", numbered), ("weights", weighted)):
-            if len(given) != len(votes):
-                raise ValueError(f"{name} must be {len(votes)}, one per vote, got {len(given)}")
-        self._change(votes=votes, numbers=numbered, weights=weighted)
+        if hidden != self._hidden:
+            self._marks.send({"view": "world"})
+        self._hidden = hidden
+        self._draw(scene.redacted if hidden else scene)
 
     def highlight_vote(self, layer: int | None) -> None:
         """Make the vote of a layer (its index, 0 to L - 1) stand out; None: of none."""
         self._marks.highlighted = layer
-
-    def hide_answers(self) -> None:
-        """Show, and send to the page, nothing but the map and the person's own guess.
-
-        What is shown meanwhile is kept, and seen after `show_answers`. The whole world comes into
-        view, at this moment and at that.
-        """
-        self._hide(hidden=True)
-
-    def show_answers(self) -> None:
-        """Show again what `hide_answers` hid."""
-        self._hide(hidden=False)
 
     def set_click_mode(self, text: str | None) -> None:
         """Say on the map what a click does, such as "Click a cell to explain it".
@@ -315,19 +188,7 @@ class World:
             self.map.remove(self._credit)
             self.map.remove_class("ccw-online")
 
-    def _hide(self, *, hidden: bool) -> None:
-        if hidden != self._hidden:
-            self._marks.send({"view": "world"})
-        self._hidden = hidden
-        self._draw()
-
-    def _change(self, **changes: Any) -> None:  # noqa: ANN401
-        self._scene = replace(self._scene, **changes)
-        self._draw()
-
-    def _draw(self) -> None:
-        """Show the scene; what has not changed is not sent again."""
-        scene = self._scene.redacted if self._hidden else self._scene
+    def _draw(self, scene: Scene) -> None:
         if scene.prediction is not self._shaded:
             self._shading.url = _shading(scene.prediction)
             self._shaded = scene.prediction
