@@ -9,9 +9,8 @@ from playwright.sync_api import Route, expect
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-SETUP = (
-    (ROOT / "tests" / "widgets" / "worlds.py").read_text(encoding="utf-8")
-    + """
+SETUP = f"exec(open({str(ROOT / 'tests/widgets/worlds.py')!r}).read())"
+SETUP += """
 import numpy as np
 import combicam_widgets as ccw
 from combicam_widgets.geo import GeoPrediction
@@ -24,7 +23,6 @@ world = StepByStep(
 )
 world.map.layout.width = "900px"
 """
-)
 # A grid of 12 x 5 cells; the names try to be HTML.
 SYNTHETIC = """
 latitudes, longitudes = map(np.ravel, np.mgrid[-60:61:30, -165:180:30].astype(float))
