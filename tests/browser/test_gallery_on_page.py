@@ -104,6 +104,53 @@ def test_the_page_sorts_and_filters_as_python_does(browser):
         assert rows or "place" in str(view) or (0.2, 0.2) in filters.values()
 
 
+PURE = """async ([grid, answers, axes]) => {
+  const [g, m, a] = await Promise.all([import(grid), import(answers), import(axes)]);
+  const keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageDown", "Home", "End", "x"];
+  const texts = a.axisOf({ words: ["b10", "b2", ""], values: Int32Array.of(0, 1, 2, -1) });
+  return {
+    steps: keys.map((key) => g.step(key, 5, 4, 10, 2) ?? null),
+    corner: keys.map((key) => g.step(key, 0, 4, 10, 2) ?? null),
+    drawn: [g.drawn(0, 492, 1000, 0), g.drawn(1620, 492, 1000, 500), g.drawn(0, 492, 2, 0)],
+    ways: [m.shortWay(170, -170), m.shortWay(-170, 170), m.shortWay(10, 30)],
+    sparse: [m.sparse([1, 2, 3], 5), m.sparse([...Array(10).keys()], 4)],
+    ticks: [a.ticks([-0.3, 1.2], false), a.ticks([100, 20000], true), a.ticks([3, 5], false)],
+    log: [[1, 5000, 90], [1, 2, 3], [5, 5], []].map((x) =>
+      a.spread({ values: Float64Array.from(x) }).log),
+    written: texts.ticks(0.05).map(([at, text]) => text),
+    places: [...texts.values].map((x) => (Number.isNaN(x) ? null : Math.round(x))),
+    meant: [texts.condition([0.9, 1.1]), texts.condition([0.9, 2.1]), texts.condition([1.4, 1.5])],
+    ranges: [["b2", "b10"], ["b10", ""], [], "b"].map((x) => texts.range(x)),
+  };
+}"""
+
+
+def test_what_the_page_works_out(browser):
+    folder = Path(ccw.__file__).parent / "widgets" / "gallery"
+    modules = [
+        "data:text/javascript;base64,"
+        + base64.b64encode(joined(folder / f"{name}.js").encode()).decode()
+        for name in ("grid", "answers", "axes")
+    ]
+    page = browser.new_page()
+    found = page.evaluate(PURE, modules)
+    page.close()
+    assert found["steps"] == [4, 6, 1, 9, 9, 0, 9, None]
+    assert found["corner"] == [0, 1, 0, 4, 8, 0, 9, None]
+    assert found["drawn"] == [[0, 1, 2, 3, 4], [9, 10, 11, 12, 13, 14, 500], [0, 1]]
+    assert found["ways"] == [190, -190, 30]
+    assert found["sparse"] == [[[1, 2, 3], 1], [[0, 3, 6, 9], 3]]
+    assert found["ticks"][0] == pytest.approx([0, 0.5, 1])
+    assert found["ticks"][1] == [100, 1000, 10000]
+    assert found["ticks"][2] == pytest.approx([3, 3.5, 4, 4.5, 5])
+    assert found["log"] == [True, False, False, False]
+    # Layers in the order of their numbers.
+    assert found["written"] == ["(empty)", "b2", "b10"]
+    assert found["places"] == [2, 1, 0, None]
+    assert found["meant"] == [["b2"], ["b2", "b10"], []]
+    assert found["ranges"] == [pytest.approx([0.6, 2.4]), None, None, None]
+
+
 # In a notebook.
 
 

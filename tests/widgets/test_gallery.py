@@ -457,6 +457,17 @@ def test_a_hand_out_tells_what_is_asked_for(gallery, tmp_path):
     assert "true_latitude" in words
 
 
+def test_a_hand_out_thanks_for_photos(frame, tmp_path):
+    photos = [tiny.photo(0, name="Petra", credit="A. <Person>, CC0"), tiny.photo(1, name="secret")]
+    gallery = ccw.Gallery(frame.head(2), photos=photos)
+    gallery.to_html(tmp_path / "photos.html")
+    data = data_of((tmp_path / "photos.html").read_text(encoding="utf-8"))
+    assert [picture["credit"] for picture in data["pictures"]] == ["A. <Person>, CC0", ""]
+    assert data["table"][0]["words"] == ["Petra"]
+    assert np.frombuffer(base64.b64decode(data["values"][0]), np.int32).tolist() == [0, -1]
+    assert "secret" not in json.dumps(data)
+
+
 def test_a_hand_out_of_nothing_is_refused(gallery, tmp_path):
     gallery.search = "nothing like it"
     with pytest.raises(ValueError, match="No photo is shown"):

@@ -165,6 +165,7 @@ export function answers(table, land, store, pick) {
   if (hasTruths) {
     legend.push(make("span", "", {}, [symbol("truth"), "truth"]), make("span", "", {}, [symbol("line"), words]));
   }
+  legend.push(make("span", "", {}, ["drag: brush", " · ", "with Shift: move"]));
   const element = make("section", "ccw-gallery-map", { "aria-label": "Map of the answers" }, [
     make("div", "ccw-gallery-window", {}, [
       view.element,
@@ -177,7 +178,6 @@ export function answers(table, land, store, pick) {
     ]),
     make("div", "ccw-gallery-legend", {}, legend),
   ]);
-  view.element.title = "Drag to brush, with Shift to move the map";
   return {
     element,
     /** Show which rows are filtered, and which of them are shown. */

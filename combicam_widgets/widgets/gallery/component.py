@@ -184,7 +184,8 @@ class PhotoGallery(Component):
         include_position : bool
             Whether it says where photos were taken, and how far from there the answers lie.
         include_names : bool
-            Whether it says how the photos are called, which may be the names of files.
+            Whether it says how the photos are called, which may be the names of files. Photos
+            with a ``credit`` are called by their names anyway, and the credit is in it.
 
         Raises
         ------

@@ -43,9 +43,10 @@ function open(row) {
     .flatMap((column) => [make("dt", "", {}, [column.label]), make("dd", "", {}, [valueOf(column, row)])]);
   const close = make("button", "", { type: "button" }, ["Close"]);
   close.addEventListener("click", () => dialog.close());
-  const { url, problem } = data.pictures[row];
+  const { url, problem, credit } = data.pictures[row];
   const picture = url ? make("img", "", { src: url, alt: "The photo with its heat" }) : make("p", "", {}, [problem]);
-  dialog.replaceChildren(picture, make("dl", "", {}, facts), close);
+  const thanks = credit ? [make("p", "", {}, [`Photo: ${credit}`])] : [];
+  dialog.replaceChildren(picture, ...thanks, make("dl", "", {}, facts), close);
   dialog.showModal();
 }
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from combicam_widgets.javascript import joined
 from combicam_widgets.widgets.gallery.columns import PRIVATE, Column, Columns, first_axes
 from combicam_widgets.widgets.gallery.page import told
-from combicam_widgets.widgets.gallery.pictures import Look, Pictures
+from combicam_widgets.widgets.gallery.pictures import Look, Pictures, Small
 
 MOST = 100
 """How many photos a page holds."""
@@ -73,7 +73,10 @@ def page(
     tells : Told
     """
     rows = rows[:MOST]
+    made = [pictures.made(int(row), look, _SIDE) for row in rows]
     kept = public(columns, rows, tells)
+    if not tells.names:
+        kept = _named(kept, [small.name for small in made])
     head, values = told(kept)
     script, style = joined(_HERE / "handout.js"), _text("gallery.css") + _text("handout.css")
     state: dict[str, Any] = {
@@ -87,7 +90,7 @@ def page(
     data = {
         **head,
         "values": [base64.b64encode(column).decode() for column in values],
-        "pictures": [_picture(pictures, int(row), look, tells) for row in rows],
+        "pictures": [_picture(small, tells) for small in made],
         "state": {**state, **chosen, "heat": look.heat, "colormap": look.colormap},
     }
     texts = {
@@ -129,11 +132,20 @@ def _only_used(column: Column) -> Column:
     return replace(column, values=ranks[column.values], words=words)
 
 
-def _picture(pictures: Pictures, row: int, look: Look, tells: Told) -> dict[str, str]:
-    small = pictures.made(row, look, _SIDE)
+def _named(columns: Columns, names: Sequence[str]) -> Columns:
+    """Call photos by their names where these are known to be no secret."""
+    words = tuple(sorted({*names} - {""}))
+    if not words:
+        return columns
+    ranks = np.array([words.index(name) if name else -1 for name in names], np.int32)
+    return Columns([Column("photo", ranks, words, "photo"), *columns.values()])
+
+
+def _picture(small: Small, tells: Told) -> dict[str, str]:
     code = base64.b64encode(small.jpeg).decode()
     problem = small.problem if tells.names or not small.problem else _FAILED
-    return {"url": f"data:image/jpeg;base64,{code}" if code else "", "problem": problem}
+    url = f"data:image/jpeg;base64,{code}" if code else ""
+    return {"url": url, "problem": problem, "credit": small.credit}
 
 
 def _text(name: str) -> str:

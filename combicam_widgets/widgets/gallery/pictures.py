@@ -54,10 +54,16 @@ class Small:
         Without any metadata; empty if there is no picture.
     problem : str
         Why there is none, or no heat on it, in words; "" if nothing went wrong.
+    credit : str
+        Whom to thank for the photo, and its licence; "" if unknown.
+    name : str
+        What a photo with a credit is called; "" for others, which may be somebody's files.
     """
 
     jpeg: bytes
     problem: str = ""
+    credit: str = ""
+    name: str = ""
 
 
 class Pictures:
@@ -129,7 +135,7 @@ class Pictures:
                 problem = f"No heat: {_words(error)}"
         out = io.BytesIO()
         image.save(out, "JPEG", quality=quality)
-        return Small(out.getvalue(), problem)
+        return Small(out.getvalue(), problem, photo.credit, photo.credit and photo.public_name)
 
     def sheet(self, rows: Sequence[int], look: Look) -> bytes:
         """Put the pictures of some rows beside each other, as a JPEG; what fails is left out.
