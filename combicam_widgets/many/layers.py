@@ -104,19 +104,21 @@ def figure(statistics: pd.DataFrame, what: str = "share") -> go.Figure:
             zmin=0,
             text=[[f"{value:.2f}" for value in row] for row in values],
             texttemplate="%{text}",
+            textfont={"size": 11},
             hovertemplate="%{y}<br>%{x}: %{z:.3f}<extra></extra>",
-            colorbar={"title": {"text": words[what], "side": "right"}},
+            showscale=False,  # the numbers stand in it
             xgap=1,
             ygap=1,
         )
     )
     drawn.update_layout(
         template="plotly_white",
-        width=max(700, 260 + 44 * len(layers)),
+        width=max(560, 190 + 38 * len(layers)),
         height=max(220, 130 + _ROW * len(groups)),
         margin={"t": 20, "b": 90, "l": 10, "r": 10},
     )
-    drawn.update_xaxes(title="layer, in forward order", tickangle=-45, type="category")
+    title = f"{words[what]}, by layer in forward order"
+    drawn.update_xaxes(title=title, tickangle=-45, type="category")
     drawn.update_yaxes(autorange="reversed", automargin=True, type="category")
     return drawn
 

@@ -7,7 +7,8 @@ import ctypes
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar, cast
@@ -90,12 +91,29 @@ def run(
     """
     if not hasattr(client, "register_plugin") or getattr(client, "asynchronous", False):
         raise TypeError(f"client must be a distributed.Client, not {type(client).__name__}.")
+    rest = iter(photos)
+    first = next(rest, None)  # before the model is packed: it may be fitted to its first photo
+    if first is None:
+        return
     name = f"combicam_widgets-{token_hex(8)}"
     client.register_plugin(_ModelPlugin(name, *packed([model, task])), name=name)
+    try:
+        yield from _answers(name, chain([first], rest), task, client)
+    finally:
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # the cluster may be gone
+            client.unregister_worker_plugin(name)
+
+
+def _answers(
+    name: str,
+    rest: Iterator[tuple[Given, ...]],
+    task: Task[Prepared, Result],
+    client: Any,  # noqa: ANN401 - untyped
+) -> Generator[Batch[Result], None, None]:
+    """Keep the workers busy, and give what they answer."""
     reach = _Reach(client)
     waiting: dict[Any, tuple[Given, ...]] = {}
     suspects: deque[Given] = deque()
-    rest = iter(photos)
     done: Any = as_completed()  # type: ignore[no-untyped-call]
 
     def submit(batch: tuple[Given, ...]) -> None:
@@ -104,10 +122,8 @@ def run(
         done.add(future)
 
     def fill() -> None:
-        while len(waiting) < _AHEAD * max(1, sum(client.nthreads().values())):
-            batch = next(rest, None)
-            if batch is None:
-                return
+        room = _AHEAD * max(1, sum(client.nthreads().values())) - len(waiting)
+        for batch in islice(rest, max(0, room)):
             submit(batch)
 
     try:
@@ -128,8 +144,6 @@ def run(
             fill()
     finally:
         client.cancel(list(waiting))
-        with contextlib.suppress(OSError, RuntimeError, ValueError):  # the cluster may be gone
-            client.unregister_worker_plugin(name)
 
 
 def _work(name: str, batch: tuple[Given, ...]) -> Any:  # noqa: ANN401 - whatever the task gives

@@ -41,7 +41,8 @@ def shown(progress: Progress, total: int | None) -> Iterator[Callable[[int], obj
 
 def _is_seen() -> bool:
     """Whether somebody looks at a bar: in a notebook, or in a terminal."""
-    return "ipykernel" in sys.modules or sys.stderr.isatty()
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel") or sys.stderr.isatty()
 
 
 def _tqdm() -> Any:  # noqa: ANN401 - without types, and an extra

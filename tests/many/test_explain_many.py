@@ -1,11 +1,14 @@
 """Many photos: the same as one by one, in whatever form they come, and resumed without loss."""
 
 import csv
+import gc
+import weakref
 
 import numpy as np
 import pytest
 import torch
 from tiny_many import a_model, some_photos
+from torch import nn
 from torch.utils.data import Dataset
 
 import combicam_widgets as ccw
@@ -154,6 +157,50 @@ def test_a_second_run_computes_nothing_twice(folder_of_photos, tmp_path):
     model.network.photos = 0
     assert ccw.explain_many(model, folder_of_photos, batch=2, out=out).table().equals(whole.table())
     assert model.network.photos == 0
+
+
+def test_photos_of_a_generator_are_not_held(tmp_path):
+    alive, most = weakref.WeakSet(), []
+
+    def given():
+        for photo in some_photos(40):
+            copy = ccw.Photo(photo.pixels, name=photo.name)
+            alive.add(copy)
+            yield copy
+
+    def look(_done, _total):
+        gc.collect()
+        most.append(len(alive))
+
+    many = ccw.explain_many(a_model(), given(), batch=4, out=tmp_path / "out", progress=look)
+    assert len(many) == 40
+    assert max(most) <= 3 * 4
+    del look
+    gc.collect()
+    assert not alive
+
+
+def test_a_bar_is_drawn_where_it_is_wanted(capsys):
+    for progress, drawn in ((True, True), (False, False), (None, False)):
+        ccw.explain_many(a_model(), some_photos(3), batch=2, progress=progress)
+        said = capsys.readouterr()
+        assert ("3/3" in said.err) == drawn
+        assert said.out == ""
+
+
+def test_a_network_of_one_size_is_fitted_before_it_is_asked_in_batches():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Sequential(nn.Conv2d(3, 4, 3, stride=16), nn.ReLU()), nn.Flatten(), nn.Linear(784, 4)
+    ).eval()
+    network[2].bias.data += torch.tensor([2.0, -2, 0, 1])
+    cells = ccw.CellGrid.from_centers([0, 0, 60, -60], [0, 90, 180, -90])
+    model = ccw.GeoModel(network, cells, layers=["0"])
+    with pytest.warns(UserWarning, match="squeezed"):
+        table = ccw.explain_many(model, some_photos(5)).table()
+    assert (table.error == "").all()
+    expected = [model.predict(photo).best.probability for photo in some_photos(5)]
+    assert np.allclose(table.probability, expected, rtol=1e-5)
 
 
 def test_photos_are_read_again_from_where_they_lie(folder_of_photos, tmp_path):
