@@ -123,6 +123,30 @@ def read_countries() -> Countries:
     )
 
 
+_DETAIL = 0.06
+"""Degrees by which simplified borders may be off."""
+
+
+@cache
+def country_outlines() -> tuple[tuple[str, tuple[float, float], tuple[Floats, ...]], ...]:
+    """Return name, a place for the name, and simplified rings of each country, for a map.
+
+    Returns
+    -------
+    tuple of (name, (latitude, longitude), rings)
+        The place lies in the largest part of the country; rings are (V, 2) arrays of
+        (latitude, longitude), cut at the antimeridian.
+    """
+    countries = read_countries()
+    outlines = []
+    for name, shape in zip(countries.names, countries.shapes, strict=True):
+        parts = shapely.get_parts(shape.simplify(_DETAIL))
+        where = shapely.point_on_surface(max(parts, key=shapely.area))
+        rings = tuple(shapely.get_coordinates(part.exterior)[:-1, ::-1] for part in parts)
+        outlines.append((name, (where.y, where.x), rings))
+    return tuple(outlines)
+
+
 def region_name(latitude: float, longitude: float) -> tuple[str, str]:
     """Say which part of which country a point lies in.
 

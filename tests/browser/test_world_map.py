@@ -284,6 +284,49 @@ def test_votes_rings_and_the_legend_of_a_real_photo(lab):
     assert lab.strangers == []
 
 
+def test_without_internet_it_is_said_and_the_coast_stays(lab):
+    said = "No internet: the online map cannot be fetched"
+    pixel = (ROOT / "combicam_widgets" / "samples" / "koala.webp").read_bytes()
+    lab.page.route("https://tile.openstreetmap.org/**", lambda route: route.abort())
+    lab = opened(lab, SYNTHETIC)
+    land = lab.page.locator(".ccw-land").first
+    settled(lab)
+    run(lab, "world.online_tiles = True")
+    expect(lab.page.get_by_text(said)).to_be_visible()
+    expect(land).to_have_css("visibility", "visible")
+    lab.screenshot("world-offline", world_map(lab))
+    run(lab, "world.online_tiles = False")
+    expect(lab.page.get_by_text(said)).to_have_count(0)
+    # With internet, the coast gives way to the tiles.
+    lab.page.unroute("https://tile.openstreetmap.org/**")
+    lab.page.route(
+        "https://tile.openstreetmap.org/**",
+        lambda route: route.fulfill(body=pixel, content_type="image/webp"),
+    )
+    run(lab, "world.online_tiles = True")
+    expect(land).to_have_css("visibility", "hidden")
+    expect(lab.page.get_by_text(said)).to_have_count(0)
+    run(lab, "world.online_tiles = False")
+    expect(land).to_have_css("visibility", "visible")
+
+
+def test_countries_are_seen_from_near(lab):
+    lab = opened(lab, SYNTHETIC)
+    settled(lab)
+    country = lab.page.locator(".ccw-country")
+    expect(country).to_have_count(0)
+    run(lab, "world.map.center, world.map.zoom = (47.0, 8.0), 4.5")
+    expect(country.first).to_be_attached()
+    names = lab.page.locator(".ccw-country-name")
+    for name in ("Germany", "France", "Italy"):
+        expect(names.filter(has_text=re.compile(f"^{name}$"))).to_have_count(1)
+    expect(lab.page.locator(".ccw-land").first).to_have_css("visibility", "hidden")
+    lab.screenshot("world-near", world_map(lab))
+    run(lab, "world.map.zoom = 1")
+    expect(country).to_have_count(0)
+    expect(lab.page.locator(".ccw-land").first).to_have_css("visibility", "visible")
+
+
 def test_tiles_are_fetched_when_asked_and_not_before(lab):
     pixel = (ROOT / "combicam_widgets" / "samples" / "koala.webp").read_bytes()
 

@@ -99,3 +99,11 @@ def test_places_that_were_clicked_can_be_chosen_again(above):
     for i in range(10):
         above._gestures.click_map(10.0, 20.0 + i)
     assert "noise 3" in menu.options
+
+
+def test_a_click_on_the_sea_says_that_water_was_never_taught(above):
+    above._gestures.click_map(-40.0, -120.0)
+    assert above.image.position == (-40.0, -120.0)
+    assert "never taught water" in above.status_bar.seen
+    above._gestures.click_map(-19.0, 47.0)
+    assert "water" not in above.status_bar.seen

@@ -37,6 +37,8 @@ _THUMBNAIL = 56
 _CALLED = {"photo": "image", "selected": "opened", "rings": "show_rings"}
 """What the explorer calls otherwise than its parts."""
 
+_WATER = "There is no land here. The model {} was never taught water: do not believe its answer."
+
 _BEST_ALREADY = "By worth: no fusion that was tried carries more of this answer than {}."
 """True until the model is asked anew, whatever is shown meanwhile."""
 
@@ -273,7 +275,9 @@ class Gestures:
             self.change({"guess": (latitude, longitude)})
         elif shown.model.from_above and not shown.comparing:
             width = shown.tile_width
-            self.change({"image": lambda _model: tile(latitude, longitude, width_km=width)})
+            water = shown.model.cells.at(latitude, longitude) is None
+            said = {"notice": _WATER.format(shown.model.name)} if water else {}
+            self.change({"image": lambda _model: tile(latitude, longitude, width_km=width), **said})
         else:
             cell = shown.model.cells.at(latitude, longitude)
             if cell is None:

@@ -4,10 +4,15 @@ import { make } from "../../shown/dom.js";
 import { initialize } from "../_bridge/attentive.js";
 import { confided } from "../_bridge/discreet.js";
 
+/** "20 % Hobart, south-eastern Australia": where there is little room, the city comes first. */
+export function short(text) {
+  return text.replace("less than 1 %", "< 1 %").replace(/ % (.+), near (.+)$/, " % $2, $1");
+}
+
 function makeRow({ index, text, share, role }, { choosable, comparable }, send) {
   const meter = make("span", "ccw-meter", { "aria-hidden": "true" });
   meter.style.setProperty("--share", share);
-  const parts = [meter, make("span", "ccw-row-text", {}, [text])];
+  const parts = [meter, make("span", "ccw-row-text", {}, [short(text)])];
   const compared = role.startsWith("rather");
   if (role && !(comparable && compared)) parts.push(make("span", `ccw-role ccw-role-${role.split(" ")[0]}`, {}, [role]));
   if (!choosable) return make("li", "ccw-row", { title: text }, parts);

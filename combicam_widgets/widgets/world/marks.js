@@ -3,8 +3,10 @@
 import { make } from "../../shown/dom.js";
 import { initialize } from "../_bridge/attentive.js";
 import { confided } from "../_bridge/discreet.js";
+import { countriesOn } from "./countries.js";
 import { keepPrivate, worldOf } from "./map_model.js";
 import { choose, clusters, extent, inside, named, planted, runs } from "./marks_layout.js";
+import { draw } from "./svg.js";
 
 const SMALLEST_LINE = 8;
 const SMALLEST_LABELLED = 56;
@@ -12,16 +14,8 @@ const PREFERRED = {
   photo: "up", evidence: "down", rest: "left", truth: "right", guess: "sw", target: "nw",
   contrast: "ne",
 };
-const SVG = "http://www.w3.org/2000/svg";
 // JupyterLab takes arrow keys for itself, except on elements that carry this attribute.
 const KEYS_ARE_OURS = { "data-lm-suppress-shortcuts": "true" };
-
-function draw(tag, className, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  element.setAttribute("class", className);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
 
 function chip(run, text) {
   const [first, last] = [run[0], run.at(-1)];
@@ -81,6 +75,7 @@ function overlay(map, model, tools) {
   map.getContainer().setAttribute("role", "region");
   map.getContainer().setAttribute("aria-label", "World map");
 
+  const countries = countriesOn(map, model);
   const shownOf = (name) => [...model.get(name), ...(aside.told(name) ?? [])];
   const pixel = (place) => map.latLngToContainerPoint(place);
   const view = () => ({ x: 3, y: 3, w: map.getSize().x - 6, h: map.getSize().y - 6 });
@@ -209,6 +204,7 @@ function overlay(map, model, tools) {
   function redraw() {
     if (!map.getContainer().offsetWidth) return; // not on the page now: nothing has a size
     move(root, map.containerPointToLayerPoint([0, 0]));
+    countries.redraw();
     const wanted = drawLines();
     const taken = [...controls(), ...drawVotes()];
     taken.push(...drawFlags(taken));
@@ -245,6 +241,7 @@ function overlay(map, model, tools) {
     model.off(changed, redrawSoon);
     aside.stop();
     model.off("change:highlighted", highlight);
+    countries.remove();
     root.remove();
   };
 }
@@ -281,6 +278,24 @@ function keepWhole(map) {
   };
 }
 
+/** Calls back with whether tiles that are fetched come: null while none is asked for. */
+function watchTiles(map, say) {
+  const asks = (layer) => typeof layer.getTileUrl === "function";
+  const hear = ({ layer }) => {
+    if (!asks(layer)) return;
+    layer.on("tileload", () => say(true));
+    layer.on("tileerror", () => say(false));
+  };
+  const forget = ({ layer }) => asks(layer) && say(null);
+  map.eachLayer((layer) => hear({ layer }));
+  map.on("layeradd", hear);
+  map.on("layerremove", forget);
+  return () => {
+    map.off("layeradd", hear);
+    map.off("layerremove", forget);
+  };
+}
+
 /** The Leaflet map that an element is a control of; null once the element is given up. */
 async function mapAround(model, el, signal) {
   const world = await worldOf(model);
@@ -301,8 +316,9 @@ function render({ model, el }) {
   const hint = make("div", "ccw-click-hint", { role: "status", "aria-live": "polite" });
   const world = button("Whole world");
   const answer = button("Zoom to the answer");
+  const offline = make("div", "ccw-click-hint ccw-offline", { role: "status" });
   el.classList.add("ccw-tools");
-  el.append(make("div", "ccw-map-buttons", {}, [world, answer]), hint);
+  el.append(make("div", "ccw-map-buttons", {}, [world, answer]), hint, offline);
   function update() {
     answer.hidden = model.get("answer").length === 0;
     hint.textContent = model.get("hint");
@@ -315,6 +331,10 @@ function render({ model, el }) {
   mapAround(model, el, given.signal).then((map) => {
     if (!map || given.signal.aborted) return;
     const view = keepWhole(map);
+    const stopWatching = watchTiles(map, (come) => {
+      map.getContainer().classList.toggle("ccw-tiles-come", come === true);
+      offline.textContent = come === false ? "No internet: the online map cannot be fetched" : "";
+    });
     const look = (message) => message.view === "world" && view.fit();
     model.on("msg:custom", look);
     const removeOverlay = overlay(map, model, () => {
@@ -324,6 +344,7 @@ function render({ model, el }) {
     remove = () => {
       model.off("msg:custom", look);
       view.stop();
+      stopWatching();
       removeOverlay();
     };
   });

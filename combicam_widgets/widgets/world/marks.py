@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ipyleaflet
 import ipywidgets
@@ -55,6 +57,19 @@ class Marks(Discreet):
 
     kept = T.Dict().tag(sync=True)
     """What is saved instead of other traits of the map."""
+
+    borders: Callable[[], tuple[dict[str, Any], list[bytes]]] | None = None
+    """Gives the message that brings the borders of countries, when the page asks for them: what is
+    looked at from near is told, and no part of the state."""
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401
+        super().__init__(**values)
+        self.on_msg(self._bring)
+
+    def _bring(self, _widget: object, content: object, _buffers: object) -> None:
+        if self.borders is not None and isinstance(content, dict) and "borders" in content:
+            message, buffers = self.borders()
+            self.send(message, buffers=buffers)
 
     hint = T.Unicode().tag(sync=True)
     """What a click on the map does, in words; empty: nothing."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from combicam_widgets.geo import CellGrid, GeoPrediction, coastline
 from combicam_widgets.geo.mercator import MAX_LATITUDE, cell_raster
+from combicam_widgets.geo.places import country_outlines
 from combicam_widgets.shown.colors import heat_image
 from combicam_widgets.shown.lines import Place
 from combicam_widgets.shown.memory import remembered
@@ -20,7 +21,13 @@ from combicam_widgets.widgets.traits import room_height
 from combicam_widgets.widgets.world.marks import CellList, Marks
 
 _RASTER = 512
-_LAND = {"color": "#9aa5a9", "weight": 0.5, "fillColor": "#f7f5ef", "fillOpacity": 1}
+_LAND = {
+    "color": "#9aa5a9",
+    "weight": 0.5,
+    "fillColor": "#f7f5ef",
+    "fillOpacity": 1,
+    "className": "ccw-land",
+}
 _OUTLINE = "#0d3b78"
 _OUTLINES: dict[str, dict[str, Any]] = {
     "top": {"weight": 1},
@@ -115,6 +122,7 @@ class World:
             layout=ipywidgets.Layout(height=room_height(None)),
         )
         self._marks = Marks(map=self.map, private=_PRIVATE, kept=_VIEW)
+        self._marks.borders = _borders
         self._panel = CellList(choosable=on_choose is not None, comparable=on_contrast is not None)
         self.map.add(
             ipyleaflet.WidgetControl(widget=self._marks, position="topright", transparent_bg=True)
@@ -181,10 +189,10 @@ class World:
             return
         if on:
             self.map.add(self._credit)
-            self.map.substitute(self._land, self._tiles)
+            self.map.add(self._tiles)  # the coast stays, until the page sees that tiles come
             self.map.add_class("ccw-online")
         else:
-            self.map.substitute(self._tiles, self._land)
+            self.map.remove(self._tiles)
             self.map.remove(self._credit)
             self.map.remove_class("ccw-online")
 
@@ -235,6 +243,15 @@ def _shading(prediction: GeoPrediction | None) -> str:
     height = np.sqrt(prediction.probabilities / prediction.probabilities.max())
     raster = _raster(prediction.cells)
     return heat_image(np.where(raster >= 0, height[raster], 0), _PROBABILITY_COLORS, opacity=0.9)
+
+
+def _borders() -> tuple[dict[str, Any], list[bytes]]:
+    """Write the borders of countries as a message: hundredths of degrees."""
+    outlines = country_outlines()
+    rings = [ring for _, _, each in outlines for ring in each]
+    points = np.rint(100 * np.concatenate(rings)).astype("<i2")
+    names = [[name, *(round(x, 2) for x in where), len(each)] for name, where, each in outlines]
+    return {"countries": names, "lengths": [len(ring) for ring in rings]}, [points.tobytes()]
 
 
 @remembered(at_most=1)
