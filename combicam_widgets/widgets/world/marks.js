@@ -7,6 +7,7 @@ import { countriesOn } from "./countries.js";
 import { keepPrivate, worldOf } from "./map_model.js";
 import { choose, clusters, extent, inside, named, planted, runs } from "./marks_layout.js";
 import { draw } from "./svg.js";
+import { watchTiles } from "./online.js";
 
 const SMALLEST_LINE = 8;
 const SMALLEST_LABELLED = 56;
@@ -275,24 +276,6 @@ function keepWhole(map) {
       map.off("resize", resized);
       map.off("dragstart zoomstart", moved);
     },
-  };
-}
-
-/** Calls back with whether tiles that are fetched come: null while none is asked for. */
-function watchTiles(map, say) {
-  const asks = (layer) => typeof layer.getTileUrl === "function";
-  const hear = ({ layer }) => {
-    if (!asks(layer)) return;
-    layer.on("tileload", () => say(true));
-    layer.on("tileerror", () => say(false));
-  };
-  const forget = ({ layer }) => asks(layer) && say(null);
-  map.eachLayer((layer) => hear({ layer }));
-  map.on("layeradd", hear);
-  map.on("layerremove", forget);
-  return () => {
-    map.off("layeradd", hear);
-    map.off("layerremove", forget);
   };
 }
 
