@@ -117,6 +117,9 @@ PURE = """async ([grid, answers, axes]) => {
     ticks: [a.ticks([-0.3, 1.2], false), a.ticks([100, 20000], true), a.ticks([3, 5], false)],
     log: [[1, 5000, 90], [1, 2, 3], [5, 5], []].map((x) =>
       a.spread({ values: Float64Array.from(x) }).log),
+    readable: [[0.1234, 0.9876], [1221.39, 14887.2], [-17.317, 36.91], [3, 3]]
+      .map((x) => a.readable(x))
+      .concat([[3.337, 14887.2], [0, 0.5]].map((x) => a.readable(x, true))),
     written: texts.ticks(0.05).map(([at, text]) => text),
     places: [...texts.values].map((x) => (Number.isNaN(x) ? null : Math.round(x))),
     meant: [texts.condition([0.9, 1.1]), texts.condition([0.9, 2.1]), texts.condition([1.4, 1.5])],
@@ -144,6 +147,9 @@ def test_what_the_page_works_out(browser):
     assert found["ticks"][1] == [100, 1000, 10000]
     assert found["ticks"][2] == pytest.approx([3, 3.5, 4, 4.5, 5])
     assert found["log"] == [True, False, False, False]
+    plain, log = found["readable"][:4], found["readable"][4:]
+    assert plain == [[0.123, 0.988], [1200, 14900], [-17.4, 37], [3, 3]]
+    assert log == [[3.33, 14900], [0, 0.5]]
     # Layers in the order of their numbers.
     assert found["written"] == ["(empty)", "b2", "b10"]
     assert found["places"] == [2, 1, 0, None]

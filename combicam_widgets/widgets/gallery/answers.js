@@ -1,6 +1,7 @@
 // The map of all answers and all truths, with a line from each answer to its truth.
 
 import { make } from "../../shown/dom.js";
+import { readable } from "./axes.js";
 import { colors, cross, plane, scale, square, stamps } from "./plane.js";
 import { rowInWords } from "./table.js";
 
@@ -66,7 +67,7 @@ export function answers(table, land, store, pick) {
     hint: (row) => rowInWords(table, row),
     brushed(box, done) {
       const [x, y] = columns;
-      store.set({ brush: box && { [x.name]: box[0], [y.name]: box[x === y ? 0 : 1] } }, done);
+      store.set({ brush: box && { [x.name]: readable(box[0]), [y.name]: readable(box[1]) } }, done);
     },
     moved(dx, dy) {
       const { west, east, south, north } = memory.window;

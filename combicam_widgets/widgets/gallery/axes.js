@@ -33,6 +33,14 @@ export function ticks([low, high], log, count = MOST_TICKS) {
   return found;
 }
 
+/** A range with bounds that people can read: outwards, to a hundredth of its length or, `log`, of each. */
+export function readable([low, high], log = false) {
+  const power = (value) => 10 ** Math.floor(Math.log10(value / 100));
+  const unit = (value) => power((log ? Math.max(value, 0) : high - low) || 1);
+  const clean = (value) => Number(value.toPrecision(12)) + 0;
+  return [clean(Math.floor(low / unit(low)) * unit(low)), clean(Math.ceil(high / unit(high)) * unit(high))];
+}
+
 /** A round value, without zeros that say nothing. */
 function tickText(value) {
   return Number(value.toPrecision(6)).toLocaleString("en-US", { maximumFractionDigits: 6 }).replace("-", "−");
@@ -60,7 +68,7 @@ function ofNumbers(column) {
     log,
     longest: 6,
     ticks: (_room) => ticks(ends, log).map((value) => [value, tickText(value)]),
-    condition: (range) => range,
+    condition: (range) => readable(range, log),
     range: (condition) => (condition?.every?.(Number.isFinite) ? condition : null),
   };
 }

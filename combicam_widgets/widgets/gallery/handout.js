@@ -37,16 +37,25 @@ dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
 });
 
+const OF_LAYERS = new Set(["share", "alone"]);
+
+/** What a row says in some columns. */
+function facts(columns, row) {
+  const known = columns.filter((column) => !isMissing(column, row));
+  const said = known.flatMap((column) => [make("dt", "", {}, [column.label]), make("dd", "", {}, [valueOf(column, row)])]);
+  return make("dl", "", {}, said);
+}
+
 function open(row) {
-  const facts = table.columns
-    .filter((column) => !isMissing(column, row))
-    .flatMap((column) => [make("dt", "", {}, [column.label]), make("dd", "", {}, [valueOf(column, row)])]);
   const close = make("button", "", { type: "button" }, ["Close"]);
   close.addEventListener("click", () => dialog.close());
   const { url, problem, credit } = data.pictures[row];
   const picture = url ? make("img", "", { src: url, alt: "The photo with its heat" }) : make("p", "", {}, [problem]);
   const thanks = credit ? [make("p", "", {}, [`Photo: ${credit}`])] : [];
-  dialog.replaceChildren(picture, ...thanks, make("dl", "", {}, facts), close);
+  const layers = table.columns.filter((column) => OF_LAYERS.has(column.role));
+  const others = table.columns.filter((column) => !OF_LAYERS.has(column.role));
+  const more = layers.length ? [make("details", "", {}, [make("summary", "", {}, ["Layers"]), facts(layers, row)])] : [];
+  dialog.replaceChildren(close, picture, ...thanks, facts(others, row), ...more);
   dialog.showModal();
 }
 
