@@ -2,6 +2,7 @@
 # make app    show the explorer as a page of its own, without code
 # make test   set everything up and run every check and test
 # make test-oldest   test with the oldest versions that are promised (slow)
+# make docs   build the documentation: build/site/html/index.html
 # make bench  print the benchmark tables
 # make study  measure which heatmap carries the answer (an hour or two), and write docs/study.md
 # make clean  remove what the above made
@@ -14,7 +15,7 @@ WORKERS ?= 2
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable chrome
 
-.PHONY: lab app test test-oldest check bench study clean browser
+.PHONY: lab app docs test test-oldest check bench study clean browser
 .DEFAULT_GOAL := lab
 
 lab: $(VENV)/lab.stamp
@@ -40,6 +41,9 @@ check: $(VENV)/test.stamp
 	$(BIN)/oxlint --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m recipes.documentation
 
 bench: browser $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks

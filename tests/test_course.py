@@ -78,6 +78,9 @@ for name, middle, half in (("hirescam, mean", "+0.077", "0.109"), ("by worth", "
 assert "Brazil" in here.place and model.cells.name(paris).endswith("Paris")
 pictures = [model.explain(photo, **asked).fuse().ravel() for asked in questions.values()]
 alike = np.corrcoef(pictures)[0]
+assert [c.name for c in model.concepts(lemurs, 2)] == ["Madagascar cat", "indri"]
+assert abs(heat["log_probability"] - heat["probability"]).max() < 0.005
+assert abs(heat["log_probability"] - heat["logit"]).max() > 0.3
 assert alike[2] > 0.85 and pictures[3].mean() > 1.05 * pictures[0].mean()
 assert in_europe.sum() == 35 and 4.5 < europe_of_grey / in_europe.mean() < 5.5
 assert sum(said_europe) == 5

@@ -42,42 +42,6 @@ assert alone("koala", last)[0] > alone("koala")[0] + 0.1
 
 assert worths["by worth"] > max(worths["last layer"], worths["all"]) + 0.1
 """,
-    "02-compare-methods": """
-def corner(heatmap):
-    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
-    return row < 0.1 * heatmap.shape[0] and column > 0.7 * heatmap.shape[1]
-
-
-alone = [corner(maps.fuse({name: 1})) for name in maps.names]
-assert sum(alone[5:15]) >= 8 and not alone[15] and corner(maps.fuse())
-deepest = sum(maps.shares()[name] for name in stages[-1].names)
-assert deepest > 0.9
-assert abs(heatmaps["log_probability"] - heatmaps["probability"]).max() < 0.005
-
-early = curves.inserted[:, 2] / curves.probability
-assert early[:2].min() > 0.5 and early[3] < 0.1
-centre = curves.worth[2]
-assert abs(curves.worth[:2] - centre).max() < 0.1 and curves.worth[3] > 0.1
-assert curves.deletion.argmin() == 2
-by_fill = {each.fill: each for each in measures.fills}
-assert min(by_fill, key=lambda fill: by_fill[fill].worth) == "blur"
-assert by_fill["mean colour"].drop < 0.05 and by_fill["shuffled"].drop > 0.8
-assert 0.7 < maps.shares()["blocks.15"] and 0.25 < weights[15] < 0.45
-assert max(weights[9:14]) < 0.02 < min(weights[3:7])
-assert 0 < worths[3] - worths[0] < 0.1
-
-rows = found.compare().set_index("candidate")
-for name in ("random", "uniform", "edges", "product", "mean", "winsor"):
-    assert rows.high[name] < 0
-for name in ("layercam", "max", "last layer", "hirescam, mean"):
-    assert rows.low[name] < 0 < rows.difference[name]
-assert abs(rows.difference["centre"]) < 0.05 and rows.p.min() > 0.03
-assert rows["mean"].idxmax() == "layercam"
-rows = judged.compare().set_index("candidate")
-assert rows["mean"].idxmax() == "by worth" and rows.difference["mine"] == 0
-assert rows.low["by worth"] > 0 and rows.p_holm["by worth"] > 0.05
-assert rows.difference["layercam"] < rows.difference["by worth"]
-""",
     "04-compose": """
 assert diagram.weights == heat.weights and sum(heat.weights.values()) == 5
 asked = world.evidence

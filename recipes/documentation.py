@@ -1,0 +1,197 @@
+"""Build the documentation: ``build/site/html/index.html``. ``make docs`` does; nothing is fetched.
+
+    python -m recipes.documentation [--pages N]
+
+What Sphinx reads is laid out in ``build/site/source`` as it lies in the repository, so that links
+between files mean the same there and here. Made on the way: the live pages of the gallery (with
+`Explorer.to_html`) and one page of reference for each room, from docstrings. Warnings are errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "site"
+SHOWN = (
+    *("docs/**/*.md", "docs/*.webp", "docs/*.svg", "docs/*.png", "docs/conf.py", "docs/site.css"),
+    *("notebooks/0*.ipynb", "notebooks/course/*.ipynb", "CHANGELOG.md"),
+    *("combicam_widgets/models/*/MODEL_CARD.md", "combicam_widgets/imagery/CREDITS.md"),
+)
+"""What is laid out; whatever these files link to comes along."""
+
+LIVE = {
+    "panda": ("naturalist", "panda", "the panda, in China"),
+    "kangaroo": (
+        "naturalist",
+        "kangaroo",
+        "a kangaroo: its ears and feet count more than its face",
+    ),
+    "koala": ("naturalist", "koala", "a koala, where adding up goes wrong"),
+    "jaguar": ("naturalist", "jaguar", "two jaguars"),
+    "mysore_palace": ("naturalist", "mysore_palace", "a palace in India, put into Europe"),
+    "madagascar": ("atlas", "Madagascar", "Madagascar from above"),
+}
+"""Live pages: model, picture, caption. The first is shown at once."""
+
+ROOMS = {
+    "combicam_widgets": "What most people need",
+    "combicam_widgets.widgets": "Widgets",
+    "combicam_widgets.models": "Models",
+    "combicam_widgets.cam": "Explanations",
+    "combicam_widgets.evaluation": "Is it right?",
+    "combicam_widgets.many": "Many photos",
+    "combicam_widgets.exercises": "Exercises that check themselves",
+    "combicam_widgets.export": "Pictures and pages to take along",
+    "combicam_widgets.geo": "The Earth",
+    "combicam_widgets.images": "Photos",
+    "combicam_widgets.imagery": "The Earth from above",
+    "combicam_widgets.samples": "Sample photos",
+}
+PICTURES = {
+    "Explorer": "explorer.webp",
+    "HeatOverlay": "widget-heat.webp",
+    "LayerDiagram": "widget-diagram.webp",
+    "TrustPanel": "widget-trust.webp",
+    "WorldMap": "widget-world.webp",
+}
+"""A picture for each widget, where there is one in ``docs/``."""
+
+_LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
+
+
+def lay_out(source: Path) -> None:
+    """Copy what is shown, and what that links to."""
+    shutil.rmtree(source, ignore_errors=True)
+    queue = [path for pattern in SHOWN for path in sorted(ROOT.glob(pattern))]
+    seen: set[Path] = set()
+    while queue:
+        path = queue.pop()
+        if path in seen or not path.is_file():
+            continue
+        seen.add(path)
+        target = source / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+        if path.suffix in (".md", ".ipynb"):
+            text = path.read_text(encoding="utf-8")
+            linked = [(path.parent / link).resolve() for link in _LINK.findall(text)]
+            queue += [each for each in linked if each.suffix not in (".md", ".ipynb")]
+    shutil.copy(source / "docs" / "conf.py", source / "conf.py")
+
+
+def reference(source: Path) -> None:
+    """Write a page for each room: every public name, from its docstring."""
+    folder = source / "docs" / "reference"
+    folder.mkdir(parents=True, exist_ok=True)
+    index = ["# Reference", "", "Every public name, from its docstring.", ""]
+    listed = []
+    for room, title in ROOMS.items():
+        module = importlib.import_module(room)
+        page = room.replace("combicam_widgets", "ccw").replace(".", "-")
+        names = ", ".join(f"`{name}`" for name in module.__all__)
+        index += [f"- [{title}]({page}.md), `{room}`: {names}"]
+        listed.append(page)
+        lines = [f"# {title}", "", f"`{room}`", ""]
+        if room != "combicam_widgets":  # the names at the top are those of the rooms
+            lines += _described(room, list(module.__all__))
+        else:
+            lines += [f"- `ccw.{name}`: {_first(module, name)}" for name in module.__all__]
+        (folder / f"{page}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    index += ["", "```{toctree}", ":hidden:", "", *listed, "```", ""]
+    (folder / "index.md").write_text("\n".join(index), encoding="utf-8")
+
+
+def _first(module: object, name: str) -> str:
+    doc = getattr(module, name).__doc__ or ""
+    home = getattr(module, name).__module__.split(".")[1]
+    return f"{doc.strip().splitlines()[0]} See [{home}](ccw-{home}.md)."
+
+
+def _described(room: str, names: list[str]) -> list[str]:
+    module = importlib.import_module(room)
+    lines: list[str] = []
+    for name in names:
+        thing = getattr(module, name)
+        lines += [f"## {name}", ""]
+        if name in PICTURES and (ROOT / "docs" / PICTURES[name]).is_file():
+            lines += [f"![{name}](../{PICTURES[name]})", ""]
+        if isinstance(thing, type):
+            # The traits are the interface of a widget: also those of its own ancestors, but not
+            # the hundreds of ipywidgets.
+            options = [":inherited-members: VBox,AnyWidget,DOMWidget,HasTraits,Exception,str,tuple"]
+            directive = "autoexception" if issubclass(thing, BaseException) else "autoclass"
+        elif callable(thing):
+            options, directive = [], "autofunction"
+        else:
+            lines += [f"`{_short(repr(thing))}`", ""]
+            continue
+        lines += ["```{eval-rst}", f".. {directive}:: {room}.{name}"]
+        lines += [f"   {option}" for option in options] + ["```", ""]
+    return lines
+
+
+def _short(text: str) -> str:
+    return text if len(text) < 200 else text[:200] + " ..."
+
+
+def live_pages(source: Path, count: int) -> None:
+    """Make the live pages and their pictures, and name them on the first page."""
+    from combicam_widgets import Explorer  # noqa: PLC0415  - torch, which the rest can do without
+    from combicam_widgets.images import to_data_uri  # noqa: PLC0415
+
+    folder = source / "extra" / "live"
+    folder.mkdir(parents=True, exist_ok=True)
+    links = []
+    for name, (model, image, caption) in list(LIVE.items())[:count]:
+        explorer = Explorer(model=model, image=image)
+        explorer.to_html(folder / f"{name}.html", title=caption[0].upper() + caption[1:])
+        picture = to_data_uri(explorer.image, max_side=240)
+        explorer.close()
+        words = html.escape(caption)
+        links.append(
+            f'<a href="../live/{name}.html" target="live"><img src="{picture}" alt=""><br>'
+            f"{words}</a>"
+        )
+    (source / "extra" / "index.html").write_text(
+        "<!doctype html><title>combicam_widgets</title>"
+        '<meta http-equiv="refresh" content="0; url=docs/index.html">'
+        '<a href="docs/index.html">combicam_widgets</a>\n',
+        encoding="utf-8",
+    )
+    first = source / "docs" / "index.md"
+    text = first.read_text(encoding="utf-8")
+    mark = "<!-- live pages: made by recipes.documentation.py -->"
+    first.write_text(text.replace(mark, f'<div class="live-links">{"".join(links)}</div>'))
+
+
+def build(folder: Path = BUILD, pages: int = len(LIVE)) -> Path:
+    """Build the site; return its first page."""
+    source, target = folder / "source", folder / "html"
+    lay_out(source)
+    reference(source)
+    live_pages(source, pages)
+    shutil.rmtree(target, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    command += [str(source), str(target)]
+    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return target / "index.html"
+
+
+def main() -> None:
+    """Build it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--pages", type=int, default=len(LIVE), help="how many live pages")
+    print(build(pages=parser.parse_args().pages).relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
