@@ -18,6 +18,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # the notebooks are run in tests; here they are read
 
+toc_object_entries = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say them in words, with shapes and ranges
 autodoc_default_options = {"members": True}
@@ -38,6 +39,7 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
     "home_page_in_toc": True,
+    "navbar_persistent": [],
 }
 html_last_updated_fmt = None
 html_copy_source = False

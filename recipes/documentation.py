@@ -49,6 +49,7 @@ ROOMS = {
     "combicam_widgets.cam": "Explanations",
     "combicam_widgets.evaluation": "Is it right?",
     "combicam_widgets.many": "Many photos",
+    "combicam_widgets.running": "Running many photos",
     "combicam_widgets.exercises": "Exercises that check themselves",
     "combicam_widgets.export": "Pictures and pages to take along",
     "combicam_widgets.geo": "The Earth",

@@ -106,7 +106,7 @@ def listed(photos: Photos) -> tuple[Iterable[Given], int | None]:
     Parameters
     ----------
     photos
-        A folder (every picture in it and below, by name), a glob such as "photos/*.jpg", a CSV file
+        A folder (every picture in it and below, by name), a glob as ``photos/*.jpg``, a CSV file
         with a column ``path`` (relative to the file) and perhaps ``name``, ``latitude`` and
         ``longitude``; a mapping from names to photos; an iterable of photos, paths or whatever
         `load_image` takes, which may be endless in memory; or a torch ``Dataset`` that gives
