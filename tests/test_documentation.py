@@ -72,6 +72,8 @@ def quickly(monkeypatch):
 )
 def test_every_block_of_python_runs(path, quickly, rules_as_they_were, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    ccw.sample("koala").to_pil().save(tmp_path / "photos" / "koala.jpg")
     names = given()
     ran = 0
     for words, code in BLOCKS[path]:
