@@ -201,6 +201,8 @@ def test_a_plain_table_needs_pictures(frame):
         ccw.Gallery(frame, photos=[1, 2, 3])
     with pytest.raises(TypeError, match="heatmaps go with photos"):
         ccw.Gallery(frame, heatmaps=lambda _row: None)
+    with pytest.raises(TypeError, match="photos go with a pandas"):
+        ccw.Gallery(photos=[tiny.photo(0)])
     gallery = ccw.Gallery(frame.head(2), photos=[tiny.photo(0), tiny.photo(1)])
     assert gallery.pictures.made(1, Look(True, "inferno")).problem == ""
 
@@ -236,6 +238,10 @@ def test_what_a_person_does_is_heard(gallery):
     assert gallery.selected == 7
     gallery.search = "paris"
     assert gallery._page.search == "paris"
+    with pytest.raises(TypeError, match="cannot be changed in place"):
+        gallery.filters["worth"] = (0, 1)
+    with pytest.raises(TypeError, match="counted from 0, not None"):
+        gallery.open_photo(None)
 
 
 def test_the_table_is_told_by_message_and_not_saved(gallery, monkeypatch, frame):

@@ -35,6 +35,8 @@ class Framed:
     """
 
     def __init__(self, frame: Any, photos: Source, heatmaps: Source | None = None) -> None:  # noqa: ANN401
+        if not is_frame(frame):
+            raise TypeError(f"photos go with a pandas.DataFrame, not with {brief(frame)}.")
         for name, source in (("photos", photos), ("heatmaps", heatmaps)):
             if source is None or callable(source):
                 continue
@@ -57,6 +59,11 @@ class Framed:
         return None if self._heatmaps is None else _of(self._heatmaps, row)
 
 
+def is_frame(value: object) -> bool:
+    """Tell whether this is a table, without importing pandas."""
+    return hasattr(value, "columns") and hasattr(value, "iloc")
+
+
 def as_collection(value: Any) -> Any:  # noqa: ANN401
     """Accept what has a table and photos.
 
@@ -67,7 +74,7 @@ def as_collection(value: Any) -> Any:  # noqa: ANN401
     """
     if callable(getattr(value, "table", None)) and callable(getattr(value, "photo", None)):
         return value
-    if hasattr(value, "columns") and hasattr(value, "iloc"):
+    if is_frame(value):
         raise TypeError("A table alone has no pictures: give photos, Gallery(frame, photos=...).")
     raise TypeError(
         f"many must have table() and photo(row), as explain_many gives it, not {brief(value)}."

@@ -14,7 +14,7 @@ import numpy as np
 from combicam_widgets import files
 from combicam_widgets.geo.given import brief
 from combicam_widgets.shown.colors import COLORMAPS
-from combicam_widgets.shown.readonly import read_only
+from combicam_widgets.shown.readonly import ReadOnlyDict, read_only
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets.component import Component, Wanted, changed
 from combicam_widgets.widgets.gallery import columns as table
@@ -60,8 +60,8 @@ class PhotoGallery(Component):
 
     Examples
     --------
-    >>> gallery = Gallery(many, sort_by="-distance")  # doctest: +SKIP
-    >>> gallery.filters = {"distance": (500, None), "place": "france"}  # doctest: +SKIP
+    >>> gallery = Gallery(many, sort_by="-distance_km")  # doctest: +SKIP
+    >>> gallery.filters = {"distance_km": (500, None), "place": "france"}  # doctest: +SKIP
     >>> gallery.shown  # doctest: +SKIP
     """
 
@@ -74,7 +74,7 @@ class PhotoGallery(Component):
     """Column to sort by, with "-" before its name for the largest first; "" (default): as given.
     Equal rows stay in the given order, rows without a value come last."""
 
-    filters = Setting(lambda value: _mapping("filters", value), default_value={})
+    filters = Setting(lambda value: _mapping("filters", value), default_value=ReadOnlyDict())
     """Conditions by column, all of which must hold. Numbers: ``(low, high)``, both included, None
     for no bound. Texts: a part of it, whatever its accents and capitals; or a list of texts, one
     of which it is. Any: True for something, False for nothing. Default: none."""
@@ -150,7 +150,16 @@ class PhotoGallery(Component):
         ----------
         row : int
             Counted from 0 as in the table.
+
+        Raises
+        ------
+        traitlets.TraitError
+            There is no such row.
+        ValueError
+            It is not known which model explains the photo.
         """
+        if row is None:
+            raise TypeError("row must be the number of a photo, counted from 0, not None.")
         self.selected = row
         for callback in tuple(self._on_open):
             callback(self.selected)
@@ -261,7 +270,7 @@ class PhotoGallery(Component):
         columns = {**now, **settled}["columns"]
         for name in ("filters", "brush"):
             if settled.get(name) is not None:
-                settled[name] = table.checked(columns, settled[name], name)
+                settled[name] = ReadOnlyDict(table.checked(columns, settled[name], name))
         after = {**now, **settled}
         _check(columns, after)
         if changed(now, after, "columns", "sort_by", "filters", "search", "brush"):
