@@ -192,9 +192,9 @@ def test_a_new_photo_draws_the_map_once_and_a_click_not_before_the_answer(
     drawn = []
     draw = World._draw
 
-    def count(world):
+    def count(world, scene):
         drawn.append(explorer.evidence)
-        draw(world)
+        draw(world, scene)
 
     monkeypatch.setattr(World, "_draw", count)
     if way == "python":
