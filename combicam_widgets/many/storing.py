@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from combicam_widgets import files
 from combicam_widgets.evaluation.candidates import Candidate
@@ -201,14 +202,17 @@ def _zarr_of(found: Sequence[Explained]) -> bytes:
                         for pack in packs
                     ]
                 )
-                array = group.create_array(
-                    f"maps_{shape[0]}x{shape[1]}", data=values, chunks=values.shape
-                )
-                array.attrs["layers"] = layers
+                _put(group, f"maps_{shape[0]}x{shape[1]}", values).attrs["layers"] = layers
             for name in ("scales", "importances", "probabilities"):
-                values = np.stack([getattr(pack, name) for pack in packs])
-                group.create_array(name, data=values, chunks=values.shape)
+                _put(group, name, np.stack([getattr(pack, name) for pack in packs]))
     return content.getvalue()
+
+
+def _put(group: Any, name: str, values: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - zarr is an extra
+    """Put an array into a group, in one chunk: it is small, and read as a whole."""
+    array = group.create_array(name, shape=values.shape, dtype=values.dtype, chunks=values.shape)
+    array[...] = values
+    return array
 
 
 def _by_resolution(pack: Packed) -> dict[tuple[int, ...], list[int]]:
