@@ -16,6 +16,7 @@ from combicam_widgets.images import Photo
 from combicam_widgets.many import layers as by_layer
 from combicam_widgets.many import storing
 from combicam_widgets.many.columns import TEXT, WHOLE, columns
+from combicam_widgets.models import GeoModel
 from combicam_widgets.running import Given
 from combicam_widgets.whole import whole
 
@@ -38,12 +39,15 @@ class Many:
         How many photos were given; more than `len` if the run was stopped.
     folder : Path or None
         Where the results are, if they are in a folder.
+    model : GeoModel or None
+        What explained them, if that was in this session.
     """
 
     facts: Mapping[str, Any]
     names: tuple[str, ...]
     asked: int
     folder: Path | None
+    model: GeoModel | None
     _store: storing.Store
     _photos: Mapping[str, Given]
     _rows: Mapping[str, storing.Row]
@@ -235,11 +239,12 @@ def collected(
     order: Sequence[str],
     photos: Mapping[str, Given],
     folder: Path | None = None,
+    model: GeoModel | None = None,
 ) -> Many:
     """Put what a store holds into the order in which it was given."""
     rows = store.rows()
     names = tuple(name for name in order if name in rows)
-    return Many(facts, names, len(order), folder, store, photos, rows)
+    return Many(facts, names, len(order), folder, model, store, photos, rows)
 
 
 def read_many(folder: str | Path) -> Many:

@@ -156,7 +156,7 @@ def _explained(
         if isinstance(store, storing.Folder):
             store.remember(tour.places)
             store.finish(list(tour.places))
-    return collected(facts, store, list(tour.places), tour.photos, folder)
+    return collected(facts, store, list(tour.places), tour.photos, folder, model)
 
 
 class _Tour:

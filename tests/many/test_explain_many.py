@@ -19,8 +19,10 @@ def test_each_photo_is_explained_as_it_is_alone(kept, tmp_path):
     model, photos = a_model(), some_photos(7)
     out = tmp_path / "out" if kept == "folder" else None
     many = ccw.explain_many(model, photos, methods=["layercam"], positions=True, batch=3, out=out)
+    assert many.model is model
     if out is not None:
         many = ccw.read_many(out)
+        assert many.model is None
     table = many.table()
     assert list(table.photo) == [photo.name for photo in photos]
     assert many.layers == model.layers
