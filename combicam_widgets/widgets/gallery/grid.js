@@ -133,7 +133,7 @@ export function grid(table, store, pictures, pick, open) {
       if (!line.line.isConnected) inside.append(line.line);
     }
     for (const line of free) line.line.remove();
-    pictures.want(places.flatMap((place) => [...order.slice(place * wide, (place + 1) * wide)]));
+    pictures.want(element, places.flatMap((place) => [...order.slice(place * wide, (place + 1) * wide)]));
   }
 
   function layOut() {
@@ -203,7 +203,10 @@ export function grid(table, store, pictures, pick, open) {
 
   return {
     element,
-    stop,
+    stop() {
+      pictures.want(element, []);
+      stop();
+    },
     /** Show rows in an order; at the top if it is another one. */
     show(rows) {
       const another = rows.length !== order.length || rows.some((row, i) => row !== order[i]);

@@ -7,12 +7,14 @@ const DELAY = 70; // milliseconds after the last scrolling before anything is as
 export function thumbnails(ask) {
   const kept = new Map();
   const listeners = new Set();
-  let wanted = [];
+  const wanted = new Map(); // by who sees them: the same gallery may be on the page twice
   let timer = null;
+
+  const seen = () => new Set([...wanted.values()].flat());
 
   function request() {
     timer = null;
-    const missing = wanted.filter((row) => !kept.has(row));
+    const missing = [...seen()].filter((row) => !kept.has(row));
     if (missing.length) ask(missing);
   }
 
@@ -25,9 +27,10 @@ export function thumbnails(ask) {
   return {
     /** What there is of a row: `url`, `problem`; nothing if it has not come. */
     get: (row) => kept.get(row),
-    /** Say which rows are seen now. */
-    want(rows) {
-      wanted = rows;
+    /** Say which rows somebody sees now; none: they are gone. */
+    want(who, rows) {
+      if (rows.length) wanted.set(who, rows);
+      else wanted.delete(who);
       if (timer !== null) clearTimeout(timer);
       timer = setTimeout(request, DELAY);
     },
@@ -36,10 +39,10 @@ export function thumbnails(ask) {
       kept.set(row, { url, problem });
       for (const listener of listeners) listener(row);
       if (kept.size <= KEPT) return;
-      const seen = new Set(wanted);
+      const now = seen();
       for (const old of kept.keys()) {
         if (kept.size <= KEPT) break;
-        if (!seen.has(old)) forget(old);
+        if (!now.has(old)) forget(old);
       }
     },
     /** Forget all. */
@@ -49,7 +52,7 @@ export function thumbnails(ask) {
     /** Forget all, and ask anew for what is seen: it is to look different. */
     clear() {
       this.drop();
-      this.want(wanted);
+      timer ??= setTimeout(request, DELAY);
     },
     listen(listener) {
       listeners.add(listener);
