@@ -325,7 +325,11 @@ def test_a_hand_out_works_from_a_file(browser, tmp_path):
     expect(dialog).not_to_contain_text("true latitude")
     assert complaints_of_axe(page, "body") == []
     page.screenshot(path=ROOT / "artifacts" / "gallery-hand-out.png")
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    assert complaints_of_axe(page, "body") == []
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+    assert complaints_of_axe(page, "body") == []
     page.close()
     assert not errors

@@ -1,7 +1,7 @@
 // Small pictures on the page: asked for when they are seen, kept, and given up when there are many.
 
 const KEPT = 800;
-const DELAY = 70; // milliseconds after the last scrolling before anything is asked for
+const DELAY = 150; // milliseconds after the last scrolling before anything is asked for
 
 /** Pictures of one table. `ask(rows)` asks for them, all others that were asked for are given up. */
 export function thumbnails(ask) {
