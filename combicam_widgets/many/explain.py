@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
@@ -131,6 +132,7 @@ def _explained(
     tour = _Tour(given, total, store.rows())
     places = cache(model.cells.name)
     if isinstance(store, storing.Folder):
+        store.sweep()
         store.describe(schema(facts, columns))
         if total is not None:
             store.remember(tour.places)
@@ -148,15 +150,22 @@ def _explained(
                 tell(tour.done)
             tell(tour.done)  # a bar without batches is full, too
     except BaseException as stopped:
+        with contextlib.suppress(OSError):  # the disk may be full
+            _finish(store, tour)
         if folder is not None:
             stopped.add_note(f"{tour.done} photos are done, in {folder}; the same call goes on.")
         raise
     finally:
         work.close()
-        if isinstance(store, storing.Folder):
-            store.remember(tour.places)
-            store.finish(list(tour.places))
+    _finish(store, tour)
     return collected(facts, store, list(tour.places), tour.photos, folder, model)
+
+
+def _finish(store: storing.Store, tour: _Tour) -> None:
+    """Write the whole table, and which photos there are."""
+    if isinstance(store, storing.Folder):
+        store.remember(tour.places)
+        store.finish(list(tour.places))
 
 
 class _Tour:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -21,6 +22,9 @@ from combicam_widgets.many.columns import NUMBER, WHOLE
 from combicam_widgets.many.explaining import Explained, Packed
 
 FORMAT = "combicam_widgets.Many/1"
+
+_LARGEST = 2**30
+"""Bytes of a batch of maps, and numbers in one of its arrays: more is no such file."""
 
 _NEEDS = "pip install 'combicam_widgets[many]'"
 
@@ -124,6 +128,11 @@ class Folder:
         rows = [self._rows[name] for name in order if name in self._rows]
         files.write(self.path / "table.parquet", parquet(rows, self._columns))
 
+    def sweep(self) -> None:
+        """Remove what a run that was killed had begun to write."""
+        for file in [*self.path.glob(".*.part"), *self._shards.glob(".*.part")]:
+            file.unlink(missing_ok=True)
+
     def describe(self, text: str) -> None:
         """Write down, for whoever opens the folder, what is in it."""
         files.write(self.path / "SCHEMA.md", text.encode())
@@ -177,35 +186,36 @@ def _zarr_of(found: Sequence[Explained]) -> bytes:
     for each in found:
         if each.packed is not None:
             alike.setdefault(each.packed.view, []).append(each)
-    content = io.BytesIO()
-    with _store_in(content) as store:
-        root = zarr.open_group(store, mode="w", attributes={"format": FORMAT})
-        for (height, width), some in alike.items():
-            packs = [each.packed for each in some if each.packed is not None]
-            group = root.create_group(
-                f"{height}x{width}",
-                attributes={
-                    "photos": [each.name for each in some],
-                    "sizes": [list(pack.size) for pack in packs],
-                    "targets": [pack.target for pack in packs],
-                    "methods": list(packs[0].maps),
-                    "candidates": [
-                        [asdict(candidate) | {"label": label} for label, candidate in c.items()]
-                        for c in (each.candidates for each in some)
-                    ],
-                },
+    kept: dict[str, Any] = {}
+    root = zarr.open_group(
+        zarr.storage.MemoryStore(kept), mode="w", zarr_format=3, attributes={"format": FORMAT}
+    )
+    for (height, width), some in alike.items():
+        packs = [each.packed for each in some if each.packed is not None]
+        group = root.create_group(
+            f"{height}x{width}",
+            attributes={
+                "photos": [each.name for each in some],
+                "sizes": [list(pack.size) for pack in packs],
+                "targets": [pack.target for pack in packs],
+                "methods": list(packs[0].maps),
+                "candidates": [
+                    [asdict(candidate) | {"label": label} for label, candidate in c.items()]
+                    for c in (each.candidates for each in some)
+                ],
+            },
+        )
+        for shape, layers in _by_resolution(packs[0]).items():
+            values = np.stack(
+                [
+                    [np.stack([maps[layer] for layer in layers]) for maps in pack.maps.values()]
+                    for pack in packs
+                ]
             )
-            for shape, layers in _by_resolution(packs[0]).items():
-                values = np.stack(
-                    [
-                        [np.stack([maps[layer] for layer in layers]) for maps in pack.maps.values()]
-                        for pack in packs
-                    ]
-                )
-                _put(group, f"maps_{shape[0]}x{shape[1]}", values).attrs["layers"] = layers
-            for name in ("scales", "importances", "probabilities"):
-                _put(group, name, np.stack([getattr(pack, name) for pack in packs]))
-    return content.getvalue()
+            _put(group, f"maps_{shape[0]}x{shape[1]}", values).attrs["layers"] = layers
+        for name in ("scales", "importances", "probabilities"):
+            _put(group, name, np.stack([getattr(pack, name) for pack in packs]))
+    return _zipped(kept)
 
 
 def _put(group: Any, name: str, values: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - zarr is an extra
@@ -227,11 +237,11 @@ def _read_maps(file: Path) -> dict[str, tuple[Packed, dict[str, Candidate]]]:
     zarr = _zarr()
     result: dict[str, tuple[Packed, dict[str, Candidate]]] = {}
     try:
-        with _store_in(io.BytesIO(file.read_bytes()), "r") as store:
-            root = zarr.open_group(store, mode="r")
-            for name, group in root.groups():
-                height, width = map(int, name.split("x"))
-                result |= _packs(group, (height, width))
+        # Arrays of Zarr 2 may hold pickles; those of Zarr 3 cannot.
+        store = zarr.storage.MemoryStore(_unzipped(file.read_bytes()))
+        for name, group in zarr.open_group(store, mode="r", zarr_format=3).groups():
+            height, width = map(int, name.split("x"))
+            result |= _packs(group, (height, width))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ValueError(
             f"{file} is cut short or damaged: delete it and the file of the same number beside it, "
@@ -245,6 +255,8 @@ def _packs(
     view: tuple[int, int],
 ) -> dict[str, tuple[Packed, dict[str, Candidate]]]:
     facts = dict(group.attrs)
+    if any(array.size > _LARGEST for _, array in group.arrays()):
+        raise ValueError("an array is larger than a batch of maps can be")
     arrays = {name: array[...] for name, array in group.arrays()}
     at = {
         layer: (name, number)
@@ -273,30 +285,27 @@ def _packs(
     return result
 
 
-@contextmanager
-def _store_in(content: io.BytesIO, mode: str = "w") -> Iterator[Any]:
-    """Give a Zarr store that is a ZIP file in memory."""
-    import zipfile  # noqa: PLC0415
-
-    from zarr.storage import MemoryStore  # noqa: PLC0415
-
-    zarr = _zarr()
-    kept: dict[str, Any] = {}
-    if mode == "r":
-        try:
-            with zipfile.ZipFile(content) as archive:
-                for name in archive.namelist():
-                    kept[name] = zarr.core.buffer.default_buffer_prototype().buffer.from_bytes(
-                        archive.read(name)
-                    )
-        except zipfile.BadZipFile as error:
-            raise ValueError("no ZIP file") from error
-        yield MemoryStore(kept)
-        return
-    yield MemoryStore(kept)
+def _zipped(kept: Mapping[str, Any]) -> bytes:
+    """Write what a Zarr store in memory holds as a ZIP file, in which no time stands."""
+    content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for name, value in kept.items():  # no time stands in what is written
+        for name, value in kept.items():
             archive.writestr(zipfile.ZipInfo(name), value.to_bytes())
+    return content.getvalue()
+
+
+def _unzipped(content: bytes) -> dict[str, Any]:
+    """Read what `_zipped` wrote; ValueError if it is something else, or far too large."""
+    from zarr.core.buffer import default_buffer_prototype  # noqa: PLC0415
+
+    buffer = default_buffer_prototype().buffer
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(each.file_size for each in archive.infolist()) > _LARGEST:
+                raise ValueError("more than a batch of maps can be")
+            return {name: buffer.from_bytes(archive.read(name)) for name in archive.namelist()}
+    except zipfile.BadZipFile as error:
+        raise ValueError("no ZIP file") from error
 
 
 @contextmanager
@@ -412,6 +421,7 @@ def _pyarrow() -> tuple[Any, Any]:
 def _zarr() -> Any:  # noqa: ANN401
     try:
         import zarr  # noqa: PLC0415
+        import zarr.storage  # noqa: PLC0415
     except ImportError as error:
         raise ImportError(f"Folders of results need zarr: {_NEEDS}") from error
     return zarr

@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
 from tiny_many import a_model, some_photos
 
@@ -214,6 +217,54 @@ def test_a_damaged_file_is_named(tmp_path):
         ccw.read_many(out)
     rows.unlink()
     assert (ccw.explain_many(a_model(), some_photos(3), batch=3, out=out).table().error == "").all()
+
+
+class Trap:
+    """Leaves a trace where it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def test_a_folder_of_a_stranger_unpickles_nothing_and_fills_no_memory(tmp_path, monkeypatch):
+    # Newer releases refuse this by themselves; the oldest that is promised does not.
+    monkeypatch.setattr(numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False)
+    out, trace = tmp_path / "out", tmp_path / "trace"
+    ccw.explain_many(a_model(), some_photos(2, [(50, 50)]), out=out)
+    maps = out / "shards" / "000000.zarr.zip"
+    whole = maps.read_bytes()
+    maps.unlink()
+    with zarr.storage.ZipStore(maps, mode="w") as store:
+        zarr.create_group(store, zarr_format=2)
+        trapped = np.array([Trap(trace)], object)
+        packer = numcodecs.Pickle()
+        pickled = packer.encode(trapped)
+        about = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "<f4", "order": "C"}
+        about |= {"compressor": None, "fill_value": None, "filters": [{"id": "pickle"}]}
+        store._zf.writestr("64x64/.zgroup", json.dumps({"zarr_format": 2}))
+        store._zf.writestr("64x64/scales/.zarray", json.dumps(about))
+        store._zf.writestr("64x64/scales/0", bytes(pickled))
+    with pytest.raises(ValueError, match="cut short or damaged"):
+        ccw.read_many(out).maps(0)
+    assert not trace.exists()
+    maps.write_bytes(whole)
+    with zipfile.ZipFile(maps) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(entries["64x64/probabilities/zarr.json"])
+    entries["64x64/probabilities/zarr.json"] = json.dumps(about | {"shape": [2**20, 2**20]})
+    with zipfile.ZipFile(maps, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="cut short or damaged"):
+        ccw.read_many(out).maps(0)
+    maps.write_bytes(whole)
+    assert ccw.read_many(out).maps(0).names == ("first", "second")
+    monkeypatch.setattr(storing, "_LARGEST", 1000)
+    with pytest.raises(ValueError, match="cut short or damaged"):
+        ccw.read_many(out).maps(0)
 
 
 @pytest.mark.parametrize(
