@@ -10,6 +10,7 @@ from combicam_widgets.widgets.diagram.widget import Diagram
 from combicam_widgets.widgets.explorer.upload import Upload
 from combicam_widgets.widgets.explorer.words import Words
 from combicam_widgets.widgets.fusion import Fusion
+from combicam_widgets.widgets.gallery.page import GalleryPage
 from combicam_widgets.widgets.heat.box import DrawnBox
 from combicam_widgets.widgets.heat.caption import Caption
 from combicam_widgets.widgets.heat.compare import Panel
@@ -24,6 +25,7 @@ MAKE = {
     Diagram: Diagram,
     DrawnBox: DrawnBox,
     FigureWidget: FigureWidget,
+    GalleryPage: lambda: GalleryPage(print, print, print, print),
     Marks: lambda: World()._marks,
     Panel: lambda: Panel(size=(4, 3)),
     Upload: Upload,

@@ -145,7 +145,7 @@ def test_what_is_redacted_holds_nothing_of_the_answer():
     assert [secret for secret in secrets if secret in content] == []
     assert np.ptp(hidden.prediction.probabilities) == 0
     assert not any(hidden.shares.values())
-    assert hidden.status == "Where is this? Click the place on the map."
+    assert hidden.status.startswith("Where is this? Click the place on the map. 5,000 points for")
     assert redacted(shown) is shown
 
 
