@@ -59,12 +59,13 @@ ROOMS = {
 }
 PICTURES = {
     "Explorer": "explorer.webp",
+    "Gallery": "gallery.webp",
     "HeatOverlay": "widget-heat.webp",
     "LayerDiagram": "widget-diagram.webp",
     "TrustPanel": "widget-trust.webp",
     "WorldMap": "widget-world.webp",
 }
-"""A picture for each widget, where there is one in ``docs/``."""
+"""A picture for each widget, in ``docs/``."""
 
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
 
@@ -123,7 +124,7 @@ def _described(room: str, names: list[str]) -> list[str]:
     for name in names:
         thing = getattr(module, name)
         lines += [f"## {name}", ""]
-        if name in PICTURES and (ROOT / "docs" / PICTURES[name]).is_file():
+        if name in PICTURES and room == "combicam_widgets.widgets":
             lines += [f"![{name}](../{PICTURES[name]})", ""]
         if isinstance(thing, type):
             # The traits are the interface of a widget: also those of its own ancestors, but not

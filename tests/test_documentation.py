@@ -181,6 +181,8 @@ def test_every_public_name_is_described(site):
             described = f"combicam_widgets.{room}.{name}" in page.anchors
             assert described or name.lower().replace("_", "-") in page.anchors, (room, name)
     shown = (reference / "ccw-widgets.html").read_text(encoding="utf-8")
+    for widget in [name for name in ccw.widgets.__all__ if name[0].isupper()]:
+        assert f'alt="{widget}"' in shown  # each has its picture
     for trait in ("weights", "heatmap", "keep", "target"):
         assert f"combicam_widgets.widgets.Explorer.{trait}" in shown
     assert "class_traits" not in shown
