@@ -11,6 +11,7 @@ import torch
 from distributed import Client, LocalCluster
 from torch import nn
 from torch.nn.functional import avg_pool2d
+from torch.utils.data import Dataset
 
 import combicam_widgets as ccw
 from combicam_widgets import evaluation
@@ -116,6 +117,25 @@ def test_photos_that_the_workers_cannot_reach_are_sent(client, tmp_path, monkeyp
         table = ccw.explain_many(a_model(), tmp_path, batch=2, client=client).table()
         assert table.drop(columns="error").equals(alone)
         assert list(table.error != "") == [False] * 4 + [True]
+
+
+class Pictures(Dataset):
+    """Of this process: only what it gives travels."""
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, i):
+        if i == 3:
+            raise OSError("the archive is gone")
+        return some_photos(5)[i].to_pil(), "label"
+
+
+def test_the_pictures_of_a_data_set_are_sent(client):
+    alone = ccw.explain_many(a_model(), Pictures(), batch=2)
+    found = ccw.explain_many(a_model(), Pictures(), batch=2, client=client)
+    assert found.table().equals(alone.table())
+    assert list(found.table().error) == ["", "", "", "OSError: the archive is gone", ""]
 
 
 def test_a_study_is_the_same_there(client):

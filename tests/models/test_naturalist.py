@@ -239,3 +239,26 @@ def test_a_number_of_concepts_is_whole(k, naturalist):
 def test_a_concept_is_a_name_or_an_index(concept, naturalist):
     with pytest.raises(TypeError, match="concept must be a class's name or index, not"):
         naturalist.place_of(concept)
+
+
+def test_views_are_explained_together_and_what_is_seen_costs_no_further_pass(naturalist):
+    photos = [sample(name) for name in ("bison", "polar_bear", "kangaroo")]
+    views = torch.cat([naturalist.transformed(photo) for photo in photos])
+    passes = []
+    hook = naturalist.network[0].register_forward_hook(lambda *_: passes.append(1))
+    try:
+        naturalist.explain_views(views, "gradcam")  # layers are found once
+        passes.clear()
+        maps, seen = naturalist.explain_views(views, "gradcam")
+    finally:
+        hook.remove()
+    assert len(passes) == 1
+    assert [words.split()[0] for words in seen] == ["bison", "ice", "wallaby"]
+    for photo, view, each, words in zip(photos, views, maps, seen, strict=True):
+        assert words == naturalist.seen(photo)
+        alone = naturalist.explain(photo, methods="gradcam")
+        assert each.size == tuple(view.shape[1:])
+        assert each.target == alone.target
+        assert np.allclose(each.probabilities, alone.probabilities, atol=1e-5)
+        for x, y in zip(each.maps, alone.maps, strict=True):
+            assert np.abs(x - y).max() <= 1e-3 * y.max()
