@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import ipywidgets as w
 import numpy as np
@@ -393,7 +394,11 @@ def test_what_explain_many_found_is_shown_and_opened_as_it_was_explained(tmp_pat
     expected = many.heatmap(1, size=gallery.explorer.heatmap.shape)
     np.testing.assert_allclose(gallery.explorer.heatmap, expected, atol=2e-3)
     with pytest.raises(ValueError, match="'tiny' explained these photos"):
-        ccw.Gallery(many).open_photo(0)
+        ccw.Gallery(replace(many, model=None)).open_photo(0)  # as read_many gives it
+    knowing = ccw.Gallery(many)
+    knowing.open_photo(0)
+    assert knowing.explorer.model is model
+    knowing.close()
     other = ccw.GeoModel(model.network, model.cells, model.transform, ["0", "4"], name="other")
     with pytest.raises(ValueError, match="has other layers"):
         ccw.Gallery(many, model=other).open_photo(0)

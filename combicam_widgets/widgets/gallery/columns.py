@@ -212,6 +212,8 @@ def first_axes(columns: Columns) -> dict[str, str]:
     """Choose what a scatter shows at first: names of columns for ``x`` and ``y``, or ""."""
     axes: dict[str, str] = {}
     numbers = [column for column in columns.values() if column.words is None]
+    # Of photos without a known place, say, no distance is known.
+    numbers = [each for each in numbers if not np.isnan(each.values).all()] or numbers
     for axis, roles in zip("xy", _AXES, strict=True):
         left = [column for column in numbers if column.name not in axes.values()]
         fitting = [c for role in roles for c in left if c.role == role] or left or numbers
