@@ -20,7 +20,7 @@ class ReadOnlyDict(dict[K, V]):
     def _refuse(self, *_given: object, **_more: object) -> NoReturn:
         raise TypeError(
             "What is shown cannot be changed in place. Give another dict instead, such as "
-            "explorer.weights = {**explorer.weights, name: value}."
+            "explorer.weights = {**explorer.weights, name: value} for the weights."
         )
 
     __setitem__ = __delitem__ = __ior__ = _refuse

@@ -301,9 +301,11 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
     Raises
     ------
     TypeError, ValueError
-        Weights that `complete_weights` refuses, a method that the maps do not know, a layer that
+        A name that nothing has; weights that `complete_weights` refuses, a method that the maps do not know, a layer that
         there is not. Whatever a rule of the user's own raises is passed on.
     """
+    if unknown := set(change) - _KNOWN:
+        raise TypeError(f"There is nothing called {min(unknown)!r} to change.")
     change = _answers_that_fit(shown, dict(change))
     analysis = _analysis_after(shown, change)
     new_photo = analysis.photo is not shown.image
@@ -479,3 +481,4 @@ def _answers_known(shown: Shown) -> dict[str, Any]:
 
 
 FIELDS = tuple(field.name for field in fields(Shown))
+_KNOWN = {*FIELDS, *RECIPE, "maps", "pin", "gesture"}

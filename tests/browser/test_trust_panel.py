@@ -47,6 +47,24 @@ def test_a_person_reads_the_worth_and_asks_how_it_was_measured(lab):
     assert not lab.strangers
 
 
+def test_a_panel_that_is_seen_twice_goes_on_being_measured_when_one_view_is_gone(lab):
+    lab.open(notebook(CELL, "trust"))
+    panels = lab.page.get_by_role("group", name="How much of the answer the heatmap carries")
+    expect(panels).to_have_count(2)
+    lab.until("trust.seen", value=True)
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
+    lab.page.evaluate("() => window.jupyterapp.commands.execute('notebook:delete-cell')")
+    expect(panels).to_have_count(1)
+    before = lab.python("trust.scores and trust.scores.worth")
+    lab.page.evaluate(
+        "(code) => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+        ".requestExecute({ code }).done",
+        "trust.weights = {maps.names[-1]: 1}",
+    )
+    lab.until(f"trust.scores is not None and trust.scores.worth != {before!r}", value=True)
+    assert lab.python("trust.seen") is True
+
+
 TALL = """
 import combicam_widgets as ccw
 model, photo = ccw.load_model("naturalist"), ccw.sample("statue_of_liberty")

@@ -191,3 +191,8 @@ def test_a_notice_stays_until_a_model_is_asked_anew():
     assert shown.notice == "The size was assumed."
     other = analyse(MODEL, PHOTO, 2, "gradcam")
     assert derive(shown, {"analysis": other}).notice == ""
+
+
+def test_what_there_is_not_cannot_be_changed():
+    with pytest.raises(TypeError, match="There is nothing called 'wieghts' to change"):
+        derive(BEGINNING, {"rule": "max", "wieghts": {}})

@@ -4,7 +4,7 @@
 import { initialize } from "../_bridge/attentive.js";
 
 const WIDTH = 300;
-const views = new WeakMap(); // how often a model is on the page
+const views = new Map(); // how often a model is on the page: each view has a proxy of it of its own
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The ends of a scale that shows 0, 1 and all values. */
@@ -152,8 +152,8 @@ function pair({ portraits, words }) {
 
 /** Tell Python whether anybody sees the panel: else it is not worth measuring. */
 function seenBy(model, change) {
-  const count = (views.get(model) ?? 0) + change;
-  views.set(model, count);
+  const count = (views.get(model.get("ident")) ?? 0) + change;
+  views.set(model.get("ident"), count);
   if (model.get("seen") === count > 0) return;
   model.set("seen", count > 0);
   model.save_changes();
