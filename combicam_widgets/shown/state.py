@@ -301,8 +301,8 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
     Raises
     ------
     TypeError, ValueError
-        A name that nothing has; weights that `complete_weights` refuses, a method that the maps do not know, a layer that
-        there is not. Whatever a rule of the user's own raises is passed on.
+        A name that nothing has; weights that `complete_weights` refuses, a method that the maps do
+        not know, a layer that there is not. Whatever a rule of the user's own raises is passed on.
     """
     if unknown := set(change) - _KNOWN:
         raise TypeError(f"There is nothing called {min(unknown)!r} to change.")
