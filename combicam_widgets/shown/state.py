@@ -304,9 +304,7 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
         A name that nothing has; weights that `complete_weights` refuses, a method that the maps do
         not know, a layer that there is not. Whatever a rule of the user's own raises is passed on.
     """
-    if unknown := set(change) - _KNOWN:
-        raise TypeError(f"There is nothing called {min(unknown)!r} to change.")
-    change = _answers_that_fit(shown, dict(change))
+    change = _answers_that_fit(shown, _known(change))
     analysis = _analysis_after(shown, change)
     new_photo = analysis.photo is not shown.image
     new_model = analysis.model is not shown.model
@@ -411,6 +409,12 @@ _ANSWERS = {
     "vote_asked": "vote_asked",
 }
 """Answers, by the field that holds their question."""
+
+
+def _known(change: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := set(change) - _KNOWN:
+        raise TypeError(f"There is nothing called {min(unknown)!r} to change.")
+    return dict(change)
 
 
 def _answers_that_fit(shown: Shown, change: dict[str, Any]) -> dict[str, Any]:
