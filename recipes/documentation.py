@@ -129,7 +129,9 @@ def _described(room: str, names: list[str]) -> list[str]:
         if isinstance(thing, type):
             # The traits are the interface of a widget: also those of its own ancestors, but not
             # the hundreds of ipywidgets.
-            options = [":inherited-members: VBox,AnyWidget,DOMWidget,HasTraits,Exception,str,tuple"]
+            options = [
+                ":inherited-members: VBox,AnyWidget,DOMWidget,HasTraits,BaseException,str,tuple"
+            ]
             directive = "autoexception" if issubclass(thing, BaseException) else "autoclass"
         elif callable(thing):
             options, directive = [], "autofunction"

@@ -544,6 +544,14 @@ def test_a_phone_shows_photo_and_tiles_together(handed_out):
     expect(koala.locator(".heat")).not_to_have_attribute("src", before)
 
 
+@pytest.mark.parametrize(("width", "height"), [(688, 880), (688, 400), (1280, 420)])
+def test_heat_lies_on_the_photo_also_where_its_height_is_what_limits_it(handed_out, width, height):
+    page, _ = handed_out(viewport={"width": width, "height": height})
+    koala = page.get_by_role("region", name="Koala", exact=True)
+    koala.locator(".heat").wait_for()
+    assert koala.locator(".heat").bounding_box() == koala.locator(".photograph").bounding_box()
+
+
 @pytest.fixture(scope="module")
 def koala():
     model, photo = ccw.load_model("naturalist"), ccw.sample("koala")
