@@ -340,15 +340,16 @@ def test_a_pinned_heatmap_of_another_size_is_compared(shown):
 
 
 def test_photos_in_the_panels_and_the_figure_have_the_photo_s_proportions(shown):
-    for width, height, figure in [
-        (200, 150, (438, 328)),
-        (100, 400, (110, 440)),
-        (900, 90, (438, 160)),
+    for width, height, bar in [
+        (200, 150, 438 * 150 / 200),
+        (100, 400, 440),
+        (900, 90, 160),
     ]:
         shown.show_photo(ccw.load_image(np.zeros((height, width, 3), np.uint8)))
         shown.show_heat(hill(), "inferno", 0.8)
         layout = shown.figure.layout
-        assert (layout.width - layout.margin.r, layout.height) == figure
+        assert (layout.width, layout.height, layout.margin.r) == (500, 440, 62)
+        assert shown.figure.data[0].marker.colorbar.len == pytest.approx(bar / 440)
         shown.pin(hill(), "a")
         assert shown._figures.children[1].size == (width, height)
 

@@ -2,6 +2,7 @@
 
 /** The heat lies exactly over the photo. */
 const HEAT = ".layer-above .imagelayer image";
+const SHORTEST_BAR = 160; // as in Python
 
 /**
  * How to find one's way on a photo: `photo()` is its rectangle, or null; `place(mark, box)` puts an
@@ -53,10 +54,14 @@ function fit(figure) {
   const drawn = figure.querySelector(".plot-container");
   const layout = figure._fullLayout;
   if (!drawn || !layout || !figure.clientWidth) return;
-  const { width, height, margin } = layout;
-  const bar = figure.parentElement.childElementCount > 1 ? margin.r : 0;
-  const scale = Math.min(figure.clientWidth / (width - bar), figure.clientHeight / height);
-  const left = (figure.clientWidth - scale * (width - bar)) / 2;
+  const { width, height, margin, xaxis, yaxis } = layout;
+  const sides = [xaxis, yaxis].map(({ range }) => Math.abs(range[1] - range[0]));
+  const most = Math.min((width - margin.r) / sides[0], height / sides[1]);
+  const [across, down] = sides.map((side) => most * side); // the photo stands beside the bar
+  const bar = figure.parentElement.childElementCount > 1 ? 0 : margin.r;
+  const tall = bar ? Math.max(down, SHORTEST_BAR) : down;
+  const scale = Math.min(figure.clientWidth / (across + bar), figure.clientHeight / tall);
+  const left = (figure.clientWidth - scale * (across + bar)) / 2 - scale * (width - margin.r - across);
   const top = (figure.clientHeight - scale * height) / 2;
   const transform = `translate(${left}px, ${top}px) scale(${scale})`;
   if (drawn.style.transform !== transform) drawn.style.transform = transform;

@@ -20,7 +20,7 @@ BAR = 62
 """Width that the colour bar takes, in CSS pixels."""
 
 _LEAST = 160
-"""Least height of a figure in CSS pixels: words beside the colour bar must not meet."""
+"""Least length of the colour bar in CSS pixels: words beside it must not meet."""
 
 _LEGIBLE = "#808080"
 """Grey that is legible on the light and the dark theme."""
@@ -45,8 +45,8 @@ class PhotoFigure:
     kind : type
         Figure or FigureWidget.
     size : (width, height)
-        Of the room in CSS pixels; the figure is as large as fits, in the photo's proportions. On
-        a page with widgets, `over_photo.js` fits it into the room that there is.
+        In CSS pixels, the same for all photos. On a page with widgets, `over_photo.js` fits what
+        is seen of it into the room that there is.
 
     Attributes
     ----------
@@ -84,7 +84,12 @@ class PhotoFigure:
                 "width": size[0],
                 "height": size[1],
                 "margin": {"l": 0, "r": BAR, "t": 0, "b": 0},
-                "xaxis": {"visible": False, "fixedrange": True, "constrain": "domain"},
+                "xaxis": {
+                    "visible": False,
+                    "fixedrange": True,
+                    "constrain": "domain",
+                    "constraintoward": "right",  # beside the colour bar
+                },
                 # Like x: a range that grew to fit one size would shrink the photo at the next.
                 "yaxis": {
                     "visible": False,
@@ -124,9 +129,10 @@ class PhotoFigure:
                 # Not "below" as well: Plotly drops a second image with the same box and layer.
                 {**box, "name": f"heat {about}", "source": _NOTHING, "layer": "above"},
             ]
+            # Not another size of the figure: Plotly would draw it whole, and may lose its layout if
+            # it is just being put on the page.
+            self.figure.data[0].marker.colorbar.len = max(_LEAST, scale * photo.height) / room[1]
             self.figure.update_layout(
-                width=round(scale * photo.width) + BAR,
-                height=max(_LEAST, round(scale * photo.height)),
                 xaxis_range=[0, photo.width],
                 yaxis_range=[photo.height, 0],
             )
