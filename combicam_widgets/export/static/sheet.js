@@ -1,7 +1,7 @@
 // One photo of the page: the notebook's own diagram and heat, on a state that nobody else holds.
 
 import { normalise, upsample } from "../../shown/fusion.js";
-import { render } from "../../widgets/diagram/diagram_view.js";
+import { showDiagram } from "../../widgets/diagram/diagram_view.js";
 import { fusedBy } from "../../widgets/fused.js";
 import { heatOnPhoto } from "../../widgets/heat/heat_on_photo.js";
 import { wayOn } from "../../widgets/heat/over_photo.js";
@@ -185,7 +185,7 @@ export async function mount(section, data, look) {
     ].join(" ");
   }
 
-  render({ model, el: find(".layers") });
+  showDiagram({ model, el: find(".layers") });
   const figure = find(".ccw-photo-figure");
   const inside = wayOn(find(".ccw-overlay"), figure, () => heat.getBoundingClientRect());
   const canvas = {

@@ -51,7 +51,7 @@ function makeHead(ask, help) {
 let openedByHand = false;
 
 /** Shows a diagram of a model; gives what takes it away. */
-export function render({ model, el }) {
+export function showDiagram({ model, el }) {
   const stages = make("div", "ccw-stages");
   const scroller = make("div", "ccw-scroll", {}, [stages]);
   const spoken = make("span", "ccw-spoken", { "aria-live": "polite" });
@@ -289,4 +289,4 @@ export function render({ model, el }) {
   };
 }
 
-export default { initialize, render };
+export default { initialize, render: showDiagram };
