@@ -234,6 +234,8 @@ def test_a_page_too_slow_for_anywidget_still_follows_python(quiet):
     painted(explorer, "panda")
     lab.until("explorer.image.name", "Panda")
     assert "[anywidget] Failed to initialize model." in errors
+    # What was missed of the figure has come, too: it has no axes, and the photo is whole.
+    expect(explorer.locator(".js-plotly-plot .xtick")).to_have_count(0)
 
 
 # Pages that cannot show it.

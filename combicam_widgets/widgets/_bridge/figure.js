@@ -33,14 +33,17 @@ export function remembering(model, repaint) {
 
 export default () => {
   let ready;
-  const graphs = new Set();
+  const graphs = new Map(); // by element: what draws it anew
   return {
     // Not waited for: no model may take longer than two seconds, see attentive.js.
     initialize({ model }) {
-      listenAgain({ model });
+      // What was missed comes as a whole state, which Plotly's views do not look at by themselves.
+      listenAgain({ model }).then((missed) => {
+        if (missed) model.on("change:_widget_layout", () => graphs.forEach((again) => again()));
+      });
       const repaintAll = (message) => {
         model.get("_widget_layout").images[message.image].source = message.source;
-        for (const graph of graphs) repaint(graph, message);
+        for (const graph of graphs.keys()) repaint(graph, message);
       };
       const sayAgain = remembering(model, repaintAll);
       ready = moduleNamed(model.get("module")).module.then((plotly) => {
@@ -52,8 +55,12 @@ export default () => {
       });
     },
     async render(context) {
-      const remove = await (await ready).render(context);
-      graphs.add(context.el);
+      const widget = await ready;
+      let remove = await widget.render(context);
+      graphs.set(context.el, async () => {
+        remove();
+        remove = await widget.render(context);
+      });
       return () => {
         graphs.delete(context.el);
         remove();
