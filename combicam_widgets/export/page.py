@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
-import re
 from collections.abc import Sequence
 from html import escape
 from os import PathLike
@@ -17,6 +14,7 @@ import numpy.typing as npt
 
 from combicam_widgets import files
 from combicam_widgets.export import colors, world_view
+from combicam_widgets.export.sealed import filled, sealed
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_svg import land_svg, world_svg
 from combicam_widgets.images import to_data_uri
@@ -128,27 +126,26 @@ def page(
 ) -> str:
     """Give the text of the page; see `to_html`."""
     first, several = snapshots[0], len(snapshots) > 1
-    script = joined(_STATIC / "page.js")
     style = "".join((_HOUSE / sheet).read_text(encoding="utf-8") for sheet in _STYLES)
     name = title or ("Photos" if several else _name(first))
     sheets = [
         _sheet(each, number, several, questions, include_position)
         for number, each in enumerate(snapshots)
     ]
-    return _filled(
-        "page.html",
-        title=escape(f"{name}, as {first.model} sees it"),
-        name=escape(name),
-        model=escape(first.model),
-        these="these photos were" if several else "this photo was",
-        who=_WHO if questions else "",
-        land=land_svg(),
-        sheets="\n".join(sheets),
-        script_hash=_hash(script),
-        style_hash=_hash(style),
+    return sealed(
+        title=f"{name}, as {first.model} sees it",
+        body=filled(
+            _STATIC / "page.html",
+            name=escape(name),
+            model=escape(first.model),
+            these="these photos were" if several else "this photo was",
+            who=_WHO if questions else "",
+            land=land_svg(),
+            sheets="\n".join(sheets),
+        ),
         style=style,
-        script=script,
-        data=_json(_data(snapshots, include_position)),
+        script=joined(_STATIC / "page.js"),
+        data=_data(snapshots, include_position),
     )
 
 
@@ -165,8 +162,8 @@ def _sheet(
     photo = snapshot.photo
     name = escape(_name(snapshot))
     credit = f'<p class="credit">Photo: {escape(photo.credit)}</p>' if photo.credit else ""
-    return _filled(
-        "sheet.html",
+    return filled(
+        _STATIC / "sheet.html",
         name=name,
         heading=f"<h2>{name}</h2>" if headed else "",
         sentence=escape(snapshot.caption(include_position=include_position)),
@@ -269,21 +266,6 @@ def _legend(snapshot: Snapshot) -> str:
     if not snapshot.votes:
         return ""
     return '<p class="legend"><span class="dot"></span> where single layers point</p>'
-
-
-def _filled(template: str, **texts: str) -> str:
-    """Put texts into a template, in one go: what is put in is not looked at again."""
-    text = (_STATIC / template).read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: texts[match[1]], text)
-
-
-def _json(data: object) -> str:
-    """JSON that no text in it can break out of."""
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _base64(array: npt.NDArray[Any]) -> str:

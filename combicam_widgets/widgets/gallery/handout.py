@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from combicam_widgets.export.sealed import filled, sealed
 from combicam_widgets.javascript import joined
 from combicam_widgets.widgets.gallery.columns import PRIVATE, Column, Columns, first_axes
 from combicam_widgets.widgets.gallery.page import told
@@ -78,7 +77,6 @@ def page(
     if not tells.names:
         kept = _named(kept, [small.name for small in made])
     head, values = told(kept)
-    script, style = joined(_HERE / "handout.js"), _text("gallery.css") + _text("handout.css")
     state: dict[str, Any] = {
         "sort_by": "",
         "filters": {},
@@ -93,16 +91,13 @@ def page(
         "pictures": [_picture(small, tells) for small in made],
         "state": {**state, **chosen, "heat": look.heat, "colormap": look.colormap},
     }
-    texts = {
-        "title": escape(title),
-        "script_hash": _hash(script),
-        "style_hash": _hash(style),
-        "style": style,
-        "script": script,
-        "data": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
-    }
-    # In one go: what is put in is not looked at again.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: texts[match[1]], _text("handout.html"))
+    return sealed(
+        title=title,
+        body=filled(_HERE / "handout.html", title=escape(title)),
+        style=_text("gallery.css") + _text("handout.css"),
+        script=joined(_HERE / "handout.js"),
+        data=data,
+    )
 
 
 def public(columns: Columns, rows: npt.NDArray[np.integer], tells: Told) -> Columns:
@@ -150,7 +145,3 @@ def _picture(small: Small, tells: Told) -> dict[str, str]:
 
 def _text(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
