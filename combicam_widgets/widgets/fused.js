@@ -33,11 +33,18 @@ function given(model) {
  * heat at a place of the photo, from 0 to 1, and each layer's part of it, or null parts.
  */
 export function fusedBy(model) {
+  if (!known.has(model)) known.set(model, reading(model));
+  return known.get(model);
+}
+
+const known = new WeakMap(); // what reads a model: all that ask for it share its work
+
+function reading(model) {
   let bytes = null;
   let maps = [];
   let kept = { recipe: [] };
 
-  const known = () => model.get("maps")?.byteLength > 0 && RULE_NAMES.includes(model.get("rule"));
+  const canFuse = () => model.get("maps")?.byteLength > 0 && RULE_NAMES.includes(model.get("rule"));
   function latest() {
     if (model.get("maps") !== bytes) {
       bytes = model.get("maps");
@@ -56,12 +63,12 @@ export function fusedBy(model) {
   const weight = (name) => model.get("weights")[name] ?? 0;
   return {
     heat() {
-      if (!known()) return null;
+      if (!canFuse()) return null;
       const now = latest();
       return (now.heat ??= work(fuse, weight));
     },
     alone(name) {
-      if (!known() || !model.get("names").includes(name)) return null;
+      if (!canFuse() || !model.get("names").includes(name)) return null;
       latest();
       const index = model.get("names").indexOf(name);
       return fuse([maps[index]], [1], model.get("size"));
@@ -73,11 +80,11 @@ export function fusedBy(model) {
       const at = (maps, weights, size, ...how) => contributions(maps, weights, size, [row, column], ...how);
       return {
         heat: values[row * shape[1] + column],
-        parts: known() ? work(at, weight) : null,
+        parts: canFuse() ? work(at, weight) : null,
       };
     },
     shares() {
-      if (!known()) return null;
+      if (!canFuse()) return null;
       const now = latest();
       const parts = (now.shares ??= work(shares, weight));
       return parts && Object.fromEntries(model.get("names").map((name, i) => [name, parts[i]]));
