@@ -80,10 +80,15 @@ def _drawn(picture: object) -> Image.Image:
         )
     heat = values.astype(np.float32)
     heat = (heat - heat.min()) / (np.ptp(heat) or 1)
-    black = Image.new("RGB", heat.shape[::-1])
-    drawn = _blended(black, heat)
+    drawn = Image.fromarray(_colored(heat))
     scale = max(_SIDE // max(heat.shape), 1)
     return drawn.resize((drawn.width * scale, drawn.height * scale), Image.Resampling.NEAREST)
+
+
+def _colored(heat: Any) -> Any:  # noqa: ANN401
+    from combicam_widgets.shown.colors import levels_of, palette  # noqa: PLC0415  - plotly's
+
+    return palette("inferno")[levels_of(heat)]
 
 
 def _small(image: Image.Image) -> Image.Image:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageColor
 
-from combicam_widgets.shown.colors import palette
+from combicam_widgets.shown.colors import heat_opacity, palette
 
 LEVELS = 256
 """Number of colours that a colour map is sampled at: twice as many as are sent to a notebook."""
@@ -54,7 +54,7 @@ def differing(
 def blended(
     photo: Image.Image, heat: npt.NDArray[np.floating], colormap: str, opacity: float
 ) -> Image.Image:
-    """Lay heat over a photo, the more opaque the hotter.
+    """Lay heat over a photo as the notebook does: cold is clear, the hotter the more opaque.
 
     Parameters
     ----------
@@ -71,6 +71,6 @@ def blended(
     )
     value = np.asarray(values).clip(0, 1)
     color = palette(colormap, LEVELS)[np.rint(value * (LEVELS - 1)).astype(np.intp)]
-    alpha = (opacity * value)[..., None]
+    alpha = opacity * heat_opacity(value)[..., None]
     pixels = np.asarray(photo) * (1 - alpha) + color * alpha
     return Image.fromarray(np.rint(pixels).astype(np.uint8))

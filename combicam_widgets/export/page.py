@@ -19,7 +19,7 @@ from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_svg import land_svg, world_svg
 from combicam_widgets.images import to_data_uri
 from combicam_widgets.javascript import joined
-from combicam_widgets.shown.colors import COLORMAPS, palette
+from combicam_widgets.shown.colors import COLORMAPS, heat_palette
 from combicam_widgets.shown.page_rules import RULES, page_knows
 from combicam_widgets.shown.words import percent
 
@@ -194,7 +194,7 @@ def _data(snapshots: Sequence[Snapshot], include_position: bool) -> dict[str, An
     return {
         "colormap": first.colormap,
         "opacity": first.opacity,
-        "palettes": {name: _base64(palette(name, colors.LEVELS)) for name in COLORMAPS},
+        "palettes": {name: _base64(heat_palette(name, colors.LEVELS)) for name in COLORMAPS},
         "sheets": [_sheet_data(each, include_position) for each in snapshots],
     }
 

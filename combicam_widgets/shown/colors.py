@@ -1,4 +1,8 @@
-"""Colours of heat and probability, as small palette images."""
+"""Colours of heat and probability, as small palette images.
+
+How opaque heat is follows from `heat_opacity` wherever heat is laid over a photo; the page gets it
+with the colours, in `heat_palette`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,9 @@ COLORMAPS = ("inferno", "cividis", "viridis", "magma", "plasma")
 LEVELS = 128
 """Number of colours in an image; more would be sent but not seen."""
 
+CLEAR, SOLID = 0.25, 0.9
+"""Heat up to which the photo stays clear, and from which heat is as opaque as it gets."""
+
 
 @lru_cache(maxsize=16)
 def palette(colormap: str, levels: int = LEVELS) -> npt.NDArray[np.uint8]:
@@ -29,10 +36,36 @@ def palette(colormap: str, levels: int = LEVELS) -> npt.NDArray[np.uint8]:
     return sampled
 
 
+def heat_opacity(heat: npt.ArrayLike) -> npt.NDArray[np.floating]:
+    """How opaque heat is over a photo: nothing up to `CLEAR`, all from `SOLID`, no edge between.
+
+    Parameters
+    ----------
+    heat : array in [0, 1]
+
+    Returns
+    -------
+    array of the same shape, in [0, 1]
+        ``t^2 (3 - 2 t)`` with t from 0 to 1 between the two ("smoothstep").
+    """
+    part = np.clip((np.asarray(heat) - CLEAR) / (SOLID - CLEAR), 0, 1)
+    opacity: npt.NDArray[np.floating] = part * part * (3 - 2 * part)
+    return opacity
+
+
+@lru_cache(maxsize=16)
+def heat_palette(colormap: str, levels: int = LEVELS) -> npt.NDArray[np.uint8]:
+    """Give the colours of heat over a photo: (levels, 4) uint8, RGB and opacity; read-only."""
+    opacity = np.rint(255 * heat_opacity(np.linspace(0, 1, levels))).astype(np.uint8)
+    sampled = np.column_stack([palette(colormap, levels), opacity])
+    sampled.flags.writeable = False
+    return sampled
+
+
 def heat_image(
     heat: npt.NDArray[np.floating], colormap: str = COLORMAPS[0], opacity: float = 1.0
 ) -> str:
-    """Draw values as a picture that is the more opaque the larger the value.
+    """Draw heat as a picture to lay over a photo: cold is clear, the hotter the more opaque.
 
     Parameters
     ----------
@@ -47,10 +80,49 @@ def heat_image(
     str
         A data URI of a PNG with a palette.
     """
-    levels = np.rint(np.asarray(heat) * (LEVELS - 1)).astype(np.uint8)
+    colors = heat_palette(colormap)
+    return palette_image(levels_of(heat), colors[:, :3], opacity * colors[:, 3])
+
+
+def probability_image(
+    shade: npt.NDArray[np.floating], colormap: str = COLORMAPS[0], opacity: float = 1.0
+) -> str:
+    """Draw shades of a map as `heat_image` does, but as opaque as they are large: none vanishes.
+
+    Parameters
+    ----------
+    shade : (H, W) array in [0, 1]
+    colormap, opacity
+        As in `heat_image`.
+    """
+    alpha = 255 * opacity * np.linspace(0, 1, LEVELS)
+    return palette_image(levels_of(shade), palette(colormap), alpha)
+
+
+def levels_of(values: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """Round values in [0, 1] to numbers of colours, 0 to `LEVELS` - 1; others go to the ends."""
+    levels: npt.NDArray[np.uint8] = np.rint(np.clip(values, 0, 1) * (LEVELS - 1)).astype(np.uint8)
+    return levels
+
+
+def palette_image(
+    levels: npt.NDArray[np.uint8], colors: npt.NDArray[np.uint8], alpha: npt.NDArray[np.floating]
+) -> str:
+    """Write numbers of colours as a PNG.
+
+    Parameters
+    ----------
+    levels : (H, W) uint8 array
+    colors : (n, 3) uint8 array
+    alpha : (n,) array in [0, 255]
+
+    Returns
+    -------
+    str
+        A data URI.
+    """
     image = Image.fromarray(levels, "P")
-    image.putpalette(palette(colormap).tobytes())
-    alpha = np.rint(255 * opacity * np.linspace(0, 1, LEVELS)).astype(np.uint8)
+    image.putpalette(colors.tobytes())
     file = io.BytesIO()
-    image.save(file, "PNG", transparency=alpha.tobytes())
+    image.save(file, "PNG", transparency=np.rint(alpha).astype(np.uint8).tobytes())
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -2,9 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 from lab import Lab, notebook
 from playwright.sync_api import expect
+
+from combicam_widgets.shown.colors import LEVELS, heat_opacity
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -13,7 +16,7 @@ HEAT = ".js-plotly-plot .layer-above .imagelayer image"
 OPEN = notebook(
     "import combicam_widgets as ccw", 'explorer = ccw.Explorer(image="koala"); explorer', ""
 )
-# What the page has painted, as alpha of each pixel: the heat times the opacity.
+# What the page has painted, as alpha of each pixel: how opaque the heat is.
 ALPHA = """async (heat) => {
   const image = new Image();
   image.src = document.querySelector(heat).getAttribute('href');
@@ -72,11 +75,12 @@ def test_the_page_paints_what_python_fuses(opened, rule):
     until_other(opened, before)
     opened.wait_for_kernel()
     height, width, *alpha = opened.page.evaluate(ALPHA, HEAT)
-    python = opened.python("(explorer.heatmap * 255 * explorer.opacity).round().ravel().tolist()")
+    fused, opacity = opened.python("[explorer.heatmap.ravel().tolist(), explorer.opacity]")
+    python = 255 * opacity * heat_opacity(fused)
     assert height * width == len(python)
-    # The heat is painted in steps, of colour in one case and of one in 255 in the other.
-    steps = max(abs(a - b) for a, b in zip(alpha, python, strict=True))
-    assert steps <= 255 / 60
+    # Heat is painted in steps of colour; the next one is at most so much more opaque.
+    step = 255 * opacity * np.diff(heat_opacity(np.linspace(0, 1, LEVELS))).max()
+    assert np.abs(alpha - python).max() <= step + 0.51
 
 
 def test_a_click_is_answered_while_the_kernel_sleeps(opened):

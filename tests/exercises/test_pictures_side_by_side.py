@@ -39,7 +39,7 @@ def test_a_small_map_is_drawn_in_squares_the_largest_brightest():
     assert light == sorted(light)
     assert light[0] < 40
     assert light[-1] > 500
-    assert not drawn(np.zeros((2, 2))).any()
+    assert drawn(np.zeros((2, 2))).max() < 20
 
 
 def test_captions_are_text():

@@ -8,7 +8,16 @@ import pytest
 from PIL import Image
 
 import combicam_widgets as ccw
-from combicam_widgets.shown.colors import COLORMAPS, heat_image, palette
+from combicam_widgets.shown.colors import (
+    CLEAR,
+    COLORMAPS,
+    SOLID,
+    heat_image,
+    heat_opacity,
+    heat_palette,
+    palette,
+    probability_image,
+)
 from combicam_widgets.shown.presets import BY_WORTH, PRESETS, preset
 from combicam_widgets.shown.words import distance, percent, sentences
 
@@ -40,6 +49,27 @@ def test_heat_is_opaque_where_it_is_hot():
     assert pixels[0, -1, 3] == round(255 * 0.8)
     assert (np.diff(pixels[1, :, 3].astype(int)) >= 0).all()
     assert tuple(pixels[0, -1, :3]) == tuple(palette("cividis")[-1])
+    np.testing.assert_array_equal(pixels[0, heat[0] < CLEAR, 3], 0)  # cold: the photo is clear
+    np.testing.assert_array_equal(pixels[0, heat[0] > SOLID + 0.01, 3], round(255 * 0.8))
+
+
+def test_heat_has_no_edge_where_it_begins():
+    heat = np.linspace(0, 1, 20_001)
+    slope = np.gradient(heat_opacity(heat), heat)
+    assert np.abs(np.diff(slope)).max() < 1e-3  # no kink at either end
+    ends_and_middle = heat_opacity([0, CLEAR, (CLEAR + SOLID) / 2, SOLID, 1])
+    np.testing.assert_allclose(ends_and_middle, [0, 0, 0.5, 1, 1], atol=1e-12)
+    rgba = heat_palette("viridis", 256)
+    np.testing.assert_array_equal(rgba[:, :3], palette("viridis", 256))
+    np.testing.assert_allclose(
+        rgba[:, 3] / 255, heat_opacity(np.linspace(0, 1, 256)), atol=0.5 / 255
+    )
+
+
+def test_no_probability_vanishes_from_the_map():
+    shade = np.linspace(0, 1, 101, dtype=np.float32)[None].repeat(3, 0)
+    alpha = decoded(probability_image(shade, "cividis", 0.9))[1, :, 3]
+    np.testing.assert_allclose(alpha, 255 * 0.9 * shade[0], atol=0.5 * 255 / 127 + 0.5)
 
 
 def test_presets_are_what_they_say():

@@ -6,7 +6,7 @@ import { mount } from "./sheet.js";
 const find = (id) => document.getElementById(id);
 const data = JSON.parse(find("data").textContent);
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const palettes = new Map(Object.entries(data.palettes).map(([name, rgb]) => [name, bytesOf(rgb)]));
+const palettes = new Map(Object.entries(data.palettes).map(([name, rgba]) => [name, bytesOf(rgba)]));
 const [{ rule, normalize }] = data.sheets;
 const saved = { rule, normalize };
 let look = { ...saved, colormap: data.colormap, opacity: data.opacity };

@@ -222,7 +222,7 @@ export async function mount(section, data, look) {
 }
 
 function paintBar(canvas, palette) {
-  const count = palette.length / 3;
+  const count = palette.length / 4;
   const pixels = painted({ shape: [1, count], values: Float64Array.from({ length: count }, (_, i) => i / (count - 1)) }, palette, 1);
   for (let i = 3; i < pixels.length; i += 4) pixels[i] = 255;
   canvas.width = count;

@@ -47,7 +47,7 @@ class Caption(Attentive):
     """Accessible name of a picture that Python has made."""
 
     palette = T.Bytes().tag(sync=True)
-    """Colours from heat 0 to 1, three bytes each; empty: there is no heat to see or to ask for."""
+    """Colours from heat 0 to 1, as `heat_palette`; empty: there is no heat to see or to ask for."""
 
     opacity = T.Float(1.0).tag(sync=True)
     """Opacity of the hottest pixels, in [0, 1]."""

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from combicam_widgets.cam import hottest, upsample
 from combicam_widgets.cam.localization import Box, checked_box
 from combicam_widgets.images import ImageSource, Photo, load_image
-from combicam_widgets.shown.colors import COLORMAPS, palette
+from combicam_widgets.shown.colors import COLORMAPS, heat_palette
 from combicam_widgets.widgets import traits
 from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
 from combicam_widgets.widgets.fusion import Fusion
@@ -238,7 +238,7 @@ class Overlay:
         # The name of a file of one's own would be saved with the notebook.
         name = self._photo.public_name if self._photo is not None else ""
         with self._caption.hold_sync():
-            self._caption.palette = palette(colormap).tobytes()
+            self._caption.palette = heat_palette(colormap).tobytes()
             self._caption.opacity, self._caption.keep = opacity, keep
             self._caption.photo, self._caption.label = name, label
             if in_page:
@@ -306,7 +306,7 @@ def overlay(
     ----------
     photo : Photo, path, bytes, PIL image or (H, W, 3) uint8 array
     heatmap : (h, w) array in [0, 1]
-        Of any size; stretched over the photo. Its value is also its opacity.
+        Of any size; stretched over the photo, which stays clear where it is low.
     colormap : str
         One of inferno (default), cividis, viridis, magma and plasma.
     opacity : float

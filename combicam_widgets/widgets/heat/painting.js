@@ -17,15 +17,18 @@ export function hottest(values, keep) {
   });
 }
 
-/** RGBA of heat: the hotter the more opaque, the outline of a mask in white within dark. */
+/**
+ * RGBA of heat in the colours of a palette, four bytes each: Python's `heat_palette` says how opaque
+ * which heat is. The outline of a mask is white within dark.
+ */
 export function painted({ shape, values }, palette, opacity, mask = null) {
   const [height, width] = shape;
   const pixels = new Uint8ClampedArray(4 * values.length);
-  const last = palette.length / 3 - 1;
+  const last = palette.length / 4 - 1;
   for (let i = 0; i < values.length; i++) {
     const level = Math.round(values[i] * last);
-    for (let c = 0; c < 3; c++) pixels[4 * i + c] = palette[3 * level + c];
-    pixels[4 * i + 3] = Math.round((255 * opacity * level) / last);
+    for (let c = 0; c < 3; c++) pixels[4 * i + c] = palette[4 * level + c];
+    pixels[4 * i + 3] = Math.round(opacity * palette[4 * level + 3]);
   }
   if (!mask) return pixels;
   for (let i = 0; i < mask.length; i++) {

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from combicam_widgets.cam import upsample
-from combicam_widgets.shown.colors import COLORMAPS, LEVELS, palette
+from combicam_widgets.shown.colors import COLORMAPS, LEVELS, heat_palette, levels_of, palette_image
 
 LESS, MORE = "#1f6fe0", "#e66100"
 """Blue and orange: told apart with every kind of colour blindness, and on most photos."""
@@ -32,7 +29,7 @@ def heat_picture(
     opacity: float = 1.0,
     mask: npt.NDArray[np.bool_] | None = None,
 ) -> str:
-    """Draw heat that is the more opaque the larger it is, and the outline of a mask.
+    """Draw heat over a photo as `heat_image` does, and the outline of a mask.
 
     The outline costs about 100 bytes, as two more colours of the palette: the mask's outermost
     pixels are white, those just outside of it dark, so that it is legible on any photo.
@@ -56,15 +53,14 @@ def heat_picture(
     if times > 1:
         height, width = heat.shape
         heat = upsample(np.asarray(heat, np.float32), (times * height, times * width))
-    levels = np.rint(np.clip(heat, 0, 1) * (LEVELS - 1)).astype(np.uint8)
-    alpha = np.rint(255 * opacity * np.linspace(0, 1, LEVELS)).astype(np.uint8)
-    colors = palette(colormap)
+    levels = levels_of(heat)
+    colors, alpha = heat_palette(colormap)[:, :3], opacity * heat_palette(colormap)[:, 3]
     if mask is not None:
         mask = mask.repeat(times, 0).repeat(times, 1)
         levels[_touched(mask) & ~mask] = LEVELS + 1
         levels[mask & ~_surrounded(mask)] = LEVELS
         colors, alpha = np.concatenate([colors, _LINE]), np.concatenate([alpha, _LINE_ALPHA])
-    return _png(levels, colors, alpha)
+    return palette_image(levels, colors, alpha)
 
 
 def difference_picture(difference: npt.NDArray[np.floating], opacity: float = 1.0) -> str:
@@ -86,8 +82,8 @@ def difference_picture(difference: npt.NDArray[np.floating], opacity: float = 1.
     steps = np.arange(-_STEPS, _STEPS + 1)
     colors = np.array([_rgb(LESS if step < 0 else MORE) for step in steps], np.uint8)
     # The square root lets small differences be seen: most are.
-    alpha = np.rint(255 * opacity * np.sqrt(np.abs(steps) / _STEPS)).astype(np.uint8)
-    return _png(levels.astype(np.uint8), colors, alpha)
+    alpha = 255 * opacity * np.sqrt(np.abs(steps) / _STEPS)
+    return palette_image(levels.astype(np.uint8), colors, alpha)
 
 
 def difference_colors(steps: int = 8) -> list[str]:
@@ -118,13 +114,3 @@ def _surrounded(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _rgb(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
-
-
-def _png(
-    levels: npt.NDArray[np.uint8], colors: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]
-) -> str:
-    image = Image.fromarray(levels, "P")
-    image.putpalette(colors.tobytes())
-    file = io.BytesIO()
-    image.save(file, "PNG", transparency=alpha.tobytes())
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -13,7 +13,7 @@ import numpy as np
 from combicam_widgets.geo import CellGrid, GeoPrediction, coastline
 from combicam_widgets.geo.mercator import MAX_LATITUDE, cell_raster
 from combicam_widgets.geo.places import country_outlines
-from combicam_widgets.shown.colors import heat_image
+from combicam_widgets.shown.colors import probability_image
 from combicam_widgets.shown.lines import Place
 from combicam_widgets.shown.memory import remembered
 from combicam_widgets.shown.scene import Scene
@@ -239,10 +239,11 @@ def _on_the_map(latitude: float, longitude: float) -> Place:
 
 def _shading(prediction: GeoPrediction | None) -> str:
     if prediction is None:
-        return heat_image(np.zeros((1, 1)), _PROBABILITY_COLORS)
+        return probability_image(np.zeros((1, 1)), _PROBABILITY_COLORS)
     height = np.sqrt(prediction.probabilities / prediction.probabilities.max())
     raster = _raster(prediction.cells)
-    return heat_image(np.where(raster >= 0, height[raster], 0), _PROBABILITY_COLORS, opacity=0.9)
+    shade = np.where(raster >= 0, height[raster], 0)
+    return probability_image(shade, _PROBABILITY_COLORS, opacity=0.9)
 
 
 def _borders() -> tuple[dict[str, Any], list[bytes]]:
