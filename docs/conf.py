@@ -16,7 +16,7 @@ root_doc = "docs/index"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
-nb_execution_mode = "off"  # the notebooks are run in tests; here they are read
+nb_execution_mode = "off"  # the recipe has run them
 
 toc_object_entries = False
 autodoc_member_order = "bysource"

@@ -1,10 +1,11 @@
 """Build the documentation: ``build/site/html/index.html``. ``make docs`` does; nothing is fetched.
 
-    python -m recipes.documentation [--pages N]
+    python -m recipes.documentation [--pages N] [--notebooks N]
 
 What Sphinx reads is laid out in ``build/site/source`` as it lies in the repository, so that links
 between files mean the same there and here. Made on the way: the live pages of the gallery (with
-`Explorer.to_html`) and one page of reference for each room, from docstrings. Warnings are errors.
+`Explorer.to_html`), the outputs of the notebooks, and one page of reference for each room, from
+docstrings. Warnings are errors.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "site"
@@ -41,6 +45,19 @@ LIVE = {
     "madagascar": ("atlas", "Madagascar", "Madagascar from above"),
 }
 """Live pages: model, picture, caption. The first is shown at once."""
+
+RUN = tuple(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("course/*.ipynb", "01-*.ipynb", "05-*.ipynb")
+    for path in sorted((ROOT / "notebooks").glob(pattern))
+)
+"""Notebooks that are shown with their outputs. The others train a network for minutes, or show
+widgets that are nothing without a kernel."""
+
+SOLVED = (
+    "*What stands below the cells comes from the solved exercises. To do them yourself, open this "
+    "notebook in JupyterLab: `make lab`, then `{}`.*"
+)
 
 ROOMS = {
     "combicam_widgets": "What most people need",
@@ -112,6 +129,52 @@ def reference(source: Path) -> None:
     (folder / "index.md").write_text("\n".join(index), encoding="utf-8")
 
 
+def run_notebooks(source: Path, paths: Iterable[str]) -> None:
+    """Run notebooks, and put what comes out below their cells where Sphinx reads them.
+
+    Of a lesson the teacher's version is run, in which the exercises are solved; its outputs stand
+    below the cells of the students' version, whose solutions stay folded away.
+    """
+    from nbclient import NotebookClient  # noqa: PLC0415  - here, so that the rest needs no kernel
+
+    for path in paths:
+        shown = nbformat.read(ROOT / path, as_version=4)
+        solved = (ROOT / path).parent / "teacher" / Path(path).name
+        ran = nbformat.read(solved, as_version=4) if solved.exists() else shown
+        where = {"metadata": {"path": (ROOT / path).parent}}
+        client = NotebookClient(ran, timeout=300, resources=where)
+        client.execute(env={**os.environ, "PYTHONPATH": str(ROOT)})
+        up = "../" * path.count("/")
+        for cell, done in zip(_code(shown), _code(ran), strict=True):
+            cell.outputs = [out for each in done.outputs if (out := _still(each, up))]
+        if ran is not shown:
+            shown.cells.insert(1, nbformat.v4.new_markdown_cell(SOLVED.format(path)))
+        shown.metadata.pop("widgets", None)
+        nbformat.write(shown, source / path)
+
+
+def _code(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in book.cells if cell.cell_type == "code"]
+
+
+def _still(output: nbformat.NotebookNode, up: str) -> nbformat.NotebookNode | None:
+    """Return an output as a page without a kernel can show it, or nothing."""
+    data = output.get("data", {})
+    if figure := data.pop("application/vnd.plotly.v1+json", None):
+        import plotly.io  # noqa: PLC0415  - as above
+
+        data["text/html"] = plotly.io.to_html(
+            {"data": figure["data"], "layout": figure["layout"]},
+            config={"displayModeBar": False, "responsive": True},
+            include_plotlyjs=f"{up}plotly.min.js",
+            full_html=False,
+            validate=False,
+        )
+    if data.pop("application/vnd.jupyter.widget-view+json", None) and "text/html" not in data:
+        return None  # a progress bar, or a widget that has no picture of itself
+    return output
+
+
 def _first(module: object, name: str) -> str:
     doc = getattr(module, name).__doc__ or ""
     home = getattr(module, name).__module__.split(".")[1]
@@ -177,12 +240,16 @@ def live_pages(source: Path, count: int) -> None:
     first.write_text(text.replace(mark, f'<div class="live-links">{"".join(links)}</div>'))
 
 
-def build(folder: Path = BUILD, pages: int = len(LIVE)) -> Path:
+def build(folder: Path = BUILD, pages: int = len(LIVE), notebooks: Iterable[str] = RUN) -> Path:
     """Build the site; return its first page."""
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415  - as above
+
     source, target = folder / "source", folder / "html"
     lay_out(source)
     reference(source)
     live_pages(source, pages)
+    (source / "extra" / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+    run_notebooks(source, notebooks)
     shutil.rmtree(target, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     command += [str(source), str(target)]
@@ -194,7 +261,9 @@ def main() -> None:
     """Build it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pages", type=int, default=len(LIVE), help="how many live pages")
-    print(build(pages=parser.parse_args().pages).relative_to(ROOT))
+    parser.add_argument("--notebooks", type=int, default=len(RUN), help="how many are run")
+    asked = parser.parse_args()
+    print(build(pages=asked.pages, notebooks=RUN[: asked.notebooks]).relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -139,7 +139,10 @@ def site(tmp_path_factory):
         patch.syspath_prepend(str(ROOT / "recipes"))
         import documentation
 
-        first = documentation.build(tmp_path_factory.mktemp("site"), pages=1)
+        lesson = "notebooks/course/4-is-it-right.ipynb"
+        assert lesson in documentation.RUN
+        folder = tmp_path_factory.mktemp("site")
+        first = documentation.build(folder, pages=1, notebooks=[lesson])
     found = {
         p: Page(p.read_text(encoding="utf-8"))
         for p in first.parent.glob("**/*.html")
@@ -195,6 +198,19 @@ def test_the_first_thing_seen_is_live(site):
     assert "made by recipes" not in index
     (live,) = [link for link in pages[folder / "docs" / "index.html"].loaded if "/live/" in link]
     assert "ccw" in (folder / "docs" / live).read_text(encoding="utf-8")
+
+
+def test_a_lesson_is_shown_with_its_pictures_and_without_its_solutions(site):
+    page = site[0] / "notebooks" / "course" / "4-is-it-right.html"
+    text = page.read_text(encoding="utf-8")
+    pictures = [link for link in site[1][page].loaded if link.startswith("data:image/")]
+    assert len(pictures) == 12  # three maps of two networks, and six heatmaps of the macaw
+    assert "../../plotly.min.js" in site[1][page].loaded
+    assert text.count("Plotly.newPlot") == 1
+    assert text.count("Right. ") == 4  # the checks of the solved exercises
+    assert text.count("# yours") == 4
+    assert "BEGIN SOLUTION" not in text
+    assert "For the teacher" not in text
 
 
 def test_readme_fits_a_screen_and_shows_a_picture():
