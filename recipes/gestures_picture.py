@@ -11,20 +11,13 @@ from __future__ import annotations
 
 import argparse
 import base64
-import io
-import tempfile
 from html import escape
-from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page
 
-from tests.browser.lab import Lab, jupyter, notebook, open_more, running_browser
+from recipes.studio import HEAT, explorer_drawn, keep, studio
+from tests.browser.lab import open_more
 
-ROOT = Path(__file__).parents[1]
-TARGET = ROOT / "docs" / "gestures.webp"
-LARGEST = 300_000
-HEAT = ".js-plotly-plot .layer-above .imagelayer image"
 CELL = """
 import combicam_widgets as ccw
 explorer = ccw.Explorer(
@@ -124,45 +117,24 @@ def composed(picture: bytes, places: list[list[float]]) -> str:
     )
 
 
-def small(picture: bytes) -> bytes:
-    """Write a picture as WebP, which keeps letters sharp and photos smooth in few bytes."""
-    file = io.BytesIO()
-    with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").save(file, "WEBP", quality=88, method=6)
-    return file.getvalue()
-
-
 def main() -> None:
     """Open, photograph, compose, write."""
     argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     spots = [(selector, at) for part in CALLOUTS.values() for selector, at, _ in part]
-    with tempfile.TemporaryDirectory() as folder, running_browser() as browser:
-        with jupyter(Path(folder), "jupyterlab") as address:
-            lab = Lab(
-                browser.new_page(viewport={"width": 1280, "height": 1200}), address, Path(folder)
-            )
-            lab.open(notebook(CELL))
+    with studio() as (browser, show):
+        with show(CELL, 1280, 1200) as lab:
             page = lab.page
-            page.locator(HEAT).wait_for()
-            page.evaluate(
-                "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
-            )
+            explorer_drawn(lab)
             page.locator(".ccw-vote").nth(15).wait_for(state="attached")
             page.locator(".ccw-drawn-box").wait_for()
-            page.locator(".ccw-explorer").scroll_into_view_if_needed()
             open_more(page)
             page.add_style_tag(content=".ccw-why-not { opacity: 1 !important; }")
             lab.until("[explorer.busy, len(explorer.votes)]", [False, 16])
             picture, places = photograph(page, spots)
-            lab.close()
         page = browser.new_page(viewport={"width": 1400, "height": 1400})
         page.set_content(composed(picture, places))
-        written = small(page.locator("main").screenshot())
+        keep(page.locator("main").screenshot(), "gestures.webp")
         page.close()
-    if len(written) > LARGEST:
-        raise SystemExit(f"The picture has {len(written):,} bytes, more than {LARGEST:,}.")
-    TARGET.write_bytes(written)
-    print(f"{TARGET.relative_to(ROOT)}: {len(written):,} bytes")
 
 
 if __name__ == "__main__":

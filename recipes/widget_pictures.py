@@ -8,10 +8,8 @@ Opens JupyterLab and a real browser, as the browser tests do.
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
-from recipes.gestures_picture import HEAT, ROOT, Lab, jupyter, notebook, running_browser, small
+from recipes.studio import HEAT, keep, studio
 
 BEFORE = """
 import combicam_widgets as ccw
@@ -30,27 +28,15 @@ WIDGETS = {
 def main() -> None:
     """Show one widget after the other and photograph it."""
     argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_browser() as browser,
-        jupyter(Path(folder), "jupyterlab") as address,
-    ):
+    with studio() as (_, show):
         for name, (made, drawn) in WIDGETS.items():
-            page = browser.new_page(viewport={"width": 1100, "height": 900})
-            lab = Lab(page, address, Path(folder))
-            lab.open(notebook(f"{BEFORE}widget = {made}\nwidget"))
-            page.evaluate(
-                "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
-            )
-            page.locator(drawn).first.wait_for()
-            page.evaluate("() => document.activeElement.blur()")
-            page.wait_for_load_state("networkidle")
-            target = ROOT / "docs" / f"widget-{name}.webp"
-            output = page.locator(".jp-OutputArea-output").first
-            output.scroll_into_view_if_needed()
-            target.write_bytes(small(output.screenshot()))
-            print(f"{target.relative_to(ROOT)}: {target.stat().st_size:,} bytes")
-            lab.close()
+            with show(f"{BEFORE}widget = {made}\nwidget", 1100, 900) as lab:
+                lab.page.locator(drawn).first.wait_for()
+                lab.page.evaluate("() => document.activeElement.blur()")
+                lab.page.wait_for_load_state("networkidle")
+                output = lab.page.locator(".jp-OutputArea-output").first
+                output.scroll_into_view_if_needed()
+                keep(output.screenshot(), f"widget-{name}.webp")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The documentation: its code runs, its links lead somewhere, nothing is loaded from elsewhere."""
 
+import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,7 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageSequence
 from torch import nn
 
 import combicam_widgets as ccw
@@ -213,10 +215,23 @@ def test_a_lesson_is_shown_with_its_pictures_and_without_its_solutions(site):
     assert "For the teacher" not in text
 
 
-def test_readme_fits_a_screen_and_shows_a_picture():
+def test_readme_fits_a_screen_and_shows_a_moving_picture():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60
-    assert "](docs/explorer.webp)" in text
+    assert "](docs/clicks.webp)" in text
+    film = ROOT / "docs" / "clicks.webp"
+    assert film.stat().st_size < 1.5e6
+    with Image.open(film) as moving:
+        # A frame says how long it stays once it is read.
+        frames = [
+            (np.asarray(frame.convert("RGB"), float), frame.info["duration"])
+            for frame in ImageSequence.Iterator(moving)
+        ]
+    views = [view for view, duration in frames if duration > 1000]  # not of the mouse on its way
+    assert len(views) == 5
+    steps = [abs(b - a).mean() for a, b in itertools.pairwise(views)]
+    assert min(steps) > 1  # of 255: heat, tiles and map have changed
+    assert abs(views[-1] - views[0]).mean() < min(steps)
     (block,) = BLOCKS[ROOT / "README.md"]
     assert len(block[1].splitlines()) <= 12
 
