@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,6 +27,8 @@ def fuse(
     rule: str = "sum",
     normalize: Normalization = None,
     importances: npt.ArrayLike | None = None,
+    *,
+    smooth: bool = False,
 ) -> Map:
     """Fuse layer maps into one heatmap.
 
@@ -44,6 +47,8 @@ def fuse(
         Applied to each map before the rule.
     importances : (L,) array, optional
         Mean gradient of each layer, >= 0, for the rule ``winsor``; default: all equal.
+    smooth : bool
+        For pictures, not for numbers: maps are upsampled without kinks, see `upsample`.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def fuse(
     """
     chosen = get_rule(rule)
     stack, _ = _stack(maps, weights, size, normalize, importances)
-    return minmax(_finite(chosen.combine(stack), tuple(size), rule))
+    return minmax(_finite(chosen.combine(replace(stack, smooth=smooth)), tuple(size), rule))
 
 
 def shares(

@@ -158,6 +158,8 @@ class LayerMaps:
         rule: str = "sum",
         normalize: fusion.Normalization = None,
         size: tuple[int, int] | None = None,
+        *,
+        smooth: bool = False,
     ) -> npt.NDArray[np.float32]:
         """Fuse the maps into one heatmap; with no arguments, Combi-CAM over all layers.
 
@@ -172,6 +174,8 @@ class LayerMaps:
             What is done to each map before the rule.
         size : (H, W), optional
             Size of the heatmap; default: that of the photo.
+        smooth : bool
+            For pictures, not for numbers: without kinks, where small maps are made large.
 
         Returns
         -------
@@ -179,7 +183,8 @@ class LayerMaps:
             All zeros when the layers that are on hold no positive evidence.
         """
         vector = weight_vector(self.names, weights)
-        return fusion.fuse(self.maps, vector, size or self.size, rule, normalize, self.importances)
+        recipe = rule, normalize, self.importances
+        return fusion.fuse(self.maps, vector, size or self.size, *recipe, smooth=smooth)
 
     def shares(
         self,

@@ -45,12 +45,15 @@ class Stack:
         relu(mean of the gradients) of each layer, >= 0.
     size : (H, W)
         Size of the heatmap.
+    smooth : bool
+        Whether the heatmap is to be looked at, without kinks, rather than measured.
     """
 
     maps: tuple[Map, ...]
     weights: npt.NDArray[np.float32]
     importances: npt.NDArray[np.float32]
     size: Size
+    smooth: bool = False
 
     def stretched(self, stretch: Callable[[Map], Map]) -> Stack:
         """Apply a function to each map."""
@@ -59,14 +62,15 @@ class Stack:
     def upsampled(self) -> Iterator[tuple[np.float32, Map]]:
         """Give each weight with its map upsampled to the heatmap's size, one after the other."""
         for weight, x in zip(self.weights, self.maps, strict=True):
-            yield weight, upsample(x, self.size)
+            yield weight, upsample(x, self.size, smooth=self.smooth)
 
     def weighted_sum(self) -> Map:
         """Add up the weighted maps: at the coarse size, then one upsampling per resolution."""
         coarse: dict[tuple[int, ...], Map] = {}
         for weight, x in zip(self.weights, self.maps, strict=True):
             coarse[x.shape] = coarse[x.shape] + weight * x if x.shape in coarse else weight * x
-        total: Map = np.sum([upsample(x, self.size) for x in coarse.values()], axis=0)
+        resized = [upsample(x, self.size, smooth=self.smooth) for x in coarse.values()]
+        total: Map = np.sum(resized, axis=0)
         return total
 
     def weighted_means(self) -> npt.NDArray[np.float64]:

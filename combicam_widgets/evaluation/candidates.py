@@ -45,16 +45,23 @@ class Candidate:
             object.__setattr__(self, "weights", dict(self.weights))
 
     def heatmap(
-        self, maps: cam.LayerMaps, size: tuple[int, int] | None = None
+        self,
+        maps: cam.LayerMaps,
+        size: tuple[int, int] | None = None,
+        *,
+        smooth: bool = False,
     ) -> npt.NDArray[np.float32]:
         """Fuse layer maps in this way: (H, W) in [0, 1]; default size: that of the maps.
+
+        ``smooth`` is for pictures, not for numbers; see `LayerMaps.fuse`.
 
         Raises
         ------
         ValueError
             The maps lack the method or a layer, or all weights are 0.
         """
-        return maps.with_method(self.method).fuse(self.weights, self.rule, size=size)
+        maps = maps.with_method(self.method)
+        return maps.fuse(self.weights, self.rule, size=size, smooth=smooth)
 
 
 COMBI_CAM = Candidate("Combi-CAM")

@@ -94,7 +94,8 @@ class Panel:
     ) -> Panel:
         """Fuse layer maps into a panel; the title says how, unless another is given."""
         said = f"{maps.method} · {rule}" if title is None else title
-        return cls(photo, maps.fuse(weights=weights, rule=rule), said, prediction)
+        heatmap = maps.fuse(weights=weights, rule=rule, smooth=True)
+        return cls(photo, heatmap, said, prediction)
 
 
 def save(

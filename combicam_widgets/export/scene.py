@@ -172,7 +172,7 @@ def _photo(snapshot: Snapshot, room: float, height: float) -> Iterator[Item]:
     wide, high = photo.width * scale, photo.height * scale
     picture = photo.to_pil()
     picture.thumbnail((_PHOTO_SIDE, _PHOTO_SIDE), Image.Resampling.LANCZOS)
-    heated = colors.blended(picture, snapshot.heatmap, snapshot.colormap, snapshot.opacity)
+    heated = colors.blended(picture, snapshot.drawn, snapshot.colormap, snapshot.opacity)
     x = _MARGIN + (room - wide) / 2
     yield Picture(x, _MARGIN + (height - high) / 2, wide, high, heated, photographic=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,12 @@ class Snapshot:
             pinned=None if pinned is None else (pinned.label, pinned.heatmap),
             further=tuple(further),
         )
+
+    @cached_property
+    def drawn(self) -> npt.NDArray[np.float32]:
+        """The heatmap for a picture, without kinks: (H, W) in [0, 1]."""
+        size = self.heatmap.shape[0], self.heatmap.shape[1]
+        return self.maps.fuse(self.weights, self.rule, self.normalize, size, smooth=True)
 
     @property
     def answer(self) -> Answer:

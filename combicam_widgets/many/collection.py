@@ -119,7 +119,12 @@ class Many:
         return maps.with_method(next(iter(candidates.values())).method)
 
     def heatmap(
-        self, i: int, candidate: str | None = None, size: tuple[int, int] | None = None
+        self,
+        i: int,
+        candidate: str | None = None,
+        size: tuple[int, int] | None = None,
+        *,
+        smooth: bool = False,
     ) -> npt.NDArray[np.float32]:
         """Fuse the heatmap of a photo.
 
@@ -131,6 +136,8 @@ class Many:
         size : (h, w), optional
             Default: that of what the network saw, so that it is quick; it lies over the whole
             photo.
+        smooth : bool
+            For pictures, not for numbers; see `LayerMaps.fuse`.
 
         Returns
         -------
@@ -147,7 +154,12 @@ class Many:
             raise ValueError(
                 f"There is no candidate {chosen!r}; there is {', '.join(self.candidates)}."
             )
-        return candidates[chosen].heatmap(packed.unpacked(self.layers), size or packed.view)
+        maps = packed.unpacked(self.layers)
+        return candidates[chosen].heatmap(maps, size or packed.view, smooth=smooth)
+
+    def drawn(self, i: int) -> npt.NDArray[np.float32]:
+        """Fuse the heatmap of a photo for a picture of it: without kinks, not for numbers."""
+        return self.heatmap(i, smooth=True)
 
     def candidate(self, i: int, name: str | None = None) -> Candidate:
         """Tell how a heatmap of a photo is made; by worth, that differs from photo to photo."""

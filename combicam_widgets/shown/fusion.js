@@ -85,15 +85,52 @@ function addUpsampled(total, { shape: [h, w], values }, [H, W]) {
   }
 }
 
-/** Resize a map to [H, W]: bilinear, corners aligned. */
-export function upsample(map, size) {
+/** Of each fine point: the four coarse points around it, and the parts that Keys' cubic gives them. */
+function around(fine, coarse) {
+  const { left, part } = neighbours(fine, coarse);
+  return Array.from(left, (at, i) => {
+    const t = part[i];
+    const parts = [
+      (-t + 2 * t ** 2 - t ** 3) / 2,
+      (2 - 5 * t ** 2 + 3 * t ** 3) / 2,
+      (t + 4 * t ** 2 - 3 * t ** 3) / 2,
+      (-(t ** 2) + t ** 3) / 2,
+    ];
+    return [...[-1, 0, 1, 2].map((step) => Math.min(Math.max(at + step, 0), coarse - 1)), ...parts];
+  });
+}
+
+/** Resize a map to [H, W] without kinks, and add it to what is there: for looking at. */
+function addSmoothed(total, { shape: [h, w], values }, [H, W]) {
+  const [low, high] = range(values);
+  const wide = new Float64Array(h * W);
+  const columns = around(W, w);
+  for (let X = 0; X < W; X++) {
+    const [a, b, c, d, A, B, C, D] = columns[X];
+    for (let y = 0, at = 0; y < h; y++, at += w) {
+      wide[y * W + X] = A * values[at + a] + B * values[at + b] + C * values[at + c] + D * values[at + d];
+    }
+  }
+  const rows = around(H, h);
+  for (let Y = 0, i = 0; Y < H; Y++) {
+    const [a, b, c, d, A, B, C, D] = rows[Y];
+    for (let X = 0; X < W; X++) {
+      const value =
+        A * wide[a * W + X] + B * wide[b * W + X] + C * wide[c * W + X] + D * wide[d * W + X];
+      total[i++] += value < low ? low : value > high ? high : value;
+    }
+  }
+}
+
+/** Resize a map to [H, W]: bilinear, corners aligned; for looking at, smooth as in Python. */
+export function upsample(map, size, smooth = false) {
   const values = new Float64Array(size[0] * size[1]);
-  addUpsampled(values, map, size);
+  (smooth ? addSmoothed : addUpsampled)(values, map, size);
   return { shape: [...size], values };
 }
 
 /** The layers that are on, their weights adding up to 1. */
-function stacked(maps, weights, size, normalize, importances) {
+function stacked(maps, weights, size, normalize, importances, smooth = false) {
   if (weights.length !== maps.length) {
     throw new RangeError(`${maps.length} weights are needed, one per layer, not ${weights.length}.`);
   }
@@ -112,7 +149,7 @@ function stacked(maps, weights, size, normalize, importances) {
     importance: importances?.[index] ?? 1,
   }));
   const on = layers.filter((layer) => layer.weight > 0);
-  return { size, layers: on.map((each) => ({ ...each, map: normalise(each.map, normalize) })) };
+  return { size, smooth, layers: on.map((each) => ({ ...each, map: normalise(each.map, normalize) })) };
 }
 
 const stretched = (stack, stretch) => ({
@@ -121,7 +158,7 @@ const stretched = (stack, stretch) => ({
 });
 
 /** Add up the weighted maps: at the coarse size, then one upsampling per resolution. */
-function weightedSum({ size, layers }) {
+function weightedSum({ size, smooth, layers }) {
   const coarse = new Map();
   for (const { map, weight } of layers) {
     const key = String(map.shape);
@@ -132,7 +169,8 @@ function weightedSum({ size, layers }) {
     for (let i = 0; i < values.length; i++) values[i] += weight * map.values[i];
   }
   const values = new Float64Array(size[0] * size[1]);
-  for (const map of coarse.values()) addUpsampled(values, map, size);
+  const add = smooth ? addSmoothed : addUpsampled;
+  for (const map of coarse.values()) add(values, map, size);
   return values;
 }
 
@@ -160,13 +198,17 @@ function meanOf({ shape: [h, w], values }, [H, W]) {
 const weightedMeans = ({ size, layers }) =>
   layers.map(({ map, weight }) => weight * meanOf(map, size));
 
-const weighted = ({ size, layers }) =>
-  layers.map(({ map, weight }) => upsample(map, size).values.map((value) => weight * value));
+const weighted = ({ size, smooth, layers }) =>
+  layers.map(({ map, weight }) => changed(upsample(map, size, smooth), (value) => weight * value).values);
 
-function largest(stack, maps = weighted(stack)) {
-  const heat = new Float64Array(stack.size[0] * stack.size[1]);
-  for (const values of maps) {
-    for (let i = 0; i < heat.length; i++) if (values[i] > heat[i]) heat[i] = values[i];
+function largest({ size, smooth, layers }) {
+  const heat = new Float64Array(size[0] * size[1]);
+  for (const { map, weight } of layers) {
+    const { values } = upsample(map, size, smooth);
+    for (let i = 0; i < heat.length; i++) {
+      const value = weight * values[i];
+      if (value > heat[i]) heat[i] = value;
+    }
   }
   return heat;
 }
@@ -174,7 +216,7 @@ function largest(stack, maps = weighted(stack)) {
 /** Heat in the pixels where a layer is the largest; layers that tie have equal parts of it. */
 function won(stack) {
   const maps = weighted(stack);
-  const heat = largest(stack, maps);
+  const heat = largest(stack);
   const sums = maps.map(() => 0);
   for (let i = 0; i < heat.length; i++) {
     const ties = maps.filter((values) => values[i] === heat[i]).length;
@@ -185,10 +227,10 @@ function won(stack) {
   return sums;
 }
 
-function product({ size, layers }) {
+function product({ size, smooth, layers }) {
   const total = new Float64Array(size[0] * size[1]);
   for (const { map, weight } of layers) {
-    const { values } = upsample(map, size);
+    const { values } = upsample(map, size, smooth);
     for (let i = 0; i < total.length; i++) total[i] += weight * Math.log(values[i]);
   }
   return total.map(Math.exp);
@@ -218,8 +260,8 @@ export function winsorized(importances, q = WINSOR_QUANTILE) {
 /** Stretch each map, and multiply the weights by the factors. */
 function winsorStack(stack) {
   const factors = winsorized(stack.layers.map((layer) => layer.importance));
-  const { layers, size } = stretched(stack, minmax);
-  return { size, layers: layers.map((layer, i) => ({ ...layer, weight: layer.weight * factors[i] })) };
+  const { layers, ...rest } = stretched(stack, minmax);
+  return { ...rest, layers: layers.map((layer, i) => ({ ...layer, weight: layer.weight * factors[i] })) };
 }
 
 /**
@@ -267,9 +309,14 @@ function ruleOf(name) {
   return RULES[name];
 }
 
-/** Fuse maps into one heatmap of size [H, W], values in [0, 1]; all zeros where nothing stands out. */
-export function fuse(maps, weights, size, rule = "sum", normalize = null, importances = null) {
-  const stack = stacked(maps, weights, size, normalize, importances);
+/**
+ * Fuse maps into one heatmap of size [H, W], values in [0, 1]; all zeros where nothing stands out.
+ * With `smooth`, for pictures, not for numbers: without kinks where small maps are made large.
+ */
+export function fuse(
+  maps, weights, size, rule = "sum", normalize = null, importances = null, smooth = false,
+) {
+  const stack = stacked(maps, weights, size, normalize, importances, smooth);
   return minmax({ shape: [...size], values: ruleOf(rule).combine(stack) });
 }
 

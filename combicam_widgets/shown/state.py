@@ -60,6 +60,9 @@ class Pinned:
     share: float | None = None
     """Probability of the target with the evidence of it; None: not known."""
 
+    drawn: Heatmap | None = None
+    """What is painted of the heatmap; None: itself."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Shown:
@@ -336,9 +339,14 @@ def derive(shown: Shown, change: Mapping[str, Any], *, afresh: bool = False) -> 
         past.push(new.recipe, change.get("gesture"))
     new = replace(new, past=past, **_answers_known(new))
     if "pin" in change:
-        pinned = Pinned(new.heatmap, new.label) if change["pin"] else None
-        new = replace(new, pinned_fusion=pinned)
+        new = replace(new, pinned_fusion=_pinned(new) if change["pin"] else None)
     return replace(new, pinned_fusion=_pinned_share(new))
+
+
+def _pinned(shown: Shown) -> Pinned:
+    settings = shown.weights, shown.rule, shown.normalize
+    drawn = shown.maps.fuse(*settings, size=shown.analysis.heatmap_size, smooth=True)
+    return Pinned(shown.heatmap, shown.label, drawn=read_only(drawn))
 
 
 def _pinned_share(shown: Shown) -> Pinned | None:

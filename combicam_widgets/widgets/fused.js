@@ -28,7 +28,7 @@ function given(model) {
 
 /**
  * Reads a fusion's state; works everything out once. `heat()` is the heatmap, `alone(name)` that of
- * one layer, `shares()` has each layer's share by name. All give null where the page cannot tell:
+ * one layer, `drawn()` and `drawnAlone(name)` are what is painted of them, `shares()` has each layer's share by name. All give null where the page cannot tell:
  * without maps, with a rule of somebody's own, and while all layers are off. `read(x, y)` has the
  * heat at a place of the photo, from 0 to 1, and each layer's part of it, or null parts.
  */
@@ -61,18 +61,25 @@ function reading(model) {
     return how(maps, weights, size, rule, model.get("normalize"), model.get("importances"));
   }
   const weight = (name) => model.get("weights")[name] ?? 0;
+  function alone(name, smooth) {
+    if (!canFuse() || !model.get("names").includes(name)) return null;
+    latest();
+    const index = model.get("names").indexOf(name);
+    return fuse([maps[index]], [1], model.get("size"), "sum", null, null, smooth);
+  }
   return {
     heat() {
       if (!canFuse()) return null;
       const now = latest();
       return (now.heat ??= work(fuse, weight));
     },
-    alone(name) {
-      if (!canFuse() || !model.get("names").includes(name)) return null;
-      latest();
-      const index = model.get("names").indexOf(name);
-      return fuse([maps[index]], [1], model.get("size"));
+    drawn() {
+      if (!canFuse()) return null;
+      const now = latest();
+      return (now.drawn ??= work((...recipe) => fuse(...recipe, true), weight));
     },
+    alone: (name) => alone(name, false),
+    drawnAlone: (name) => alone(name, true),
     read(x, y) {
       const { shape, values } = this.heat() ?? given(model) ?? {};
       if (!shape) return null;

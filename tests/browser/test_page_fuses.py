@@ -75,7 +75,9 @@ def test_the_page_paints_what_python_fuses(opened, rule):
     until_other(opened, before)
     opened.wait_for_kernel()
     height, width, *alpha = opened.page.evaluate(ALPHA, HEAT)
-    fused, opacity = opened.python("[explorer.heatmap.ravel().tolist(), explorer.opacity]")
+    how = "explorer.weights, explorer.rule, size=explorer.heatmap.shape, smooth=True"
+    drawn = f"explorer.maps.fuse({how})"
+    fused, opacity = opened.python(f"[{drawn}.ravel().tolist(), explorer.opacity]")
     python = 255 * opacity * heat_opacity(fused)
     assert height * width == len(python)
     # Heat is painted in steps of colour; the next one is at most so much more opaque.

@@ -262,7 +262,8 @@ def test_a_preview_leaves_everything_as_it_was(shown):
     layer = hill((7, 9), 0.2, 0.2)
     shown.preview(layer, "layer <b>blocks.3</b> alone")
     assert notes(shown) == ["layer <b>blocks.3</b> alone"]
-    expected = heat_picture(cam.upsample(layer, SIZE), "inferno", 0.8, cam.hottest(hill(), 0.3))
+    drawn = cam.upsample(layer, SIZE, smooth=True)
+    expected = heat_picture(drawn, "inferno", 0.8, cam.hottest(hill(), 0.3))
     assert picture(shown) == expected
     assert shown._caption.name.startswith("layer <b>blocks.3</b> alone. ")
     assert shown.figure.to_dict()["data"] == before[0]["data"]
@@ -320,6 +321,12 @@ def test_colours_of_the_pinned_one_follow(shown):
     left = shown._figures.children[1]
     assert left.picture == heat_picture(hill()[::2, ::2], "viridis", 0.5)
     assert left.legend == []  # the present one's stands beside it
+
+
+def test_what_is_pinned_is_painted_without_kinks(shown):
+    shown.pin(hill(), "a", hill(y=0.7))
+    left = shown._figures.children[1]
+    assert left.picture == heat_picture(hill(y=0.7)[::2, ::2], "inferno", 0.8)
 
 
 def test_unpinning_leaves_everything_as_it_was(shown):

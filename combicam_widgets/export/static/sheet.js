@@ -107,7 +107,7 @@ export async function mount(section, data, look) {
     return { shape: [h, w], values };
   }
   function picture(index, side, palette) {
-    const small = normalise(upsample(map(index), sizeWithin(side, data.size)), "minmax");
+    const small = normalise(upsample(map(index), sizeWithin(side, data.size), true), "minmax");
     return png(small.shape, painted(small, palette, 1));
   }
   function stages(palette) {

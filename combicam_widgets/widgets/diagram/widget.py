@@ -214,4 +214,5 @@ def _enlarged(
 ) -> npt.NDArray[np.float32]:
     """Stretch a map to its own maximum and to the photo's shape, at most ``side`` pixels long."""
     scale = side / max(size)
-    return minmax(upsample(x, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))))
+    room = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    return minmax(upsample(x, room, smooth=True))

@@ -13,7 +13,8 @@ Source = Callable[[int], Any] | Sequence[Any]
 class Collection(Protocol):
     """Many explained photos, such as `explain_many` gives; more of it is used where there is more.
 
-    ``heatmap(row)`` gives the heat of a photo, (h, w) in [0, 1]; ``model`` is what explains it.
+    ``heatmap(row)`` gives the heat of a photo, (h, w) in [0, 1], ``drawn(row)`` what is painted of
+    it; ``model`` is what explains it.
     """
 
     def table(self) -> Any:  # noqa: ANN401

@@ -284,7 +284,7 @@ class PhotoGallery(Component):
                 if self._pictures is not None:
                     self._pictures.close()
                 many = now["many"]
-                heatmap = getattr(many, "heatmap", None)
+                heatmap = getattr(many, "drawn", None) or getattr(many, "heatmap", None)
                 self._pictures = (
                     None if many is None else Pictures(many.photo, heatmap, page.send_picture)
                 )

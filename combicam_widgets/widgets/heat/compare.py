@@ -87,18 +87,26 @@ class Comparison:
         What it is.
     fusion : Fusion
         What the present heatmap is made of.
+    drawn : (H, W) array in [0, 1], optional
+        What is painted of the heatmap; default: itself.
 
     Attributes
     ----------
-    heatmap : (H, W) array in [0, 1]
+    heatmap, drawn : (H, W) array in [0, 1]
     label : str
     pinned, difference : Panel
     """
 
     def __init__(
-        self, photo: Photo, heatmap: npt.NDArray[np.float32], label: str, fusion: Fusion
+        self,
+        photo: Photo,
+        heatmap: npt.NDArray[np.float32],
+        label: str,
+        fusion: Fusion,
+        drawn: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.heatmap = heatmap
+        self.drawn = heatmap if drawn is None else drawn
         self.label = f"pinned: {label}" if label else "pinned"
         given = {
             "photo": to_data_uri(photo, format="jpeg", max_side=_PHOTO_SIDE),

@@ -154,7 +154,7 @@ class HeatOverlay(Fusing):
         if pin is not None:
             if pin and after["heatmap"] is None:
                 raise ValueError("There is no heatmap to pin yet: give photo and maps first.")
-            settled["pinned_fusion"] = Pinned(after["heatmap"], _label(after)) if pin else None
+            settled["pinned_fusion"] = _pinned(after) if pin else None
         heat, box = after["heatmap"], after["box"]
         settled["inside"] = None if box is None or heat is None else share_inside(heat, box)
         fusion = settled.get("pinned_fusion", now.get("pinned_fusion"))
@@ -186,7 +186,7 @@ class HeatOverlay(Fusing):
             if new_pin or (new_photo and pinned is not None):
                 overlay.unpin()
                 if pinned is not None:
-                    overlay.pin(pinned.heatmap, pinned.label)
+                    overlay.pin(pinned.heatmap, pinned.label, pinned.drawn)
             if new_photo or changed(before, now, "box"):
                 overlay.show_box(now["box"])
 
@@ -203,10 +203,16 @@ def _label(now: Wanted) -> str:
     return fusion_label(now["maps"], now["rule"], now["weights"])
 
 
+def _pinned(now: Wanted) -> Pinned:
+    maps, recipe = now["maps"], (now["weights"], now["rule"], now["normalize"])
+    drawn = read_only(maps.fuse(*recipe, size=size_of(maps), smooth=True))
+    return Pinned(now["heatmap"], _label(now), drawn=drawn)
+
+
 def _alone(now: Wanted) -> tuple[np.ndarray | None, str]:
     """Return the map of the layer that is shown alone, and what it is."""
     name, maps = now["preview"], now["maps"]
     if not name:
         return None, ""
-    alone = maps.fuse({name: 1.0}, size=size_of(maps))
+    alone = maps.fuse({name: 1.0}, size=size_of(maps), smooth=True)
     return alone, f"layer {maps.names.index(name) + 1} ({name}) alone"

@@ -39,14 +39,15 @@ export async function heatOnPhoto(model, line, inside, canvas, fusionNow) {
 
   const visible = () => model.get("palette")?.byteLength > 0;
 
-  /** What is seen of what the page makes: heat, and what it is; null where it makes none. */
+  /** What is seen of what the page makes: heat, what is painted of it, and what it is; or null. */
   function seen() {
     const heat = fused?.heat();
     if (!heat || !visible()) return null;
     const name = fusion.get("preview");
     const alone = name ? fused.alone(name) : null;
     const number = fusion.get("names").indexOf(name) + 1;
-    return alone ? { heat: alone, label: `layer ${number} (${name}) alone` } : { heat, label: model.get("label") };
+    if (!alone) return { heat, drawn: fused.drawn(), label: model.get("label") };
+    return { heat: alone, drawn: fused.drawnAlone(name), label: `layer ${number} (${name}) alone` };
   }
   function paint(now) {
     // The photo of these maps may not be here yet.
@@ -55,7 +56,7 @@ export async function heatOnPhoto(model, line, inside, canvas, fusionNow) {
     const keep = model.get("keep");
     const mask = keep === null ? null : hottest(fused.heat().values, keep);
     const palette = new Uint8Array(colors.buffer, colors.byteOffset, colors.byteLength);
-    canvas.paint(picture(now.heat, palette, model.get("opacity"), mask));
+    canvas.paint(picture(now.drawn, palette, model.get("opacity"), mask));
   }
   function say(now) {
     const evidence = now && now.heat.values.some((heat) => heat > 0);

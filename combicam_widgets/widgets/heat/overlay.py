@@ -169,7 +169,7 @@ class Overlay:
         self._preview = None if heatmap is None else (np.asarray(heatmap, np.float32), label)
         self._draw()
 
-    def pin(self, heatmap: Heatmap, label: str) -> None:
+    def pin(self, heatmap: Heatmap, label: str, drawn: Heatmap | None = None) -> None:
         """Keep a heatmap of this photo beside the present one, with the difference.
 
         Parameters
@@ -177,11 +177,13 @@ class Overlay:
         heatmap : (H, W) array in [0, 1]
         label : str
             What it is: "Grad-CAM, sum, 16 layers".
+        drawn : (H, W) array in [0, 1], optional
+            What is painted of it; default: itself.
         """
         if self._photo is None:
             raise ValueError("Show a photo before pinning a heatmap of it.")
         self.unpin()
-        self._comparison = new = Comparison(self._photo, heatmap.copy(), label, self._fusion)
+        self._comparison = new = Comparison(self._photo, heatmap.copy(), label, self._fusion, drawn)
         self._draw()
         # The figure stays the first, or the page would make another one in its place.
         self._figures.children = [self.figure, new.pinned, new.difference]
@@ -249,7 +251,7 @@ class Overlay:
         if comparison is not None:
             pinned = comparison.heatmap
             comparison.show_pinned(
-                self._picture(pinned, pinned),
+                self._picture(comparison.drawn, pinned),
                 _words(pinned),
                 described(name, pinned, comparison.label, keep),
             )
@@ -262,7 +264,7 @@ class Overlay:
         if self._preview is not None:
             seen, label = self._preview
             if seen.shape != heatmap.shape:
-                seen = upsample(seen, (heatmap.shape[0], heatmap.shape[1]))
+                seen = upsample(seen, (heatmap.shape[0], heatmap.shape[1]), smooth=True)
         self._main.lay_over(self._picture(seen, heatmap))
         self._caption.label, self._caption.words = label, _words(seen)
         self._caption.name = described(name, seen, label, self._keep)

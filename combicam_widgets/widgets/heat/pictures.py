@@ -52,7 +52,7 @@ def heat_picture(
     times = math.ceil(_FINE / max(heat.shape)) if max(heat.shape) <= _SMALL else 1
     if times > 1:
         height, width = heat.shape
-        heat = upsample(np.asarray(heat, np.float32), (times * height, times * width))
+        heat = upsample(np.asarray(heat, np.float32), (times * height, times * width), smooth=True)
     levels = levels_of(heat)
     colors, alpha = heat_palette(colormap)[:, :3], opacity * heat_palette(colormap)[:, 3]
     if mask is not None:
