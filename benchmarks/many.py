@@ -6,9 +6,12 @@ import gc
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import psutil
@@ -19,7 +22,7 @@ import combicam_widgets as ccw
 from benchmarks.measure import table, together
 from combicam_widgets import cam
 
-_BATCH = 16
+_BATCH = 8
 _ROUNDS = 2
 _TILES = 2000
 
@@ -34,38 +37,90 @@ def main() -> None:
 
 
 def _speed(files: list[Path], folder: Path) -> None:
+    """Compare ways with as many processes and threads; what the cores allow is made by hand."""
     model = ccw.load_model("naturalist")
+    explained = partial(ccw.explain_many, batch=_BATCH, progress=False)
     numbers = iter(range(1000))
 
     def into_a_folder() -> None:
-        out = folder / f"out{next(numbers)}"
-        ccw.explain_many(model, files, batch=_BATCH, out=out, progress=False)
+        explained(model, files, out=folder / f"out{next(numbers)}")
 
     start = time.perf_counter()
     with (
         LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None) as two,
         Client(two) as client,
+        ProcessPoolExecutor(2, get_context("spawn")) as pool,
     ):
         client.run(ccw.load_model, "naturalist")  # so that everything is imported
         started = time.perf_counter() - start
-        everywhere = partial(ccw.explain_many, batch=_BATCH, progress=False)
+
+        def halves() -> None:
+            list(pool.map(_by_name, [files[::2], files[1::2]]))
+
+        ways: dict[str, tuple[int, int, Callable[[], object]]] = {
+            "one at a time, by hand": (1, 1, partial(_one_at_a_time, model, files)),
+            "batches, by hand": (1, 1, partial(_batches, model, files)),
+            "batches, by hand, two threads": (1, 2, partial(_batches, model, files)),
+            "batches, by hand, two processes": (2, 1, halves),
+            "explain_many": (1, 1, partial(explained, model, files)),
+            "explain_many, into a folder": (1, 1, into_a_folder),
+            "explain_many, two threads": (1, 2, partial(explained, model, files)),
+            "explain_many, Dask": (2, 1, partial(explained, model, files, client=client)),
+        }
+        spent: dict[str, list[float]] = {name: [] for name in ways}
         jobs = {
-            "one at a time, by hand": partial(_one_at_a_time, model, files),
-            "batches, by hand": partial(_batches, model, files),
-            "explain_many": partial(everywhere, model, files),
-            "explain_many, into a folder": into_a_folder,
-            "explain_many, 2 Dask workers": partial(everywhere, model, files, client=client),
+            name: partial(_with_threads, threads, job, spent[name])
+            for name, (_, threads, job) in ways.items()
         }
         times = together(jobs, _ROUNDS)
-    by_hand = times["batches, by hand"]
+    alone, hand = times["explain_many"], times["batches, by hand"]
     table(
-        f"{len(files)} photos, naturalist, one thread ({started:.0f} s to start the workers)",
-        ["way", "photos a second", "of batches by hand"],
+        f"{len(files)} photos, naturalist ({started:.0f} s to start the workers)",
         [
-            [name, f"{len(files) / seconds:.1f}", f"{by_hand / seconds:.2f}"]
+            "way",
+            "processes x threads",
+            "photos a second",
+            "of batches by hand",
+            "of explain_many",
+            "cores in use",
+        ],
+        [
+            [
+                name,
+                f"{ways[name][0]} x {ways[name][1]}",
+                f"{len(files) / seconds:.1f}",
+                f"{hand / seconds:.2f}",
+                f"{alone / seconds:.2f}",
+                f"{median(spent[name][1:]) / seconds:.2f}",
+            ]
             for name, seconds in times.items()
         ],
     )
+
+
+def _with_threads(threads: int, job: Callable[[], object], spent: list[float]) -> None:
+    """Do a job with some threads of torch; note the seconds of processor of all processes."""
+    before = _processor_seconds()
+    torch.set_num_threads(threads)
+    try:
+        job()
+    finally:
+        torch.set_num_threads(1)
+    spent.append(_processor_seconds() - before)
+
+
+def _processor_seconds() -> float:
+    this = psutil.Process()
+    return sum(
+        each.cpu_times().user + each.cpu_times().system
+        for each in [this, *this.children(recursive=True)]
+    )
+
+
+def _by_name(files: list[Path]) -> None:
+    """Explain in batches, in a process of its own."""
+    torch.set_num_threads(1)
+    _batches(ccw.load_model("naturalist"), files)
 
 
 def _one_at_a_time(model: ccw.GeoModel, files: list[Path]) -> None:
@@ -127,7 +182,7 @@ def _tiles(count: int) -> Iterator[ccw.Photo]:
 
 def _written(folder: Path) -> list[Path]:
     files = []
-    for name in ccw.list_samples()[::2]:
+    for name in ccw.list_samples():
         files.append(folder / f"{name}.jpg")
         ccw.sample(name).to_pil().save(files[-1], quality=90)
     return files

@@ -12,6 +12,7 @@ from combicam_widgets.cam.localization import hottest_inside, share_inside
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.cam.methods import METHODS, SLOW_METHODS, method, method_names
 from combicam_widgets.cam.passes import class_scores
+from combicam_widgets.cam.registered import Registered
 from combicam_widgets.cam.rules import FusionRule, Stack, fusion_rule, get_rule, rule_names
 from combicam_widgets.cam.scorecam import Cancelled, score_cam
 from combicam_widgets.cam.scores import SCORES, score, score_names
@@ -27,6 +28,7 @@ __all__ = [
     "FusionRule",
     "Layer",
     "LayerMaps",
+    "Registered",
     "Stack",
     "Stage",
     "architecture",

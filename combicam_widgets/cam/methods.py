@@ -79,6 +79,11 @@ def method_names() -> tuple[str, ...]:
     return (*METHODS, *_own, *SLOW_METHODS)
 
 
+def own(name: str) -> MapOf | None:
+    """Return the function of a method that somebody registered; None of any other name."""
+    return _own.get(name)
+
+
 def checked_methods(
     methods: str | Iterable[str] | None, first: str | None = None
 ) -> tuple[str, ...]:

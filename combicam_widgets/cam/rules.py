@@ -141,6 +141,11 @@ def get_rule(name: str) -> FusionRule:
     return _RULES[name]
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a rule is the one of this package, and not somebody's in its place."""
+    return _BUILT_IN.get(name) is get_rule(name)
+
+
 def rule_names() -> tuple[str, ...]:
     """List the names of the fusion rules, the default first."""
     return tuple(_RULES)
@@ -256,3 +261,6 @@ def _winsor_stack(stack: Stack) -> Stack:
 )
 def _winsor(stack: Stack) -> Map:
     return _winsor_stack(stack).weighted_sum()
+
+
+_BUILT_IN = dict(_RULES)

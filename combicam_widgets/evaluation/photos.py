@@ -109,6 +109,13 @@ class Plan:
     steps: int
     seed: int
 
+    def registered(self, methods: Iterable[str] = ()) -> cam.Registered:
+        """Pick what people registered and the candidates need; and of further CAM methods."""
+        made = [each for each in self.candidates.values() if isinstance(each, Candidate)]
+        return cam.Registered.among(
+            {*methods, *(each.method for each in made)}, {each.rule for each in made}
+        )
+
     def facts(self) -> dict[str, Any]:
         """Give what must be the same for results to belong together, for JSON."""
         return {

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from combicam_widgets import files
+from combicam_widgets.cam import Registered
 from combicam_widgets.evaluation.asking import Progress
 from combicam_widgets.evaluation.candidates import COMBI_CAM, Candidate
 from combicam_widgets.evaluation.fills import CHOOSING, Fill
@@ -395,6 +396,10 @@ class _MeasurePhotos:
     def work(self, model: Model, prepared: tuple[str, Photo | Tensor | ImageSource]) -> list[Row]:
         """Measure the photo."""
         return measure_photo(model, *prepared, self.plan)
+
+    def registered(self) -> Registered:
+        """Tell what the candidates need that is not built in."""
+        return self.plan.registered()
 
     def failed(self, batch: Sequence[Given], error: str) -> list[Row]:
         """Say why there is no value."""

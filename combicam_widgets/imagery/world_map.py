@@ -171,11 +171,14 @@ class WorldMap:
         rows, beyond = _rows_over_the_poles(np.arange(first, first + count), height)
         along = down / np.sin((rows + 0.5) / height * np.pi)
         dense = np.flatnonzero(along > 1)
+        columns, x = _columns(x, width, _deviation(along.max()))
+        turned = np.zeros(count, np.intp)
+        turned[beyond] = height  # half a turn
+        places = rows[:, None], (columns + turned[:, None]) % width
 
         sampled = np.empty((*latitudes.shape, 3), np.uint8)
         for channel in range(3):
-            band = self.pixels[rows, :, channel].astype(np.float32)
-            band[beyond] = np.roll(band[beyond], height, axis=1)
+            band = self.pixels[*places, channel].astype(np.float32)
             if down > 1:
                 band = _blurred(band.T, _deviation(down)).T
             if len(dense):
@@ -205,6 +208,23 @@ def _blurred(lines: Floats32, deviation: Floats32) -> Floats32:
     left = np.exp(-2 * np.square(np.pi * frequencies * deviation))
     blurred: Floats32 = fft.irfft(fft.rfft(lines) * left, length)
     return blurred
+
+
+def _columns(x: Floats, width: int, deviation: Floats32) -> tuple[NDArray[np.intp], Floats]:
+    """Choose the columns of the map that some places need, and tell where in these they lie.
+
+    All columns, a ring, where the places and the reach of the blur around them are as wide.
+    """
+    from scipy.fft import next_fast_len  # noqa: PLC0415
+
+    middle = x[x.shape[0] // 2, x.shape[1] // 2]
+    near = (x - middle + width / 2) % width - width / 2 + middle
+    margin = int(np.ceil(4 * deviation)) + 1
+    first = int(np.floor(near.min())) - margin
+    count = next_fast_len(int(np.ceil(near.max())) + margin - first + 1, real=True)
+    if count >= width:
+        return np.arange(width), x
+    return np.arange(first, first + count), near - first
 
 
 def _rows_over_the_poles(

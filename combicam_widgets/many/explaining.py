@@ -167,6 +167,10 @@ class ExplainPhotos:
                 found |= {each.name: each for each in self._explained(model, some)}
         return [found[read.given.name] for read in prepared]
 
+    def registered(self) -> cam.Registered:
+        """Tell what the candidates and methods need that is not built in."""
+        return self.plan.registered(self.methods)
+
     def failed(self, batch: Sequence[Given], error: str) -> list[Explained]:
         """Say of photos that nothing can be worked out, and why."""
         return [Explained(given.name, error) for given in batch]

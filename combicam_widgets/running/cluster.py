@@ -62,7 +62,9 @@ class _ModelPlugin(WorkerPlugin):
         _hold_memory(_KEPT)
         try:
             if self._packed is not None:
-                self.model, self.task = unpacked(*self._packed)
+                there = unpacked(*self._packed)
+                there["registered"].register()
+                self.model, self.task = there["model"], there["task"]
         except Exception as error:  # noqa: BLE001  (whatever it is, it ends the run in words)
             self.error = reason(error)
         self._packed = None
@@ -96,7 +98,8 @@ def run(
     if first is None:
         return
     name = f"combicam_widgets-{token_hex(8)}"
-    client.register_plugin(_ModelPlugin(name, *packed([model, task])), name=name)
+    things = packed(model=model, task=task, registered=task.registered())
+    client.register_plugin(_ModelPlugin(name, *things), name=name)
     try:
         yield from _answers(name, chain([first], rest), task, client)
     finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
+from combicam_widgets.cam import Registered
 from combicam_widgets.running.given import Given
 
 Prepared = TypeVar("Prepared")
@@ -28,6 +29,10 @@ class Task(Protocol[Prepared, Result_co]):
 
     def work(self, model: Any, prepared: Prepared) -> Result_co:  # noqa: ANN401
         """Ask the network."""
+        ...
+
+    def registered(self) -> Registered:
+        """Tell which methods and rules that somebody registered it needs, wherever it runs."""
         ...
 
     def failed(self, batch: Sequence[Given], error: str) -> Result_co:

@@ -14,6 +14,7 @@ import functools
 import importlib
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MappingProxyType
 from typing import Any
 
@@ -35,8 +36,22 @@ _PLAIN = (type(None), bool, int, float, str)
 _SEQUENCES: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 
 
-def packed(thing: object) -> tuple[str, bytes]:
-    """Write an object, such as a GeoModel, as JSON and the bytes of its tensors.
+_TOLD: Mapping[str, tuple[tuple[type, ...], Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "torch": (
+        (torch.dtype, torch.memory_format),
+        lambda value: str(value).removeprefix("torch."),
+        lambda name: getattr(torch, name),
+    ),
+    "device": ((torch.device,), str, torch.device),
+    "size": ((torch.Size,), list, torch.Size),
+    "bytes": ((bytes,), lambda value: base64.b64encode(value).decode(), base64.b64decode),
+    "path": ((Path,), str, Path),  # of what is read where it is needed
+}
+"""Values that are told in a word: which kinds, how they are written, and how they are read."""
+
+
+def packed(**things: object) -> tuple[str, bytes]:
+    """Write objects, such as a GeoModel, as JSON and the bytes of their tensors.
 
     Raises
     ------
@@ -44,13 +59,14 @@ def packed(thing: object) -> tuple[str, bytes]:
         Something in it cannot travel; the message says what and where, and what to do.
     """
     writer = _Writer()
-    text = json.dumps(writer.written(thing, "model"))
+    text = json.dumps({name: writer.written(thing, name) for name, thing in things.items()})
     return text, save(writer.tensors)
 
 
-def unpacked(text: str, tensors: bytes) -> Any:  # noqa: ANN401 - whatever was packed
-    """Make the object that `packed` wrote; ImportError if a module of its classes is missing."""
-    return _Reader(load(tensors)).read(json.loads(text))
+def unpacked(text: str, tensors: bytes) -> dict[str, Any]:
+    """Make the objects that `packed` wrote; ImportError if a module of their classes is missing."""
+    reader = _Reader(load(tensors))
+    return {name: reader.read(said) for name, said in json.loads(text).items()}
 
 
 class _Writer:
@@ -66,14 +82,9 @@ class _Writer:
         if type(value) in _SEQUENCES:
             inside = [self.written(each, f"{where}[{i}]") for i, each in enumerate(value)]
             return {_SEQUENCES[type(value)]: inside}
-        if isinstance(value, (torch.dtype, torch.memory_format)):
-            return {"torch": str(value).removeprefix("torch.")}
-        if isinstance(value, torch.device):
-            return {"device": str(value)}
-        if isinstance(value, torch.Size):
-            return {"size": list(value)}
-        if isinstance(value, bytes):
-            return {"bytes": base64.b64encode(value).decode()}
+        for told, (kinds, write, _) in _TOLD.items():
+            if isinstance(value, kinds):
+                return {told: write(value)}
         if isinstance(value, (type, FunctionType, BuiltinFunctionType)):
             return {"named": self._name(value, where)}
         if isinstance(value, enum.Enum):
@@ -165,8 +176,8 @@ class _Writer:
     def _refusal(where: str, what: str) -> TypeError:
         return TypeError(
             f"This cannot be sent to other machines: {where} is {what}, which they could not "
-            "import. Put classes and functions into a module that the workers have, too; or "
-            "register the model, see load_model(), and give its name."
+            "import. Put classes and functions into a module that the workers have, too, or get "
+            'from client.upload_file("module.py"); functions need a name.'
         )
 
 
@@ -188,14 +199,7 @@ class _Reader:
         sequence = next((made for made, name in _SEQUENCES.items() if name == kind), None)
         if sequence is not None:
             return sequence(self.read(each) for each in value)
-        simple: dict[str, Callable[[Any], Any]] = {
-            "torch": lambda name: getattr(torch, name),
-            "device": torch.device,
-            "size": torch.Size,
-            "bytes": base64.b64decode,
-            "named": _found,
-        }
-        return simple[kind](value)
+        return _found(value) if kind == "named" else _TOLD[kind][2](value)
 
     def _object(self, number: int, said: Mapping[str, Any]) -> Any:  # noqa: ANN401
         if "instance" in said:

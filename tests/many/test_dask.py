@@ -1,5 +1,6 @@
 """On a cluster of two processes: the same, bit for bit, even if one of them is killed."""
 
+import importlib
 import os
 import signal
 import sys
@@ -14,7 +15,9 @@ from torch.nn.functional import avg_pool2d
 from torch.utils.data import Dataset
 
 import combicam_widgets as ccw
-from combicam_widgets import evaluation
+from combicam_widgets import cam, evaluation
+from combicam_widgets.cam import methods, rules
+from combicam_widgets.evaluation import Candidate
 from combicam_widgets.models.transforms import WholePhoto
 from combicam_widgets.running import Given, cluster
 
@@ -163,11 +166,11 @@ def test_what_the_workers_could_not_import_is_told_and_nothing_pickled(client):
     class Local(OfThisTest):
         pass
 
-    with pytest.raises(TypeError, match=r"model\[0\]\.network\._modules.*class '.*Local'.*module"):
+    with pytest.raises(TypeError, match=r"model\.network\._modules.*class '.*Local'.*module"):
         ccw.explain_many(a_model(Local()), some_photos(1), client=client)
     model = a_model()
     model.transform = lambda image: model._assumed(image).clone()
-    with pytest.raises(TypeError, match=r"model\[0\]\.transform is the function '.*<lambda>'"):
+    with pytest.raises(TypeError, match=r"model\.transform is the function '.*<lambda>'"):
         ccw.explain_many(model, some_photos(1), client=client)
     with pytest.raises(TypeError, match=r"client must be a distributed\.Client, not str"):
         ccw.explain_many(model, some_photos(1), client="localhost")
@@ -181,6 +184,115 @@ def test_a_worker_that_lacks_the_module_says_so(client, monkeypatch):
         ccw.explain_many(a_model(home.Head()), some_photos(1), client=client)
 
 
+OF_THEIR_OWN = """
+import numpy as np
+from combicam_widgets import cam
+
+@cam.method("theirs, plain")
+def activations(A, G):
+    return A.clamp(min=0).mean(0) * (1 + G.abs().amax())
+
+def weights(stack):
+    return stack.weights
+
+@cam.fusion_rule("theirs, median", "the middle one", weights)
+def median(stack):
+    return np.median([x for _, x in stack.upsampled()], axis=0)
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path, monkeypatch):
+    """Methods and rules in a module of somebody's, which only this process has so far."""
+    name = f"theirs_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(OF_THEIR_OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module(name)
+    methods._own.pop("theirs, plain")
+    rules._RULES.pop("theirs, median")
+
+
+def test_methods_and_rules_in_modules_travel(client, theirs):
+    own = Candidate("theirs", "theirs, plain", "theirs, median")
+    given = {"candidates": ["Combi-CAM", own], "measures": ["drop"], "methods": ["theirs, plain"]}
+    model, photos = a_model(), some_photos(5)
+    with pytest.raises(cluster.WorkerError, match=f"No module named '{theirs.__name__}'"):
+        ccw.explain_many(model, photos, batch=2, client=client, **given)
+    client.upload_file(theirs.__file__)
+    many = ccw.explain_many(model, photos, batch=2, client=client, **given)
+    alone = ccw.explain_many(model, photos, batch=2, **given)
+    assert (many.table().error == "").all()
+    assert_same(many, alone)
+    for i in range(5):
+        assert (many.heatmap(i, "theirs") == alone.heatmap(i, "theirs")).all()
+        assert (many.heatmap(i, "theirs") != alone.heatmap(i)).any()
+    of_study = {"candidates": [own], "measures": ["drop"], "fills": ["blur"]}
+    found = evaluation.study(model, photos, client=client, **of_study)
+    assert not any(row.error for row in found.rows)
+    assert found.rows == evaluation.study(model, photos, **of_study).rows
+
+
+def test_rules_of_a_notebook_are_refused_before_anything_is_worked_out(client):
+    rule = cam.fusion_rule("of a notebook")
+    rule(lambda stack: next(stack.upsampled())[1])
+    try:
+        with pytest.raises(TypeError, match=r"of a notebook.*upload_file.*functions need a name"):
+            ccw.explain_many(
+                a_model(),
+                some_photos(2),
+                candidates=["gradcam, of a notebook"],
+                client=client,
+                progress=lambda done, _: pytest.fail("some are done") if done else None,
+            )
+        # Where it is not asked for, it is in nobody's way.
+        assert len(ccw.explain_many(a_model(), some_photos(2), client=client)) == 2
+    finally:
+        rules._RULES.pop("of a notebook")
+
+
+PLUGGED_IN = """
+import torch
+from torch import nn
+from combicam_widgets.geo import CellGrid
+from combicam_widgets.models import GeoModel, ModelInfo
+from combicam_widgets.models.transforms import WholePhoto
+
+class Doubled(nn.Module):
+    def forward(self, x):
+        return 2 * x
+
+class Plugged(GeoModel):
+    INFO = ModelInfo(name="plugged in", summary="A model of another package")
+
+    def __init__(self):
+        torch.manual_seed(1)
+        first = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2), Doubled(), nn.ReLU())
+        network = nn.Sequential(first, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+        cells = CellGrid.from_centers([0, 0, 60, -60], [0, 90, 180, -90], list("efgh"))
+        super().__init__(network.eval(), cells, WholePhoto(48), ["0"], name="plugged in")
+
+    def seen(self, photo):
+        return f"{photo.width} wide"
+"""
+
+
+def test_a_model_of_another_package_travels(client, tmp_path, monkeypatch):
+    package = tmp_path / "plugged-1.0.dist-info"
+    package.mkdir()
+    (tmp_path / "plugged_model.py").write_text(PLUGGED_IN)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(
+        "[combicam_widgets.models]\nplugged in = plugged_model:Plugged\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    client.run(lambda place=str(tmp_path): sys.path.insert(0, place))  # installed there, too
+    photos = some_photos(5)
+    many = ccw.explain_many("plugged in", photos, batch=2, client=client)
+    assert type(many.model).__name__ == "Plugged"
+    assert list(many.table().seen) == ["40 wide"] * 5
+    assert_same(many, ccw.explain_many("plugged in", photos, batch=2))
+
+
 class Deadly:
     """A task that kills its worker when it meets one photo."""
 
@@ -189,6 +301,9 @@ class Deadly:
 
     def work(self, _model, prepared):
         return [each.name for each in prepared]
+
+    def registered(self):
+        return None
 
     def failed(self, batch, error):
         return [f"{each.name}: {error[:12]}" for each in batch]
@@ -201,7 +316,7 @@ def test_a_photo_that_kills_every_worker_is_told_and_takes_no_other_along(client
         return [given.name for given in batch]
 
     monkeypatch.setattr(cluster, "_work", work)
-    monkeypatch.setattr(cluster, "packed", lambda *_: ("null", b""))
+    monkeypatch.setattr(cluster, "packed", lambda **_: ("null", b""))
     monkeypatch.setattr(cluster, "_RETRIES", 0)
     monkeypatch.setattr(client.cluster.scheduler, "allowed_failures", 0)
     batches = [tuple(Given(str(i), b"") for i in some) for some in ((1, 2), (6, 7), (8, 9))]

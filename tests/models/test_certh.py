@@ -30,6 +30,7 @@ from combicam_widgets.models.certh.mixture import Mixture, read_mixture
 from combicam_widgets.models.certh.network import read_backbone
 from combicam_widgets.models.certh.retrieval import most_common_place, read_retrieval_head
 from combicam_widgets.models.transforms import ShorterSide
+from combicam_widgets.running.travel import packed, unpacked
 from combicam_widgets.samples import sample
 
 CELLS, FEATURES, COLLECTED = 40, 1792, 700
@@ -303,6 +304,18 @@ def test_all_32_blocks_are_explained_as_autograd_would(certh, backbone, mixture)
         expected = (gradient.mean((2, 3), keepdim=True) * output).sum(1)[0].clamp(min=0).detach()
         tolerance = 1e-3 * float(expected.max()) + 1e-9
         np.testing.assert_allclose(maps[name], expected, atol=tolerance, err_msg=name)
+
+
+def test_it_travels_to_other_machines(certh):
+    other = unpacked(*packed(model=certh))["model"]
+    assert type(other) is Certh
+    assert other.fingerprint() == certh.fingerprint()
+    for photo in PHOTOS[:2]:
+        one, two = (model.explain(photo, methods=["gradcam"]) for model in (certh, other))
+        assert (one.probabilities == two.probabilities).all()
+        for x, y in zip(one.maps, two.maps, strict=True):
+            assert (x == y).all()
+        assert other.refine(photo) == certh.refine(photo)
 
 
 def test_features_in_the_midst_of_an_explanation_in_another_thread(certh):

@@ -3,6 +3,7 @@
 import enum
 import functools
 import json
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -17,8 +18,7 @@ from combicam_widgets.running.travel import packed, unpacked
 
 
 def there_and_back(thing):
-    text, tensors = packed(thing)
-    return unpacked(text, tensors)
+    return unpacked(*packed(model=thing))["model"]
 
 
 class Colour(enum.Enum):
@@ -78,6 +78,7 @@ def test_values_come_back_as_they_were():
         "device": torch.device("cpu"),
         "size": torch.Size([1, 2]),
         "enum": Colour.RED,
+        "path": Path("photos") / "a.jpg",
         "proxy": MappingProxyType({"x": 1}),
         "function": torch.relu,
         "class": nn.Conv2d,
@@ -93,6 +94,7 @@ def test_values_come_back_as_they_were():
         "device",
         "size",
         "enum",
+        "path",
         "function",
         "class",
     ):
@@ -114,8 +116,7 @@ def test_values_come_back_as_they_were():
 def test_weights_that_are_tied_stay_tied():
     network = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
     network[1].weight = network[0].weight
-    text, tensors = packed(network)
-    other = unpacked(text, tensors)
+    other = there_and_back(network)
     assert other[0].weight is other[1].weight
     assert isinstance(other[0].weight, nn.Parameter)
 
@@ -128,8 +129,8 @@ def test_a_thing_may_hold_itself():
 
 
 def test_it_is_text_and_tensors_and_no_pickle():
-    text, tensors = packed(nn.Linear(2, 2))
-    assert json.loads(text)["instance"] == "torch.nn.modules.linear:Linear"
+    text, tensors = packed(model=nn.Linear(2, 2))
+    assert json.loads(text)["model"]["instance"] == "torch.nn.modules.linear:Linear"
     assert not tensors.startswith(b"\x80")
 
 
@@ -156,4 +157,4 @@ def test_what_cannot_travel_is_named(thing, words):
         assert there_and_back(thing) == thing
         return
     with pytest.raises(TypeError, match=rf"{words}.*Put classes and functions into a module"):
-        packed(thing)
+        packed(model=thing)
