@@ -58,6 +58,12 @@ assert sum(corner(panda_maps.fuse({name: 1})) for name in maps.names) >= 8
 assert corner(panda_maps.fuse(rule="mean"))
 covered = {rule: panda_maps.fuse(rule=rule).mean() for rule in cam.rule_names()}
 assert min(covered, key=covered.get) == "product" and covered["max"] > covered["mean"]
+of_panda = {
+    "gradcam": panda_maps.fuse({layer: 1}),
+    "hirescam": panda_maps.with_method("hirescam").fuse({layer: 1}),
+    "scorecam": scored.fuse(),
+}
+assert [corner(heatmap) for heatmap in of_panda.values()] == [True, False, False]
 """,
     "4-is-it-right": """
 assert shuffled[0] is not model and shuffled[1] is model

@@ -1,8 +1,8 @@
 """Exercises that check themselves: each check says what is wrong, and never the answer.
 
 The course of six lessons in ``notebooks/course`` uses them; they need no more than NumPy. A right
-answer returns `Right`, which is shown below the cell; anything else raises `NotYet`, an assertion,
-so that nbgrader can count.
+answer returns `Right`, which is shown below the cell; with any other, every ``check_`` raises
+`NotYet`, an assertion, so that nbgrader can count.
 """
 
 from combicam_widgets.exercises.fusing import check_combi_cam, check_few_layers, check_shares

@@ -14,11 +14,6 @@ def check_combi_cam(function: object) -> Right:
     """Check ``f(maps (L, H, W), weights (L,)) -> (H, W)``: the weighted sum, stretched at the end.
 
     No map is stretched before the sum: that is what makes it Combi-CAM (arXiv 2603.24117).
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     usual = [
         (
@@ -87,11 +82,6 @@ def check_shares(function: object) -> Right:
     """Check ``f(maps (L, H, W), weights (L,)) -> (L,)``: each layer's share of the sum.
 
     mean(w_l M_l), divided by the sum of these over the layers.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     usual = [
         (
@@ -167,11 +157,6 @@ def check_few_layers(
     at_least : float
     most : int
         How many layers may be named.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     known = list(names)
     chosen = names_of(answer, "layer", known)

@@ -16,11 +16,6 @@ def check_position(answer: object) -> Right:
     """Check that an answer is a place: (latitude, longitude) in degrees, north and east positive.
 
     Any place is right, it is a guess; what is checked is that it can be one.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     if isinstance(answer, str):
         raise NotYet("Give the place as two numbers, (latitude, longitude), not as words.")
@@ -46,11 +41,6 @@ def check_distance(answer: object, one: object, other: object) -> Right:
         km.
     one, other : (latitude, longitude)
         In degrees.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     a, b = numbers(one, "place"), numbers(other, "place")
     right = _great_circle(a, b)
@@ -118,11 +108,6 @@ def check_kept(answer: object, whole: object, evidence: object, target: int) -> 
         Probabilities of all cells for the whole photo and for the evidence.
     target : int
         The cell that is explained.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     p, q = numbers(whole, "probabilities"), numbers(evidence, "probabilities")
     usual = [
@@ -195,11 +180,6 @@ def check_mass(answer: object, probabilities: object, inside: object) -> Right:
         Of all cells.
     inside : (C,) truths
         Which of the cells lie in the region.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     p, mask = numbers(probabilities, "probabilities"), numbers(inside, "mask") > 0
     usual = [
@@ -265,11 +245,6 @@ def check_largest(answer: object, values: Mapping[str, float], what: str = "laye
         Number by name.
     what : str
         What is named.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     names, heights = list(values), numbers(values, "values")
     if answer is None or answer is Ellipsis:
@@ -294,11 +269,6 @@ def check_contrast(function: object) -> Right:
     """Check ``f(logits (C,), here, there) -> number``: how much surer of one class than of another.
 
     log p(here) - log p(there), which is a difference of logits, since the rest cancels.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     random = np.random.default_rng(5)
     cases = [(random.normal(0, 2, 6), 1, 4), (random.normal(1, 1, 3), 2, 0)]

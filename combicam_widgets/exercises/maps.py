@@ -33,11 +33,6 @@ def check_gradient(answer: object, weights: object, size: tuple[int, int], targe
         Size of the channels.
     target : int
         The class that is explained.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     table, places = np.asarray(numbers(weights, "weights")), size[0] * size[1]
     row = table[target]
@@ -90,13 +85,7 @@ def check_gradient(answer: object, weights: object, size: tuple[int, int], targe
 
 
 def check_channel_weights(function: object) -> Right:
-    """Check ``f(gradients (K, h, w)) -> (K,)``: how much each channel counts, in Grad-CAM.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
-    """
+    """Check ``f(gradients (K, h, w)) -> (K,)``: how much each channel counts, in Grad-CAM."""
     cases = [(g,) for _, g in _trials()]
     usual = [
         (
@@ -171,11 +160,6 @@ def check_gradcam(function: object) -> Right:
     """Check ``f(activations (K, h, w), gradients (K, h, w)) -> (h, w)``: Grad-CAM of a layer.
 
     As in Selvaraju et al. (ICCV 2017): relu(sum_k mean_ij(G_k) A_k), not stretched.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     wrong = [
         (
@@ -258,13 +242,7 @@ def check_gradcam(function: object) -> Right:
 
 
 def check_stretch(function: object) -> Right:
-    """Check ``f(map (h, w)) -> (h, w) in [0, 1]``: (x - min) / (max - min), zeros if constant.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
-    """
+    """Check ``f(map (h, w)) -> (h, w) in [0, 1]``: (x - min) / (max - min), zeros if constant."""
     random = np.random.default_rng(3)
     cases = [(random.normal(2.0, 3.0, (4, 6)),), (random.uniform(1, 2, (5, 3)),)]
     usual = [
@@ -341,11 +319,6 @@ def check_heatmap(answer: object, size: tuple[int, int]) -> Right:
     answer : (H, W) numbers
     size : (H, W)
         Of the photo.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     heat = numbers(answer, "heatmap")
     _check_size(heat, tuple(size))
@@ -365,13 +338,7 @@ def check_heatmap(answer: object, size: tuple[int, int]) -> Right:
 
 
 def check_same_map(answer: object, by_library: object) -> Right:
-    """Check a map of a real layer made by hand against the library's map of that layer.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
-    """
+    """Check a map of a real layer made by hand against the library's map of that layer."""
     given, wanted = numbers(answer, "map"), numbers(by_library, "library's map")
     if given.shape != wanted.shape and close(given.squeeze(), wanted):
         raise NotYet("The numbers are right, with an axis of length 1 too many: take photo [0].")

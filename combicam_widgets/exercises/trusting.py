@@ -27,13 +27,7 @@ if TYPE_CHECKING:
 
 
 def check_hottest(function: object) -> Right:
-    """Check ``f(heatmap (H, W), keep) -> (H, W) truths``: the hottest part, ``keep`` of all pixels.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
-    """
+    """Check ``f(heatmap (H, W), keep) -> (H, W) truths``: the hottest ``keep`` of all pixels."""
     random = np.random.default_rng(11)
     # Never twice the same heat, so that exactly one mask is right; and not spread evenly.
     heats = [random.permutation(np.linspace(0, 1, 60) ** 3).reshape(6, 10) for _ in range(2)]
@@ -109,11 +103,6 @@ def check_worth(function: object) -> Right:
     """Check ``f(areas, inserted, deleted, probability) -> number``: what a heatmap is worth.
 
     (area below the insertion curve - area below the deletion curve) / probability.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     usual = [
         (
@@ -188,11 +177,6 @@ def check_conclusion(answer: object, low: float, high: float) -> Right:
     answer : str
     low, high : float
         Ends of the interval of the mean difference; higher is better.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     if answer is None or answer is Ellipsis:
         raise NotYet("There is no answer yet: put it in the place of the three dots.")
@@ -223,11 +207,6 @@ def check_looks_right(
         Worth of every heatmap and every control, by name.
     controls : iterable of str
         Names of those that know nothing.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     known_nothing = list(controls)
     named = names_of(answer, "heatmap", worths)
@@ -255,11 +234,6 @@ def check_wrapped(answer: object, outputs: object) -> Right:
         ``model.predict(photo).probabilities`` of the learner's model.
     outputs : (C,) numbers
         The probabilities that the network itself gives for what the model shows it of that photo.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     p = numbers(outputs, "outputs")
     twice = np.exp(p) / np.exp(p).sum()
@@ -311,11 +285,6 @@ def check_split(chosen_on: object, tested_on: object, known: Iterable[str] = ())
         Names of photos.
     known : iterable of str
         Names of the photos that there are; none: any.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     choose, test = (names_of(each, "photo", known) for each in (chosen_on, tested_on))
     if both := sorted(set(choose) & set(test)):
@@ -333,11 +302,6 @@ def check_rule(function: object) -> Right:
     """Check a fusion rule: ``f(stack) -> (H, W)``, as `combicam_widgets.cam.fusion_rule` takes it.
 
     Any idea is right. What is checked is what every rule has to do.
-
-    Raises
-    ------
-    NotYet
-        Says what is wrong.
     """
     one, other = (0, 1, 2), (2, 0, 1)
     heat = _fused(function, _stack(one))
