@@ -39,6 +39,7 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/oxlint --quiet
+	$(BIN)/deno check --quiet --no-remote --no-npm combicam_widgets
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -101,4 +101,14 @@
       return { moves, paints };
     };
   };
+
+  /** Move a pointer that holds a layer, once a frame: as fast as a browser tells of a mouse. */
+  bench.drag = async (layer, places, y) => {
+    const tile = document.querySelector(`[aria-label="Layer ${layer}"]`);
+    for (const x of places) {
+      await new Promise(requestAnimationFrame);
+      const where = { clientX: x, clientY: y, pointerId: 1, isPrimary: true, buttons: 1 };
+      tile.dispatchEvent(new PointerEvent("pointermove", { ...where, bubbles: true }));
+    }
+  };
 })();

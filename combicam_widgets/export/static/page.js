@@ -3,6 +3,7 @@
 import { NORMALIZATIONS, RULE_NAMES } from "../../shown/fusion.js";
 import { mount } from "./sheet.js";
 
+/** @type {(id: string) => any} */
 const find = (id) => document.getElementById(id);
 const data = JSON.parse(find("data").textContent);
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -60,7 +61,7 @@ function listen() {
   for (const button of document.querySelectorAll("[data-preset]")) {
     button.addEventListener("click", () =>
       sheets.forEach((sheet, i) =>
-        sheet.use(preset(button.dataset.preset, data.sheets[i], sheet.weights())),
+        sheet.use(preset(button.getAttribute("data-preset"), data.sheets[i], sheet.weights())),
       ),
     );
   }

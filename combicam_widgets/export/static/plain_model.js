@@ -4,7 +4,7 @@
  * Holds values. `saved(names)` is told what a component has set since it was last told, as Python
  * would be; `sent(message)` hears what it would send there. `put(name, value)` is Python's side.
  */
-export function plainModel(values, { saved = () => {}, sent = () => {} } = {}) {
+export function plainModel(values, { saved = (_names) => {}, sent = (_message) => {} } = {}) {
   const state = { ...values };
   const listeners = new Map();
   const changed = new Set();

@@ -17,7 +17,8 @@ export function spread(column) {
 }
 
 /** About `count` round values between two ends. */
-export function ticks([low, high], log, count = MOST_TICKS) {
+export function ticks(ends, log, count = MOST_TICKS) {
+  const [low, high] = ends;
   if (log) {
     const round = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((tens) => [1, 2, 5].map((digit) => digit * 10 ** tens));
     const inside = [0, ...round].filter((value) => value >= low && value <= high);

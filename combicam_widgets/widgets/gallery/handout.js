@@ -32,7 +32,7 @@ const follow = () => {
 follow();
 dark.addEventListener("change", follow);
 
-const dialog = document.getElementById("photo");
+const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("photo"));
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
 });

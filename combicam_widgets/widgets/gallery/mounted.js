@@ -11,7 +11,7 @@ import { chosen, matching, ordered, sentence } from "./table.js";
  * Show a gallery. `store` has `get(name)`, `set(values, done)` and `listen(callback)`; `open(row)`
  * opens a photo, `close()` closes it again; `heated` says whether heat can be switched. Gives what takes it off again.
  */
-export function mount(el, { table, land, store, pictures, open, close, heated = true }) {
+export function mount(el, { table, land, store, pictures, open, close = () => {}, heated = true }) {
   const memory = {};
   const status = make("p", "ccw-gallery-status", { role: "status" });
   const words = make("span", "", { role: "status" });

@@ -78,7 +78,8 @@ export function plane(host) {
   }
 
   /** The row that lies nearest, if one is near; the last one drawn of those that coincide. */
-  function nearest([x, y]) {
+  function nearest(spot) {
+    const [x, y] = spot;
     let [found, least] = [null, NEAR * NEAR];
     const [across, up] = host.columns().map((column) => column.values);
     for (const row of host.rows()) {
@@ -114,8 +115,10 @@ export function plane(host) {
     host.brushed(box, done);
   }
 
-  const isInside = ([x, y]) => box && box[0][0] <= scales.x.value(x) && scales.x.value(x) <= box[0][1]
-    && box[1][0] <= scales.y.value(y) && scales.y.value(y) <= box[1][1];
+  function isInside(spot) {
+    const place = [scales.x.value(spot[0]), scales.y.value(spot[1])];
+    return box && box.every(([low, high], axis) => low <= place[axis] && place[axis] <= high);
+  }
 
   element.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !scales) return;
@@ -189,7 +192,7 @@ export function plane(host) {
     if (!step || !box) return undefined;
     const [one, other] = corners();
     const [dx, dy] = [(step[0] * width) / 25, (step[1] * height) / 25];
-    const moved = ([x, y]) => [x + dx, y + dy];
+    const moved = (corner) => [corner[0] + dx, corner[1] + dy];
     return between(event.shiftKey ? one : moved(one), moved(other));
   }
 
@@ -247,7 +250,8 @@ export function stamps() {
       return density;
     },
     /** Stamp a pattern, offsets in pixels of the screen, at the places of rows. */
-    stamp(rows, [x, y], scales, color, pattern) {
+    stamp(rows, columns, scales, color, pattern) {
+      const [x, y] = columns;
       const { width, height } = canvas;
       const value = rgba(color);
       for (const row of rows) {

@@ -39,7 +39,7 @@ export function ordered(table, sortBy) {
   const values = column.values;
   return order.sort((a, b) => {
     const [missingA, missingB] = [isMissing(column, a), isMissing(column, b)];
-    if (missingA || missingB) return missingA - missingB || a - b;
+    if (missingA || missingB) return Number(missingA) - Number(missingB) || a - b;
     if (values[a] === values[b]) return a - b;
     return values[a] < values[b] ? -sign : sign;
   });

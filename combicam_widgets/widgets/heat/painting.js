@@ -62,7 +62,8 @@ export function picture(heat, palette, opacity, mask) {
 }
 
 /** A data URI of a PNG. */
-export function png([height, width], pixels) {
+export function png(shape, pixels) {
+  const [height, width] = shape;
   const canvas = Object.assign(document.createElement("canvas"), { height, width });
   canvas.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
   return canvas.toDataURL();

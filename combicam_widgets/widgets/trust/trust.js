@@ -55,8 +55,8 @@ function shape(kind, x, y) {
 
 function scale(marks) {
   const values = marks.flatMap((mark) => (mark.kind === "random" ? [mark.low, mark.high] : [mark.value]));
-  const range = ends(values);
-  const place = (value) => along(value, range, WIDTH);
+  const [low, high] = ends(values);
+  const place = (value) => along(value, [low, high], WIDTH);
   const words = marks.map((mark) => `${mark.label} ${mark.text}`).join(", ");
   const figure = svg("svg", {
     class: "ccw-trust-scale",
@@ -120,8 +120,8 @@ function plot(title, about, name, { areas, lines, band }) {
   for (const line of [...lines].reverse()) {
     picture.append(svg("path", { class: `ccw-trust-line-${line.kind}`, d: path(areas, line[name], top, width, height) }));
   }
-  for (const [area, anchor] of [[0, "start"], [1, "end"]]) {
-    picture.append(svg("text", { x: area * width, y: height + 14, "text-anchor": anchor }, [area ? "100 % of the photo" : "0 %"]));
+  for (const [x, anchor, words] of [[0, "start", "0 %"], [width, "end", "100 % of the photo"]]) {
+    picture.append(svg("text", { x, y: height + 14, "text-anchor": anchor }, [words]));
   }
   return html("figure", {}, [html("figcaption", {}, [title]), picture]);
 }
@@ -163,9 +163,9 @@ function render({ model, el }) {
   const verdict = html("p", { class: "ccw-trust-verdict", role: "status" });
   const marks = html("div", { class: "ccw-trust-marks" });
   const parts = [
-    ["measured", "How is that measured?", "chart", charts],
-    ["untrained", "What would a network that knows nothing show?", "comparison", pair],
-  ].map(([trait, question, state, draw]) => {
+    { trait: "measured", question: "How is that measured?", state: "chart", draw: charts },
+    { trait: "untrained", question: "What would a network that knows nothing show?", state: "comparison", draw: pair },
+  ].map(({ trait, question, state, draw }) => {
     const inside = html("div", { class: "ccw-trust-inside" });
     const details = html("details", {}, [html("summary", {}, [question]), inside]);
     const show = () => {
@@ -177,7 +177,7 @@ function render({ model, el }) {
       model.set(trait, details.open);
       model.save_changes();
     });
-    return { details, show, events: [`change:${trait}`, `change:${state}`] };
+    return { details, show, events: `change:${trait} change:${state}` };
   });
   el.classList.add("ccw-trust");
   el.setAttribute("role", "group");
@@ -193,17 +193,17 @@ function render({ model, el }) {
     for (const part of parts) part.details.hidden = !given.length;
   }
   const listeners = [
-    ["change:marks change:verdict change:asking", showMarks],
-    ...parts.map((part) => [part.events.join(" "), part.show]),
+    { events: "change:marks change:verdict change:asking", show: showMarks },
+    ...parts,
   ];
   seenBy(model, +1);
-  for (const [events, listener] of listeners) {
-    listener();
-    model.on(events, listener);
+  for (const { events, show } of listeners) {
+    show();
+    model.on(events, show);
   }
   return () => {
     seenBy(model, -1);
-    for (const [events, listener] of listeners) model.off(events, listener);
+    for (const { events, show } of listeners) model.off(events, show);
   };
 }
 

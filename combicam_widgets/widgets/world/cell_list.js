@@ -57,7 +57,8 @@ function render({ model, el }) {
   el.append(list, legend);
 
   function showRows() {
-    const focused = list.contains(document.activeElement) ? document.activeElement.dataset : {};
+    const { activeElement: reached } = document;
+    const focused = reached instanceof HTMLElement && list.contains(reached) ? reached.dataset : {};
     const may = { choosable: model.get("choosable"), comparable: model.get("comparable") };
     const rows = model.get("rows").map((row) => makeRow(row, may, (said) => model.send(said)));
     list.replaceChildren(...rows);
