@@ -185,7 +185,7 @@ def _use(lab: Lab, toggles: int, photos: list[str]) -> None:
 
 def _rest(lab: Lab) -> None:
     """Wait until nothing is being asked, and the page shows what the kernel does."""
-    lab.until("bool(explorer.busy or explorer._parts.checking.busy)", value=False)
+    lab.until("explorer.jobs.busy", value=False)
     about = lab.python("explorer.diagram.fusion.about")
     lab.page.wait_for_function("about => bench.shows(about)", arg=about)
 

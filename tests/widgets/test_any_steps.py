@@ -97,31 +97,31 @@ class Steps(RuleBasedStateMachine):
 
     @invariant()
     def all_agree(self):
-        explorer, parts = self.explorer, self.explorer._parts
+        explorer = self.explorer
         assert self.mixtures == []
         assert explorer.heatmap.min() >= 0
         assert explorer.heatmap.max() <= 1
         total = sum(explorer.shares.values())
         assert abs(total - 1) < 1e-5 or total == 0
-        assert parts.diagram.fusion.weights == explorer.weights
-        assert parts.diagram.fusion.preview == ("" if explorer.hidden else explorer.preview)
-        assert parts.heat._overlay.box == explorer.box
-        assert parts.world._world.online_tiles == explorer.online_tiles
+        assert explorer.diagram.fusion.weights == explorer.weights
+        assert explorer.diagram.fusion.preview == ("" if explorer.hidden else explorer.preview)
+        assert explorer.heat._overlay.box == explorer.box
+        assert explorer.world._world.online_tiles == explorer.online_tiles
         for name in ("rule", "keep", "opacity", "colormap", "show_votes", "guessing", "method"):
-            assert getattr(parts.controls, name).value == getattr(explorer, name)
-        assert parts.controls.model.value == explorer.model.name
-        assert len(parts.heat._overlay._figures.children) == (
+            assert getattr(explorer.controls, name).value == getattr(explorer, name)
+        assert explorer.controls.model.value == explorer.model.name
+        assert len(explorer.heat._overlay._figures.children) == (
             3 if explorer.pinned and not explorer.hidden else 1
         )
         if explorer.hidden:
-            assert parts.world._world._panel.rows == []
-            assert parts.controls.photo.value == "(guess where)"
+            assert explorer.world._world._panel.rows == []
+            assert explorer.controls.photo.value == "(guess where)"
         else:
-            assert parts.diagram.fusion.shares == explorer.shares
-            assert parts.controls.photo.value == explorer.image.name
-            assert explorer.status in parts.status_bar.seen.replace("\n", " ")
+            assert explorer.diagram.fusion.shares == explorer.shares
+            assert explorer.controls.photo.value == explorer.image.name
+            assert explorer.status in explorer.status_bar.seen.replace("\n", " ")
             assert len(explorer.votes) == (3 if explorer.show_votes else 0)
-            assert parts.world._world._marks.answer == [
+            assert explorer.world._world._marks.answer == [
                 explorer.prediction.best.latitude,
                 explorer.prediction.best.longitude,
             ]

@@ -41,20 +41,26 @@ def use_everything(explorer, folder):
 
 
 def inside(explorer):
-    parts = explorer._parts
-    world, overlay = parts.world._world, parts.heat._overlay
+    world, overlay = explorer.world._world, explorer.heat._overlay
     return [
-        *(explorer, parts, explorer.image, explorer.prediction, explorer.maps, explorer._gestures),
+        *(
+            explorer,
+            explorer.jobs,
+            explorer.image,
+            explorer.prediction,
+            explorer.maps,
+            explorer._gestures,
+        ),
         *(world, world.map, world._marks, world._panel, world._land),
         *(
             overlay,
             overlay.figure,
             overlay._caption,
             overlay._box,
-            parts.diagram.fusion,
-            parts.controls,
+            explorer.diagram.fusion,
+            explorer.controls,
         ),
-        *(parts.status_bar, parts.checking, parts.trust),
+        *(explorer.status_bar, explorer.jobs.checking, explorer.trust),
     ]
 
 

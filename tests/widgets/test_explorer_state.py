@@ -302,7 +302,7 @@ def test_what_the_page_does_in_another_thread_does_not_mix(explorer, model, monk
     inside, release = threading.Event(), threading.Event()
 
     def page():
-        with explorer._parts.lock:
+        with explorer.jobs.lock:
             inside.set()
             release.wait(10)
 
@@ -310,9 +310,7 @@ def test_what_the_page_does_in_another_thread_does_not_mix(explorer, model, monk
     thread.start()
     inside.wait(10)
     threading.Timer(0.1, release.set).start()
-    monkeypatch.setattr(
-        explorer._parts.checking, "run", lambda *_, **__: pytest.fail("made to wait")
-    )
+    monkeypatch.setattr(explorer.jobs.checking, "run", lambda *_, **__: pytest.fail("made to wait"))
     explorer.image = "panda"
     thread.join()
     expected = model.evidence(explorer.image, explorer.heatmap, explorer.keep)
@@ -333,9 +331,9 @@ def test_late_evidence_does_not_wipe_an_error_away(explorer):
 def test_the_latest_choice_of_a_method_wins(explorer, monkeypatch):
     asked, cancelled = [], []
     monkeypatch.setattr(
-        explorer._parts.asking, "run", lambda job, done, *_: asked.append((job, done))
+        explorer.jobs.asking, "run", lambda job, done, *_: asked.append((job, done))
     )
-    monkeypatch.setattr(explorer._parts.asking, "cancel", lambda: cancelled.append(True))
+    monkeypatch.setattr(explorer.jobs.asking, "cancel", lambda: cancelled.append(True))
     explorer.controls.photo.value = "Panda"
     explorer._gestures._choose_method("layercam")
     assert not cancelled
@@ -363,7 +361,7 @@ def test_what_follows_a_method_is_of_that_method(explorer, model):
 
 
 def test_votes_that_are_to_come_are_announced(explorer, monkeypatch):
-    asked, surveying = [], explorer._parts.surveying
+    asked, surveying = [], explorer.jobs.surveying
 
     def run(job, done, *_args, **_options):
         asked.append((job, done))

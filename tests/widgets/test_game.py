@@ -91,17 +91,16 @@ def test_no_photo_comes_twice_in_a_game(model):
 
 def shown(explorer):
     """Return everything that the page would get of the map, the words and the card."""
-    parts = explorer._parts
     return repr(
         [
-            parts.world._world.map.get_state(),
-            [layer.get_state() for layer in parts.world._world.map.layers],
-            parts.world._world._panel.get_state(),
-            parts.world._world._marks.get_state(),
-            parts.world._world._marks.told,
-            parts.world._world._panel.told,
-            parts.status_bar.seen,
-            parts.diagram.fusion.card,
+            explorer.world._world.map.get_state(),
+            [layer.get_state() for layer in explorer.world._world.map.layers],
+            explorer.world._world._panel.get_state(),
+            explorer.world._world._marks.get_state(),
+            explorer.world._world._marks.told,
+            explorer.world._world._panel.told,
+            explorer.status_bar.seen,
+            explorer.diagram.fusion.card,
         ]
     )
 

@@ -58,8 +58,7 @@ def explorer(small):
 
 def page_says(explorer):
     """What menus, diagram, picture and map show."""
-    parts, fusion = explorer._parts, explorer.diagram.fusion
-    controls = parts.controls
+    controls, fusion = explorer.controls, explorer.diagram.fusion
     return {
         "photo": controls.photo.value,
         "model": controls.model.value,
@@ -70,12 +69,12 @@ def page_says(explorer):
         "shares": fusion.shares,
         "stages": fusion.stages,
         "fused": (
-            parts.diagram.fusion.maps,
-            parts.diagram.fusion.rule,
-            parts.diagram.fusion.normalize,
+            explorer.diagram.fusion.maps,
+            explorer.diagram.fusion.rule,
+            explorer.diagram.fusion.normalize,
         ),
-        "shading": parts.world._world._shading.url,
-        "words": parts.status_bar.seen,
+        "shading": explorer.world._world._shading.url,
+        "words": explorer.status_bar.seen,
     }
 
 
@@ -118,10 +117,7 @@ def on_page(explorer, **wanted):
 
     async def act():
         explorer._gestures._attempt(lambda: explorer._gestures.change(wanted))
-        parts = explorer._parts
-        while any(
-            work.busy for work in (parts.asking, parts.checking, parts.surveying, parts.carding)
-        ):
+        while explorer.jobs.busy:
             await asyncio.sleep(0.005)
 
     with ThreadPoolExecutor(1) as pool:
@@ -321,7 +317,7 @@ def test_what_stops_in_the_midst_of_drawing_changes_nothing(
         "world": explorer.world._world,
     }
     before = whole(explorer)
-    kind = type(drawn.get(part) or getattr(explorer._parts, part))
+    kind = type(drawn.get(part) or getattr(explorer, part))
     draw, calls = getattr(kind, method), []
 
     def fail_once(*given, **more):
@@ -565,7 +561,7 @@ def test_cancel_frees_the_page_though_a_decoder_goes_on(explorer, monkeypatch):
         explorer._gestures.cancel()
         assert not explorer.busy
         explorer._gestures.change({"image": tiny.photo(31)})
-        while explorer._parts.asking.busy:
+        while explorer.jobs.asking.busy:
             await asyncio.sleep(0.005)
         return release.is_set()
 
@@ -740,7 +736,7 @@ def test_what_the_page_says_while_a_cell_runs_is_not_lost(explorer):
         waiting.set()
         notify(change)
 
-    with explorer._parts.lock:
+    with explorer.jobs.lock:
         diagram.notify_change = knock
         thread = threading.Thread(target=lambda: setattr(diagram, "preview", ""))
         thread.start()

@@ -89,7 +89,18 @@ def shown_bare(explorer):
 def written(explorer):
     photo, game = explorer.image, explorer.game
     snapshot = Snapshot.of(explorer)
-    said = [explorer, photo, snapshot, game, game.rounds, vars(explorer._parts).values()]
+    said = [
+        explorer,
+        photo,
+        snapshot,
+        game,
+        game.rounds,
+        explorer.diagram,
+        explorer.heat,
+        explorer.world,
+        explorer.trust,
+        explorer.controls,
+    ]
     text = "\n".join(f"{each!r}\n{each}" for each in [*said, *explorer.children])
     return re.sub(r"0x[0-9a-f]+|owner=\d+", "", text)  # where things lie in memory may look like km
 

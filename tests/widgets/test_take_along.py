@@ -157,4 +157,4 @@ def test_the_evidence_is_that_of_the_heatmap_just_clicked_together(model, tmp_pa
     for vote, other in zip(explorer.votes, votes, strict=True):
         np.testing.assert_allclose(vote.probabilities, other.probabilities, atol=1e-6)
     assert "hottest 50 %" in explorer.status
-    assert not explorer._parts.checking.busy
+    assert not explorer.jobs.checking.busy

@@ -32,6 +32,7 @@ from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED, Controls
 from combicam_widgets.widgets.explorer.gestures import Gestures
 from combicam_widgets.widgets.explorer.hand_out import LIKE_THE_FIRST, hand_out
 from combicam_widgets.widgets.explorer.handing_in import state_of
+from combicam_widgets.widgets.explorer.jobs import Jobs
 from combicam_widgets.widgets.explorer.parts import NAMES, Parts
 from combicam_widgets.widgets.explorer.places import first_picture, is_place, puzzle, titles
 from combicam_widgets.widgets.explorer.questions import QUESTIONS
@@ -102,7 +103,8 @@ class Explorer(TakeAlong, ExplorerState):
             raise ValueError(f"parts must be a sequence of {', '.join(NAMES)}, not {wrong!r}.")
         super().__init__(layout=values.pop("layout", w.Layout()))
         self.add_class("ccw-explorer")
-        self._parts, self._seen = Parts(), tuple(parts)
+        self._jobs = Jobs()
+        self._parts, self._seen = Parts(self.jobs.worker), tuple(parts)
         self._view = View(self._parts)
         self._gestures = Gestures(self, self._parts, self._view)
         self._drawn: tuple[str, ...] = ()  # names of the latest puzzles
@@ -146,6 +148,7 @@ class Explorer(TakeAlong, ExplorerState):
         if self.comm is None:
             return
         if hasattr(self, "_parts"):
+            self.jobs.close()
             self._parts.close(self)
         else:  # it was never finished
             super().close()
@@ -202,8 +205,8 @@ class Explorer(TakeAlong, ExplorerState):
 
     def start_over(self) -> None:
         """Show what was shown in the beginning, with all settings as they were then."""
-        with self._parts.lock:
-            self._parts.asking.cancel()
+        with self.jobs.lock:
+            self.jobs.asking.cancel()
             self._gestures.forget_questions()
             own = self._own_photos(self.shown.own_photos, self._beginning.analysis)
             self.commit(replace(self._beginning, **{"own_photos": self.shown.own_photos, **own}))
@@ -248,10 +251,10 @@ class Explorer(TakeAlong, ExplorerState):
             return
         request = request_for(self.shown, wanted, self.draw_puzzle)
         analysis = None if request is None else self.look(request)
-        with self._parts.lock:
+        with self.jobs.lock:
             shown = self._answered(self.derived(wanted, analysis))
             if analysis is not None:
-                self._parts.asking.cancel()
+                self.jobs.asking.cancel()
                 shown = derive(shown, {"busy": False})
             self._gestures.forget_questions()
             self.commit(shown)
@@ -293,7 +296,7 @@ class Explorer(TakeAlong, ExplorerState):
         If that is interrupted, all is as it was before. What an observer raises is raised at the
         end: then the value is in place, and the other observers have heard of it.
         """
-        with self._parts.lock:
+        with self.jobs.lock:
             before = self._shown
             try:
                 with interrupts_wait():
@@ -340,6 +343,11 @@ class Explorer(TakeAlong, ExplorerState):
         if self._shown is None:
             raise RuntimeError("The explorer is still being made.")
         return self._shown
+
+    @property
+    def jobs(self) -> Jobs:
+        """The work that goes on beside the page; ``explorer.jobs.busy`` says whether any does."""
+        return self._jobs
 
     @property
     def controls(self) -> Controls:
@@ -427,7 +435,7 @@ class Explorer(TakeAlong, ExplorerState):
 
     def _told(self) -> Shown:
         """Return what is shown once all that is still asked about it is answered."""
-        with self._parts.lock:
+        with self.jobs.lock:
             if self.hidden:
                 raise RuntimeError(
                     "The answers are hidden until somebody has guessed, and an export would tell "

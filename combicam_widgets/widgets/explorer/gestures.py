@@ -55,6 +55,7 @@ class Gestures:
 
     def __init__(self, explorer: Explorer, parts: Parts, view: View) -> None:
         self._explorer, self._parts, self._view = explorer, parts, view
+        self._jobs = explorer.jobs
         self._slow_method = False  # whether what is being worked on is a method that was chosen
         self._asked: dict[str, Asked] = {}  # what each kind of work has been asked last
 
@@ -65,7 +66,7 @@ class Gestures:
             if name not in {"guessing", "comparing"}:
                 self._take(getattr(controls, name), "value", partial(self._set, name))
         for component in (parts.diagram, parts.heat, parts.world):
-            component.belongs_to(self._asked_of, self._heard, self._parts.lock)
+            component.belongs_to(self._asked_of, self._heard, self._jobs.lock)
         parts.world.on_click(self.click_map)
         parts.world.on_vote(self._point_at_vote)
         self._take(controls.model, "value", self._choose_model)
@@ -107,7 +108,7 @@ class Gestures:
             self._ask_questions()
 
     def _ask(self, request: Request, wanted: Mapping[str, Any]) -> None:
-        explorer, asking = self._explorer, self._parts.asking
+        explorer, asking = self._explorer, self._jobs.asking
         self._slow_method = "method" in wanted
 
         def ask(report: Report) -> tuple[Any, Shown, Shown]:
@@ -139,7 +140,7 @@ class Gestures:
         """Ask what is open and not yet being asked; drop what nobody wants to know any more."""
         shown = self._explorer.shown
         for question in QUESTIONS:
-            work, asked = getattr(self._parts, question.work), question.open(shown)
+            work, asked = getattr(self._jobs, question.work), question.open(shown)
             if asked is None:
                 work.cancel()
             elif not (work.busy and same(self._asked.get(question.work), asked)):
@@ -157,45 +158,45 @@ class Gestures:
             self._asked.pop(question.work, None)
             self.fail(error)
 
-        work = getattr(self._parts, question.work)
+        work = getattr(self._jobs, question.work)
         work.run(lambda _report: question.ask(shown), done, failed, delay=question.delay)
 
     def forget_questions(self) -> None:
         """Drop what is being asked: somebody else has asked it."""
         self._asked.clear()
         for question in QUESTIONS:
-            getattr(self._parts, question.work).cancel()
+            getattr(self._jobs, question.work).cancel()
 
     def fail(self, error: BaseException) -> None:
         """Say what went wrong; the controls go back to what is on screen."""
         words = str(error) or type(error).__name__
-        busy = self._parts.asking.busy
+        busy = self._jobs.asking.busy
         self._explorer.commit(derive(self._explorer.shown, {"error": words, "busy": busy}))
 
     def _warned(self) -> dict[str, str]:
         """Take what was warned of meanwhile; returns a change for `derive`."""
-        said, self._parts.warned[:] = tuple(self._parts.warned), []
+        said, self._jobs.warned[:] = tuple(self._jobs.warned), []
         return {"notice": "\n".join(dict.fromkeys(said))} if said else {}
 
     def _stop_asking(self) -> None:
-        self._parts.asking.cancel()
+        self._jobs.asking.cancel()
         self._explorer.commit(derive(self._explorer.shown, {"busy": False}))
 
     def cancel(self) -> None:
         """Stop what is going on."""
-        with self._parts.lock:
-            self._parts.asking.cancel()
+        with self._jobs.lock:
+            self._jobs.asking.cancel()
             self.fail(Exception("Cancelled; what is shown is as before."))
 
     def _interrupted(self) -> None:
         """Stop what goes on when the kernel is interrupted, as the button does."""
-        with self._parts.lock:
-            if self._parts.asking.busy:
+        with self._jobs.lock:
+            if self._jobs.asking.busy:
                 self.cancel()
 
     def _attempt(self, change: Callable[[], object]) -> None:
         """Change something as the page does; say what is wrong with it."""
-        with self._parts.lock:
+        with self._jobs.lock:
             try:
                 change()
             except Exception as error:  # noqa: BLE001  (whatever it is, the person is told)
@@ -205,7 +206,7 @@ class Gestures:
         """Act when somebody changes a part, but not when we do."""
 
         def take(change: Any) -> None:  # noqa: ANN401
-            with self._parts.lock:
+            with self._jobs.lock:
                 if not self._view.drawing:
                     self._attempt(lambda: act(change["new"]))
 
@@ -237,7 +238,7 @@ class Gestures:
     def _heard(self, wanted: Mapping[str, Any]) -> None:
         """Change what a person has done in a component, on the page."""
         change = {_CALLED.get(name, name): value for name, value in wanted.items()}
-        with self._parts.lock:
+        with self._jobs.lock:
             self._attempt(lambda: self.change(change | self._stepped(change)))
 
     def _stepped(self, change: dict[str, Any]) -> dict[str, Any]:
@@ -248,7 +249,7 @@ class Gestures:
         self._parts.diagram.highlight("" if layer is None else explorer.maps.names[layer])
 
     def _use(self, name: str) -> None:
-        explorer, asking = self._explorer, self._parts.asking
+        explorer, asking = self._explorer, self._jobs.asking
         if name != BY_WORTH:
             self.change(explorer.preset(name))
             return

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import ipywidgets as w
 
 from combicam_widgets.widgets._bridge.closing import made_of
-from combicam_widgets.widgets.background import Background, Worker
+from combicam_widgets.widgets.background import Worker
 from combicam_widgets.widgets.diagram.component import LayerDiagram
 from combicam_widgets.widgets.diagram.widget import anywidget_missing
 from combicam_widgets.widgets.explorer.controls import Controls
@@ -24,45 +23,27 @@ NAMES = ("controls", "diagram", "status", "heat", "world", "trust")
 
 @dataclass(frozen=True)
 class Parts:
-    """The widgets, and the work that goes on beside the page.
+    """The widgets.
 
     Attributes
     ----------
-    controls, status_bar : Controls, StatusBar
-    diagram, heat, world : LayerDiagram, HeatOverlay, WorldMap
-    lock : threading.RLock
-        Held by whoever takes over a new value. JupyterLab may run the page's messages in a thread
-        beside the cells.
     worker : Worker
-    warned : list of str
-        What was warned of beside the page, and is still to be told there.
-    trust : TrustPanel
-    checking, carding, surveying, asking : Background
-        For the evidence, for the votes of one layer and of all, for a new analysis; in the order
-        of their urgency.
+        Who measures for the trust panel.
+    controls, status_bar : Controls, StatusBar
+    diagram, heat, world, trust : LayerDiagram, HeatOverlay, WorldMap, TrustPanel
     """
 
+    worker: InitVar[Worker]
     controls: Controls = field(default_factory=Controls)
     diagram: LayerDiagram = field(default_factory=LayerDiagram)
     heat: HeatOverlay = field(init=False)
     world: WorldMap = field(default_factory=WorldMap)
     status_bar: StatusBar = field(default_factory=StatusBar)
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    worker: Worker = field(default_factory=Worker)
-    warned: list[str] = field(default_factory=list)
     trust: TrustPanel = field(init=False)
-    checking: Background = field(init=False)
-    carding: Background = field(init=False)
-    surveying: Background = field(init=False)
-    asking: Background = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, worker: Worker) -> None:
         object.__setattr__(self, "heat", HeatOverlay(fusion=self.diagram.fusion))
-        object.__setattr__(self, "trust", TrustPanel(worker=self.worker))
-        for urgency, name in enumerate(("checking", "carding", "surveying", "asking")):
-            work = Background(self.worker, urgency)
-            work.lock, work.warned = self.lock, self.warned
-            object.__setattr__(self, name, work)
+        object.__setattr__(self, "trust", TrustPanel(worker=worker))
 
     def laid_out(self, names: Collection[str] = NAMES) -> list[w.Widget]:
         """Return the widgets from top to bottom; first what to do where half of them is missing."""
@@ -82,9 +63,7 @@ class Parts:
         return [getattr(self, name)] if name in names else []
 
     def close(self, around: w.Widget) -> None:
-        """End the work, and close the widget around the parts with all that it is made of."""
-        for work in (self.checking, self.carding, self.surveying, self.asking):
-            work.close()
+        """Close the widget around the parts with all that it is made of."""
         self.trust.close()
         for component in (self.diagram, self.heat, self.world):
             component.close()
