@@ -169,6 +169,10 @@ def test_both_versions_run(stem):
         assert re.search("no .* yet|returns nothing|still to be written", error.evalue)
     for cell in [*teacher.cells, last]:
         assert not errors(cell), errors(cell)[0].traceback
+    for cell in teacher.cells:  # nbgrader reads the result of a check as a number of points
+        if role(cell) == "check":
+            assert cell.outputs
+            assert not [out for out in cell.outputs if out.output_type == "execute_result"]
     assert int(memory.outputs[0].text) < 2000
 
 

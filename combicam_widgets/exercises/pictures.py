@@ -28,6 +28,11 @@ class Pictures:
     def __repr__(self) -> str:
         return f"Pictures({self.html.count('<figure')})"
 
+    def _ipython_display_(self) -> None:
+        from IPython.display import HTML, display  # noqa: PLC0415  - only a notebook calls this
+
+        display(HTML(self.html))  # not the cell's result, which nbgrader would read as points
+
 
 def show(pictures: Mapping[str, Any], columns: int = 4) -> Pictures:
     """Put pictures side by side, as the last value of a cell.

@@ -40,6 +40,10 @@ class Right(str):
     def __repr__(self) -> str:
         return str(self)
 
+    def _ipython_display_(self) -> None:
+        # nbgrader would read the *result* of a cell as a number of points.
+        print(self)  # noqa: T201
+
 
 def numbers(answer: object, what: str = "answer") -> Floats:
     """Read an answer as an array of finite numbers.
