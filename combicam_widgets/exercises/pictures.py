@@ -29,9 +29,10 @@ class Pictures:
         return f"Pictures({self.html.count('<figure')})"
 
     def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display  # noqa: PLC0415  - only a notebook calls this
+        from IPython.display import display  # noqa: PLC0415  - only a notebook calls this
 
-        display(HTML(self.html))  # not the cell's result, which nbgrader would read as points
+        # Not as the result of the cell, which nbgrader would read as a number of points.
+        display({"text/html": self.html, "text/plain": repr(self)}, raw=True)  # type: ignore[no-untyped-call]
 
 
 def show(pictures: Mapping[str, Any], columns: int = 4) -> Pictures:
