@@ -63,10 +63,20 @@ class Given:
             raise ImageError(self.error)
         source = self.source
         if isinstance(source, _Item):
-            source = source.picture()
+            return source.photo()
         if isinstance(source, Path):
             source = str(source)
         return load_image(source)
+
+    @property
+    def is_told_when_read(self) -> bool:
+        """Whether only reading it tells whether it came before."""
+        return isinstance(self.source, _Item)
+
+    def would_say(self, error: str) -> bool:
+        """Whether the error that it had once is what would come out again."""
+        told = self.is_told_when_read and error.startswith(_SAME.partition("{")[0])
+        return told or error == self.error
 
     def in_hand(self) -> Given:
         """Give the same photo as bytes or pixels, for who cannot reach what it was given as."""
@@ -88,16 +98,35 @@ class Given:
         return f"Given({self.name!r})"
 
 
+class SamePictureError(ImageError):
+    """A picture of a data set came before; the message says as what."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Item:
-    """One place in a data set, looked at when its turn comes."""
+    """One place in a data set, looked at when its turn comes.
+
+    Attributes
+    ----------
+    dataset, index
+    name : str
+    seen : dict from digest to name
+        Of the pictures that were read so far; all items of a data set share it.
+    """
 
     dataset: Any
     index: int
+    name: str
+    seen: dict[bytes, str]
 
-    def picture(self) -> Any:  # noqa: ANN401 - whatever `load_image` reads
-        found = self.dataset[self.index]
-        return _as_picture(found)
+    def photo(self) -> Photo:
+        """Read it; SamePictureError if it came before, at another place."""
+        photo = load_image(_as_picture(self.dataset[self.index]))
+        digest = _digest(photo)
+        first = self.name if digest is None else self.seen.setdefault(digest, self.name)
+        if first != self.name:
+            raise SamePictureError(_SAME.format(first))
+        return photo
 
 
 def listed(photos: Photos) -> tuple[Iterable[Given], int | None]:
@@ -130,7 +159,9 @@ def listed(photos: Photos) -> tuple[Iterable[Given], int | None]:
         named = [Given(str(name), _own(photo)) for name, photo in photos.items()]
     elif isinstance(photos, Dataset) and not isinstance(photos, IterableDataset):
         sized: Any = photos
-        named = [Given(f"{i:06}", _Item(photos, i)) for i in range(len(sized))]
+        seen: dict[bytes, str] = {}
+        names = [f"{i:06}" for i in range(len(sized))]
+        named = [Given(name, _Item(photos, i, name, seen)) for i, name in enumerate(names)]
     elif isinstance(photos, (bytes, Photo, Image.Image, np.ndarray, Tensor)) or not isinstance(
         photos, Iterable
     ):
@@ -149,7 +180,8 @@ def listed(photos: Photos) -> tuple[Iterable[Given], int | None]:
 
 def reason(error: BaseException) -> str:
     """Say what went wrong in a row of a table: what kind, and what it says."""
-    return f"{type(error).__name__}: {error}"
+    known = isinstance(error, SamePictureError)
+    return str(error) if known else f"{type(error).__name__}: {error}"
 
 
 def _of_text(text: str) -> list[Given]:
@@ -228,7 +260,7 @@ def _streamed(photos: Iterable[Any]) -> Iterator[Given]:
         label = _free(end, number, names)
         names.add(label)
         given = Given(label, _own(_as_picture(photo)))
-        yield _unless_seen(given, _digest(given), seen)
+        yield _unless_seen(given, _digest(given.source), seen)
 
 
 def _told_apart(given: list[Given]) -> list[Given]:
@@ -246,7 +278,7 @@ def _told_apart(given: list[Given]) -> list[Given]:
     return [
         each
         if each.path and sizes.get(size_of.get(each.name, -1), 0) < 2
-        else _unless_seen(each, _digest(each), seen)
+        else _unless_seen(each, _digest(each.source), seen)
         for each in given
     ]
 
@@ -258,9 +290,8 @@ def _unless_seen(given: Given, digest: bytes | None, seen: dict[bytes, str]) -> 
     return given if first == given.name else replace(given, error=_SAME.format(first))
 
 
-def _digest(given: Given) -> bytes | None:
+def _digest(source: object) -> bytes | None:
     """Make what only equal photos have in common; None of what is not looked into."""
-    source = given.source
     try:
         if isinstance(source, Path):
             if source.stat().st_size > 2**26:  # larger than may be read
@@ -269,7 +300,9 @@ def _digest(given: Given) -> bytes | None:
     except OSError:
         return None
     if isinstance(source, Photo):
-        return hashlib.sha256(repr(source.size).encode() + source.pixels.data).digest()
+        source = source.pixels
+    if isinstance(source, np.ndarray) and source.dtype.kind in "biuf":
+        return hashlib.sha256(f"{source.shape} {source.dtype}".encode() + source.tobytes()).digest()
     return hashlib.sha256(source).digest() if isinstance(source, bytes) else None
 
 

@@ -123,6 +123,34 @@ def test_photos_come_in_many_forms(form, folder_of_photos, tmp_path):
     assert table.distance_km.notna().all() == (form == "a table")
 
 
+@pytest.mark.parametrize("form", [ccw.Photo.to_pil, as_tensor], ids=["PIL images", "tensors"])
+def test_pictures_that_a_data_set_gives_twice_are_told(form, tmp_path):
+    first = some_photos(5)
+    photos = [*first[:3], first[1], first[3], first[0], first[4]]
+    told = ["", "", "", "the same picture as '000001'", "", "the same picture as '000000'", ""]
+    model, out = a_model(), tmp_path / "out"
+
+    def stop(done, _total):
+        if done >= 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ccw.explain_many(model, Pictures(photos, form), batch=2, out=out, progress=stop)
+    many = ccw.explain_many(model, Pictures(photos, form), batch=2, out=out)
+    assert list(many.table().error) == told
+    with pytest.raises(ValueError, match="the same picture as '000001'"):
+        many.photo(3)
+    for _ in range(2):
+        assert (many.photo(1).pixels == first[1].pixels).all()
+    model.network.photos = 0
+    again = ccw.explain_many(model, Pictures(photos, form), batch=2, out=out)
+    assert model.network.photos == 0
+    assert again.table().equals(many.table())
+    arrays = [photo.pixels for photo in photos]
+    errors = ccw.explain_many(model, arrays).table().error
+    assert list(errors != "") == [error != "" for error in told]
+
+
 def test_positions_stored_in_photos_are_told_only_if_asked_for(tmp_path):
     photos = [ccw.Photo(photo.pixels, (12.3456789, 98.7654321)) for photo in some_photos(2)]
     out = tmp_path / "out"
