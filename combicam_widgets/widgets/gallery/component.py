@@ -68,7 +68,8 @@ class PhotoGallery(Component):
     _room = MappingProxyType({"width": "100%"})
 
     many = Setting(traits.optional(as_collection), default_value=None)
-    """The collection that is shown; another one begins without filters, brush and selection."""
+    """The collection that is shown; another one begins without filters, brush and selection. The
+    same folder read again, since it grows, keeps all but the selection."""
 
     sort_by = Setting(traits.text("sort_by"), default_value="")
     """Column to sort by, with "-" before its name for the largest first; "" (default): as given.
@@ -265,7 +266,10 @@ class PhotoGallery(Component):
             many = {**now, **wanted}["many"]
             columns = table.Columns(()) if many is None else table.columns_of(many.table())
             first = {name: self.traits()[name].default_value for name in _OF_TABLE}
-            settled = {**first, **table.first_axes(columns), **settled, "columns": columns}
+            first |= table.first_axes(columns)
+            if _is_more_of(now.get("many"), many) and now["columns"].rows:
+                first |= {name: now[name] for name in _OF_TABLE if name != "selected"}
+            settled = {**first, **settled, "columns": columns}
             settled.setdefault("explorer", now.get("explorer") if "columns" in now else None)
         columns = {**now, **settled}["columns"]
         for name in ("filters", "brush"):
@@ -314,6 +318,12 @@ class PhotoGallery(Component):
             self._page.doing = before
         else:
             self._page.doing = _OPEN if self._page.exploring else ""
+
+
+def _is_more_of(before: Collection | None, after: Collection | None) -> bool:
+    """Whether both are of one folder of results: so rows may have come, but no column."""
+    folder = getattr(after, "folder", None)
+    return folder is not None and getattr(before, "folder", None) == folder
 
 
 def _check(columns: table.Columns, after: Wanted) -> None:
