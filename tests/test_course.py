@@ -73,6 +73,10 @@ hot = outlines["A"] > np.median(outlines["A"])
 assert grey[hot].mean() < 0.85 * grey[~hot].mean()  # A's first layer paints what is dark
 agree = [np.corrcoef(*(w.heatmap(of).ravel() for of in rows.values()))[0, 1] for w in ways.values()]
 assert max(agree[1:]) < 0.1
+at = [list(heatmaps).index(name) for name in ("Combi-CAM", "random")]
+assert curves.areas[1] == 0.25
+assert curves.inserted[at[0]][1] > 0.9 * curves.probability > 5 * curves.inserted[at[1]][1]
+assert curves.deleted[at[1]][1] < 0.2 * curves.deleted[at[0]][1]
 assert worths["random"] > 0.1 and 0.2 < worths["product"] < worths["centre"] - 0.05
 study = (COURSE / "../../docs/study.md").read_text(encoding="utf-8")
 rows_of = {line.split(" | ")[0].strip("| "): line for line in study.split("Worth, with each")[1]
