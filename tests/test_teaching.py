@@ -68,6 +68,26 @@ def test_the_image_holds_what_the_values_open():
     assert steps[-2] == ["USER", "${NB_UID}"]  # not root
 
 
+def test_each_lesson_has_a_few_slides_that_fit_a_screen():
+    text = (ROOT / "docs" / "teaching" / "slides.md").read_text(encoding="utf-8")
+    decks = dict(
+        re.findall(
+            r"^## (\d\. [^\n]*)\n\n````markdown\n(.*?)^````$", text, re.MULTILINE | re.DOTALL
+        )
+    )
+    lessons = sorted((ROOT / "recipes" / "lessons").glob("*.md"))
+    titles = [path.read_text(encoding="utf-8").splitlines()[0] for path in lessons]
+    assert [f"# Lesson {title}" for title in decks] == titles
+    for deck in decks.values():
+        slides = deck.split("\n---\n")
+        assert 4 <= len(slides) <= 6
+        for slide in slides:
+            heading, *lines = slide.strip().splitlines()
+            assert heading.startswith("#")
+            assert 1 <= len(lines) <= 5
+            assert max(map(len, lines)) < 90
+
+
 def test_thirty_kernels_do_not_take_all_threads():
     (settings,) = [words.split() for name, words in instructions() if name == "ENV"]
     assert "OMP_NUM_THREADS=1" in settings
