@@ -24,17 +24,8 @@ from combicam_widgets.shown.words import fusion_label, sentences
 RECIPE = ("method", "rule", "normalize", "weights")
 """What makes the heatmap of the layer maps; undone and redone together."""
 
-SETTINGS = (
-    *("rule", "normalize", "keep", "opacity", "colormap", "outline", "preview", "box", "opened"),
-    *("show_opposite", "show_votes", "show_rings", "online_tiles", "tile_width", "comparing"),
-    *("own_photos", "busy", "height", "simple", "presentation"),
-)
-"""Fields that a change sets, and that no other field follows from but by `derive`."""
-
-_ACTIONS = {*SETTINGS, *RECIPE, "guess", "guessing", "pin"} - {"preview", "busy", "own_photos"}
-"""What a change names when somebody does something: an error is no longer about that."""
-
 _QUESTION = "Where is this? Click the place on the map."
+
 
 Heatmap: TypeAlias = npt.NDArray[np.float32]
 Asked: TypeAlias = tuple[Any, ...]
@@ -65,50 +56,24 @@ class Pinned:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Shown:
-    """All that an explorer shows; never changed: `derive` makes the next one.
+class Settings:
+    """What a change sets as it says, and no other field follows from but by `derive`.
 
-    What has the name of one of the explorer's traits is that trait's value.
+    Those that have the name of one of the explorer's traits are that trait's values.
 
     Attributes
     ----------
-    analysis : Analysis
-        What a model says of a photo, and the layer maps.
-    weights, rule, normalize, keep, opacity, colormap, outline, preview, box, show_opposite, \
-show_votes, show_rings, online_tiles, tile_width, guessing, guess, height, simple, presentation
-        The settings, as the explorer's traits of these names.
     comparing : bool
         Whether a click on the map says with which cell the target is compared.
     opened : str
         Layer whose card is open; "" if none is.
-    heatmap : (H, W) float32 array in [0, 1]
-    shares : mapping from str to float
-    evidence, opposite : GeoPrediction or None
-    answered : tuple or None
-        The question that these two answer; see `question`.
-    votes : tuple of GeoPrediction
-    surveyed : tuple or None
-        The question that these answer; see `survey`.
-    vote : GeoPrediction or None
-        Where the layer of the card alone points.
-    vote_asked : tuple or None
-        The question that this answers; see `card_question`.
-    game : Game
-    pinned_fusion : Pinned or None
-    past : History of Recipe
     own_photos : tuple of (int, Photo)
         The latest photos that came from outside, to be chosen again, each with its number: photos
         are counted as long as the explorer lives.
-    error : str
-    notice : str
-        What was assumed or left out while the model was asked; like an error it is never saved.
     busy : bool
+        Whether a photo, model or target is being worked on beside the page.
     """
 
-    analysis: Analysis
-    weights: ReadOnlyDict[str, float]
-    heatmap: Heatmap
-    shares: ReadOnlyDict[str, float]
     rule: str = "sum"
     normalize: Normalization = None
     keep: float = 0.3
@@ -124,6 +89,55 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess, height, simpl
     tile_width: float = 1500.0
     comparing: bool = False
     opened: str = ""
+    own_photos: tuple[tuple[int, Photo], ...] = ()
+    height: int | None = None
+    simple: bool = False
+    presentation: bool = False
+    busy: bool = False
+
+
+SETTINGS = tuple(field.name for field in fields(Settings))
+
+_ACTIONS = {*SETTINGS, *RECIPE, "guess", "guessing", "pin"} - {"preview", "busy", "own_photos"}
+"""What a change names when somebody does something: an error is no longer about that."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Shown(Settings):
+    """All that an explorer shows; never changed: `derive` makes the next one.
+
+    What has the name of one of the explorer's traits is that trait's value.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        What a model says of a photo, and the layer maps.
+    weights, guessing, guess
+        As the explorer's traits of these names.
+    heatmap : (H, W) float32 array in [0, 1]
+    shares : mapping from str to float
+    evidence, opposite : GeoPrediction or None
+    answered : tuple or None
+        The question that these two answer; see `question`.
+    votes : tuple of GeoPrediction
+    surveyed : tuple or None
+        The question that these answer; see `survey`.
+    vote : GeoPrediction or None
+        Where the layer of the card alone points.
+    vote_asked : tuple or None
+        The question that this answers; see `card_question`.
+    game : Game
+    pinned_fusion : Pinned or None
+    past : History of Recipe
+    error : str
+    notice : str
+        What was assumed or left out while the model was asked; like an error it is never saved.
+    """
+
+    analysis: Analysis
+    weights: ReadOnlyDict[str, float]
+    heatmap: Heatmap
+    shares: ReadOnlyDict[str, float]
     guessing: bool = False
     guess: tuple[float, float] | None = None
     game: Game = field(default_factory=Game)
@@ -136,13 +150,8 @@ show_votes, show_rings, online_tiles, tile_width, guessing, guess, height, simpl
     vote_asked: Asked | None = None
     pinned_fusion: Pinned | None = None
     past: History[Recipe] = field(default_factory=History)
-    own_photos: tuple[tuple[int, Photo], ...] = ()
-    height: int | None = None
-    simple: bool = False
-    presentation: bool = False
     error: str = ""
     notice: str = ""
-    busy: bool = False
 
     # What follows without being kept.
 

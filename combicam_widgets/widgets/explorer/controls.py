@@ -26,7 +26,31 @@ NONE = "none"
 TUNED = ("rule", "normalize", "keep", "opacity", "colormap")
 """Traits that a control of the same name shows and sets."""
 
-SWITCHED = ("outline", "show_opposite", "show_votes", "show_rings", "online_tiles", "guessing")
+SWITCHES = {
+    "outline": ("Outline", "Draw the border of what the evidence shows"),
+    "pin": ("Compare", "Keep this fusion beside the ones that follow, or let it go"),
+    "show_opposite": (
+        "The rest",
+        "The opposite: what the model says of the photo without its evidence",
+    ),
+    "comparing": (
+        "Why not there",
+        "Contrast: click another cell, and see what speaks for this place rather than for that",
+    ),
+    "show_votes": (
+        "Votes",
+        "Layer votes: where the model points when it sees only what one layer found",
+    ),
+    "show_rings": (
+        "Rings",
+        "How much probability lies within 25, 200, 750 and 2,500 km of the best cell",
+    ),
+    "online_tiles": ("Online map", "Fetch OpenStreetMap's tiles from the internet"),
+    "guessing": ("Guess first", "Say where it is before the model does"),
+}
+"""Buttons that are pressed or not: what stands on them, and what they do. In their order."""
+
+SWITCHED = tuple(name for name in SWITCHES if name not in {"pin", "comparing"})
 """Traits that a button of the same name switches."""
 
 _EVERYDAY = ("last layer", "one per stage", "all")
@@ -54,8 +78,8 @@ class Controls(w.VBox):
     more : ipywidgets.ToggleButton
         Opens the rows of what is not needed every day.
     start_over : ipywidgets.Button
-    outline, pin, show_opposite, show_votes, show_rings, online_tiles, guessing, comparing :
-        ipywidgets.ToggleButton
+    outline, pin, ... : ipywidgets.ToggleButton
+        One for each of `SWITCHES`.
     next_round : ipywidgets.Button
     """
 
@@ -99,24 +123,8 @@ class Controls(w.VBox):
             "Evidence: so much of the photo, the hottest, is all that the model gets to see",
         )
         self.presets = {name: _button(name, tip) for name, tip in PRESETS.items()}
-        self.outline = _switch("Outline", "Draw the border of what the evidence shows")
-        self.pin = _switch("Compare", "Keep this fusion beside the ones that follow, or let it go")
-        self.show_opposite = _switch(
-            "The rest", "The opposite: what the model says of the photo without its evidence"
-        )
-        self.show_votes = _switch(
-            "Votes", "Layer votes: where the model points when it sees only what one layer found"
-        )
-        self.show_rings = _switch(
-            "Rings", "How much probability lies within 25, 200, 750 and 2,500 km of the best cell"
-        )
-        self.comparing = _switch(
-            "Why not there",
-            "Contrast: click another cell, and see what speaks for the place that is explained "
-            "rather than for that one",
-        )
-        self.online_tiles = _switch("Online map", "Fetch OpenStreetMap's tiles from the internet")
-        self.guessing = _switch("Guess first", "Say where it is before the model does")
+        for name, words in SWITCHES.items():
+            setattr(self, name, _switch(*words))
         self.next_round = _button("Next round", "Another photo to guess")
         self.more = _switch("More", "Method, rule, colours, what the evidence shows, the map …")
         self.more.add_class("ccw-opens")
@@ -128,10 +136,12 @@ class Controls(w.VBox):
         others = [button for name, button in self.presets.items() if name not in _EVERYDAY]
         everyday = [self.model, self.photo, self.upload, *presets, self.guessing, self.more]
         of_maps = [self.tile_width, self.method, self.score, self.rule, self.normalize, *others]
-        of_heat = [self.colormap, self.opacity, self.keep, self.outline, self.pin]
-        of_answer = [self.show_opposite, self.comparing]
-        of_map = [self.show_votes, self.show_rings, self.online_tiles, self.start_over]
-        rows = [everyday, of_maps, [*of_heat, *of_answer, *of_map]]
+        switches = [getattr(self, name) for name in SWITCHES if name != "guessing"]
+        rows = [
+            everyday,
+            of_maps,
+            [self.colormap, self.opacity, self.keep, *switches, self.start_over],
+        ]
         boxes = [w.HBox(row) for row in rows]
         for box in (*boxes, self._round):
             box.add_class("ccw-toolbar")

@@ -28,7 +28,7 @@ from combicam_widgets.widgets._bridge.spelling import check_options
 from combicam_widgets.widgets.background import Report, left_behind
 from combicam_widgets.widgets.component import Component
 from combicam_widgets.widgets.diagram.component import LayerDiagram
-from combicam_widgets.widgets.explorer.controls import SWITCHED, TUNED, Controls
+from combicam_widgets.widgets.explorer.controls import Controls
 from combicam_widgets.widgets.explorer.gestures import Gestures
 from combicam_widgets.widgets.explorer.hand_out import LIKE_THE_FIRST, hand_out
 from combicam_widgets.widgets.explorer.handing_in import state_of
@@ -48,12 +48,16 @@ from combicam_widgets.widgets.explorer.status_bar import StatusBar
 from combicam_widgets.widgets.explorer.take_along import TakeAlong
 from combicam_widgets.widgets.explorer.view import View
 from combicam_widgets.widgets.heat.component import HeatOverlay
+from combicam_widgets.widgets.held import Setting
 from combicam_widgets.widgets.traits import as_model
 from combicam_widgets.widgets.trust import TrustPanel
 from combicam_widgets.widgets.world.component import WorldMap
 
 _OWN_PHOTOS = 8
 """How many photos from outside, and how many places, can be chosen again."""
+
+_LATER = {"preview", "guess", "maps"}
+"""Traits that are set once there is a photo."""
 
 
 class Explorer(TakeAlong, ExplorerState):
@@ -91,13 +95,9 @@ class Explorer(TakeAlong, ExplorerState):
         parts: Sequence[str] = NAMES,
         **values: Any,  # noqa: ANN401
     ) -> None:
-        known = {
-            *("model", "image", "parts", "layout"),
-            *("target", "contrast", "weights", "method", "score", "tile_width", "box"),
-            *("height", "simple", "presentation"),
-            *(*TUNED, *SWITCHED),
-        }
-        check_options(Explorer, values, known)
+        traits = Explorer.class_traits().items()
+        settings = {name for name, trait in traits if isinstance(trait, Setting)}
+        check_options(Explorer, values, settings - _LATER | {"parts", "layout"})
         if isinstance(parts, str) or (unknown := [name for name in parts if name not in NAMES]):
             wrong = parts if isinstance(parts, str) else unknown[0]
             raise ValueError(f"parts must be a sequence of {', '.join(NAMES)}, not {wrong!r}.")

@@ -62,8 +62,8 @@ class Gestures:
     def listen(self) -> None:
         """Begin to listen; the parts show what the explorer holds."""
         explorer, controls, parts = self._explorer, self._parts.controls, self._parts
-        for name in (*TUNED, *SWITCHED, "comparing"):
-            if name not in {"guessing", "comparing"}:
+        for name in (*TUNED, *SWITCHED):
+            if name != "guessing":
                 self._take(getattr(controls, name), "value", partial(self._set, name))
         for component in (parts.diagram, parts.heat, parts.world):
             component.belongs_to(self._asked_of, self._heard, self._jobs.lock)

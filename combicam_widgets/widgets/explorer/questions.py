@@ -17,7 +17,7 @@ class Question(ABC):
     Attributes
     ----------
     work : str
-        Which of the `Parts` asks it beside the page.
+        Which of the `Jobs` asks it beside the page.
     delay : float
         Seconds after the last change before it is asked beside the page.
     """
