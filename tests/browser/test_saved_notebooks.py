@@ -143,10 +143,13 @@ def test_what_was_saved_is_seen_and_answers_without_its_kernel(lab: Lab):
             "import combicam_widgets as ccw",
             'explorer = ccw.Explorer(image="koala"); explorer',
             'ccw.HeatOverlay(explorer.image, explorer.maps, rule="max")',
+            "import pandas as pd\nnames = ['koala', 'panda']\n"
+            "ccw.Gallery(pd.DataFrame({'photo': names}), photos=[*map(ccw.sample, names)])",
         )
     )
     expect(lab.page.locator(HEAT)).to_have_count(2)
     expect(status(lab)).to_contain_text("koala")
+    expect(lab.page.get_by_role("grid", name="Photos")).to_be_visible()
     text = saved_with_widgets(lab)
     states = nbformat.reads(text, 4).metadata.widgets["application/vnd.jupyter.widget-state+json"][
         "state"
@@ -166,6 +169,11 @@ def test_what_was_saved_is_seen_and_answers_without_its_kernel(lab: Lab):
     expect(status(lab)).to_contain_text("koala")
     expect(lab.page.locator(".leaflet-container")).to_be_visible()
     expect(lab.page.locator(".ccw-flag").first).to_be_visible()
+    still = lab.page.get_by_role(
+        "img", name="The first of 2 of 2 photos. Run the cell to see them."
+    )
+    expect(still).to_be_visible()
+    assert still.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 300
     heat = lab.page.locator(HEAT).first
     before = heat.get_attribute("href")
     lab.layer("blocks.15").click()

@@ -323,6 +323,8 @@ def test_where_no_widgets_are_the_first_photos_are_seen(gallery, many):
     assert np.abs(sheet[184 + 47 : 184 + 137, 184 + 32 : 184 + 152] - sixth).mean() < 8
     assert f"{len(gallery.shown)} of {ROWS} photos" in bundle["text/html"]
     assert "photo_0" not in json.dumps(bundle, default=str)
+    assert gallery._page.get_state()["still"] == base64.b64decode(bundle["image/jpeg"])
+    assert gallery._page.alone in bundle["text/html"]
     gallery.search = "nothing like it"
     assert "image/jpeg" not in gallery._repr_mimebundle_()
     assert "image/jpeg" not in ccw.Gallery()._repr_mimebundle_()

@@ -233,10 +233,16 @@ class PhotoGallery(Component):
         if not len(self.shown):
             return bundle
         rows, look = self.shown[:_SEEN].tolist(), Look(self.heat, self.colormap)
-        sheet = base64.b64encode(self.pictures.sheet(rows, look)).decode()
-        alone = f"{len(self.shown):,} of {self.columns.rows:,} photos. Run the cell to see them."
-        seen = f'<img alt="The first of {alone}" src="data:image/jpeg;base64,{sheet}">'
-        return bundle | {"image/jpeg": sheet, "text/html": f"{seen}<p>The first of {alone}</p>"}
+        jpeg, count = (
+            self.pictures.sheet(rows, look),
+            f"{len(self.shown):,} of {self.columns.rows:,}",
+        )
+        alone = f"The first of {count} photos. Run the cell to see them."
+        with self._page.hold_sync():
+            self._page.still, self._page.alone = jpeg, alone
+        sheet = base64.b64encode(jpeg).decode()
+        seen = f'<img alt="{alone}" src="data:image/jpeg;base64,{sheet}">'
+        return bundle | {"image/jpeg": sheet, "text/html": f"{seen}<p>{alone}</p>"}
 
     @property
     def columns(self) -> table.Columns:

@@ -68,15 +68,27 @@ function initialize({ model }) {
   return () => known.delete(model.get("ident"));
 }
 
+/** Show the picture that was saved, until the table comes. Gives what takes it off again. */
+function wait(model, el) {
+  const still = model.get("still");
+  const words = model.get("alone") || WAITING;
+  el.append(make("p", "ccw-gallery-waits", {}, [words]));
+  if (!still?.byteLength) return null;
+  const url = URL.createObjectURL(new Blob([still], { type: "image/jpeg" }));
+  el.append(make("img", "ccw-gallery-still", { src: url, alt: words }));
+  return () => URL.revokeObjectURL(url);
+}
+
 function render({ model, el }) {
   const mine = known.get(model.get("ident"));
   let leave = null;
   function show() {
     leave?.();
+    leave = null;
     el.replaceChildren();
     const { told, store, pictures } = mine;
     if (!told) {
-      el.append(make("p", "ccw-gallery-waits", {}, [WAITING]));
+      leave = wait(model, el);
       return;
     }
     if (!told.table.rows) {

@@ -63,6 +63,12 @@ class GalleryPage(Attentive):
     problem = T.Unicode().tag(sync=True)
     """What went wrong, in words; "" for nothing."""
 
+    still = T.Bytes().tag(sync=True)
+    """The first photos as a JPEG, for who opens what was saved without a kernel; empty for none."""
+
+    alone = T.Unicode().tag(sync=True)
+    """What is to be said of that, in words."""
+
     def __init__(
         self,
         changed: Callable[[Mapping[str, Any]], object],
