@@ -23,6 +23,7 @@ from combicam_widgets.evaluation.explaining import (
     max_sensitivity,
     randomisation,
 )
+from combicam_widgets.evaluation.figures import chart_template
 from combicam_widgets.evaluation.fills import CHOOSING, FILLS, filled
 from combicam_widgets.evaluation.imputing import Road, road
 from combicam_widgets.evaluation.masking import Masked, area_gain, masked, saco
@@ -65,6 +66,7 @@ __all__ = [
     "adcc",
     "area_gain",
     "by_worth",
+    "chart_template",
     "controls",
     "explainer",
     "explanation",

@@ -17,7 +17,40 @@ _ROW = 26
 """Height of a candidate's row in pixels."""
 
 _DOT = {"color": "rgba(0, 114, 178, 0.35)", "size": 5}
-_MEAN = {"color": "black", "symbol": "diamond", "size": 8}
+_MEAN = {"color": "#D55E00", "symbol": "diamond", "size": 8}
+_GREY, _GRID, _CLEAR = "#7b7b7b", "rgba(128, 128, 128, 0.3)", "rgba(0, 0, 0, 0)"
+
+
+def chart_template() -> go.layout.Template:
+    """Give charts that stand on the notebook's own ground, be that light or dark.
+
+    The ground is clear, and the grey of text and axes stands out from white and from JupyterLab's
+    dark ground alike, 4 to 1.
+
+    Examples
+    --------
+    >>> figure.update_layout(template=chart_template())  # doctest: +SKIP
+    """
+    import plotly.graph_objects as go  # noqa: PLC0415
+
+    axis = {
+        "gridcolor": _GRID,
+        "zerolinecolor": _GRID,
+        "linecolor": _GREY,
+        "title": {"standoff": 15},
+        "automargin": True,
+    }
+    colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"]
+    return go.layout.Template(
+        layout={
+            "paper_bgcolor": _CLEAR,
+            "plot_bgcolor": _CLEAR,
+            "font": {"color": _GREY},
+            "colorway": colors,
+            "xaxis": axis,
+            "yaxis": axis,
+        }
+    )
 
 
 def differences(values: Mapping[str, Floats], reference: str, measure: str) -> go.Figure:
@@ -46,9 +79,9 @@ def differences(values: Mapping[str, Floats], reference: str, measure: str) -> g
         mode="markers",
         marker=_MEAN,
         name="mean, 95 %",
-        error_x={"array": high - means, "arrayminus": means - low, "color": "black"},
+        error_x={"array": high - means, "arrayminus": means - low, "color": "#D55E00"},
     )
-    figure.add_vline(0, line={"dash": "dot"})
+    figure.add_vline(0, line={"dash": "dot", "color": _GREY})
     return _laid_out(figure, ordered, f"{measure}: difference to {reference}, one dot per photo")
 
 
@@ -86,18 +119,18 @@ def layers(values: Mapping[str, Floats], measure: str) -> go.Figure:
         y=means,
         mode="markers+lines",
         marker=_MEAN,
-        line={"color": "black", "width": 1},
-        error_y={"array": high - means, "arrayminus": means - low, "color": "black"},
+        line={"color": "#D55E00", "width": 1},
+        error_y={"array": high - means, "arrayminus": means - low, "color": "#D55E00"},
     )
-    figure.add_hline(0, line={"dash": "dot"})
-    figure.update_layout(template="plotly_white", showlegend=False, width=900, height=360)
+    figure.add_hline(0, line={"dash": "dot", "color": _GREY})
+    figure.update_layout(template=chart_template(), showlegend=False, width=900, height=360)
     figure.update_yaxes(title=only_text(f"{measure} of the layer alone"))
     return figure
 
 
 def _laid_out(figure: go.Figure, ordered: list[str], title: str) -> go.Figure:
     figure.update_layout(
-        template="plotly_white",
+        template=chart_template(),
         showlegend=False,
         width=900,
         height=110 + _ROW * len(ordered),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from combicam_widgets.evaluation.candidates import Candidate
+from combicam_widgets.evaluation.figures import chart_template
 from combicam_widgets.evaluation.statistics import interval
 from combicam_widgets.evaluation.weighing import weightings
 from combicam_widgets.geo.places import region_name
@@ -112,7 +113,7 @@ def figure(statistics: pd.DataFrame, what: str = "share") -> go.Figure:
         )
     )
     drawn.update_layout(
-        template="plotly_white",
+        template=chart_template(),
         width=max(560, 190 + 38 * len(layers)),
         height=max(220, 130 + _ROW * len(groups)),
         margin={"t": 20, "b": 90, "l": 10, "r": 10},
