@@ -17,6 +17,7 @@ import traitlets as T
 from combicam_widgets import cam, export
 from combicam_widgets.geo.given import brief
 from combicam_widgets.images import Photo
+from combicam_widgets.memory import give_back
 from combicam_widgets.models import GeoModel
 from combicam_widgets.shown.analysis import Analysis
 from combicam_widgets.shown.game import ROUNDS
@@ -403,6 +404,7 @@ class Explorer(TakeAlong, ExplorerState):
         if self._shown is None or self.hidden:
             return bundle
         picture = base64.b64encode(export.as_jpeg(self._snapshot())).decode()
+        give_back()
         seen = f'<img alt="{escape(repr(self))}" src="data:image/jpeg;base64,{picture}">'
         return bundle | {"image/jpeg": picture, "text/html": seen + bundle["text/html"]}
 

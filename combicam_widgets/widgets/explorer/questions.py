@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from combicam_widgets.memory import give_back
 from combicam_widgets.shown.state import Asked, Shown, same
 
 _PAINT_FIRST = 0.1
@@ -47,11 +48,13 @@ class OfEvidence(Question):
     def ask(self, shown: Shown) -> dict[str, Any]:
         """Make one pass, or two."""
         analysis, heatmap, keep = shown.analysis, shown.heatmap, shown.keep
-        return {
+        answer = {
             "opposite": analysis.opposite(heatmap, keep) if shown.show_opposite else None,
             "evidence": analysis.evidence(heatmap, keep),
             "answered": shown.question,
         }
+        give_back()  # what passes through the network have left, these and those of a new photo
+        return answer
 
 
 class OfLayers(Question):
