@@ -169,9 +169,7 @@ def test_what_was_saved_is_seen_and_answers_without_its_kernel(lab: Lab):
     expect(status(lab)).to_contain_text("koala")
     expect(lab.page.locator(".leaflet-container")).to_be_visible()
     expect(lab.page.locator(".ccw-flag").first).to_be_visible()
-    still = lab.page.get_by_role(
-        "img", name="The first of 2 of 2 photos. Run the cell to see them."
-    )
+    still = lab.page.get_by_role("img", name="The first of 2 photos. Run the cell to see them.")
     expect(still).to_be_visible()
     assert still.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 300
     heat = lab.page.locator(HEAT).first

@@ -233,11 +233,9 @@ class PhotoGallery(Component):
         if not len(self.shown):
             return bundle
         rows, look = self.shown[:_SEEN].tolist(), Look(self.heat, self.colormap)
-        jpeg, count = (
-            self.pictures.sheet(rows, look),
-            f"{len(self.shown):,} of {self.columns.rows:,}",
-        )
-        alone = f"The first of {count} photos. Run the cell to see them."
+        jpeg, shown, total = self.pictures.sheet(rows, look), len(self.shown), self.columns.rows
+        left_out = f" ({total - shown:,} are left out)" if shown < total else ""
+        alone = f"The first of {shown:,} photos{left_out}. Run the cell to see them."
         with self._page.hold_sync():
             self._page.still, self._page.alone = jpeg, alone
         sheet = base64.b64encode(jpeg).decode()
