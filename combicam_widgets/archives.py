@@ -20,6 +20,8 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from combicam_widgets.files import opened_to_read
+
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '([<>|][biufU]\d{1,9})', 'fortran_order': (False|True), "
     rb"'shape': \(((?:\d{1,12},? ?)*)\), \} *\n",
@@ -73,7 +75,7 @@ class Archive:
 
     def __init__(self, path: Path, least: int) -> None:
         with ExitStack() as closing:
-            file = closing.enter_context(path.open("rb"))
+            file = closing.enter_context(opened_to_read(path))
             self._left = max(least, _DENSEST * os.fstat(file.fileno()).st_size)
             self._zip = _opened(file)
             self._members = {info.filename: info for info in self._zip.infolist()}

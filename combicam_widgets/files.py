@@ -7,8 +7,12 @@ import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
-__all__ = ["destination", "source", "write"]
+__all__ = ["MOST", "content", "destination", "opened_to_read", "source", "write"]
+
+MOST = 2**28
+"""Bytes of a file that is read as a whole, 256 MB: a table of a million rows is far smaller."""
 
 _LONGEST = 255
 """Bytes that a file's name may have, wherever."""
@@ -31,6 +35,43 @@ def source(path: str | os.PathLike[str]) -> Path:
     """
     text = _text(path)
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for unknown users
+
+
+def opened_to_read(file: Path) -> BinaryIO:
+    """Open a file, as `content` does; ValueError if it is a device or a pipe, which may never end.
+
+    Opening a pipe waits until somebody writes into it.
+    """
+    if _is_special(file):
+        raise ValueError(f"{str(file)!r} is a pipe or a device: give a file")
+    return file.open("rb")
+
+
+def content(file: Path, most: int = MOST) -> bytes:
+    """Read a whole file, whoever gave it.
+
+    Parameters
+    ----------
+    file : Path
+        As `source` gives it.
+    most : int
+        Bytes that it may have.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, such as FileNotFoundError, or is a folder.
+    ValueError
+        If it is a device or a pipe, which may never end, or too large.
+    """
+    with opened_to_read(file) as opened:
+        size = os.fstat(opened.fileno()).st_size
+        found = opened.read(most + 1) if size <= most else b""
+    if max(size, len(found)) > most:
+        raise ValueError(
+            f"{str(file)!r} has more than {most / 2**20:,.0f} MB, too much to be read at once"
+        )
+    return found
 
 
 def destination(

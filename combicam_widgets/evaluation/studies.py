@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -239,24 +239,23 @@ class Study:
     def from_csv(cls, path: str | Path, reference: str = COMBI_CAM.name) -> Study:
         """Read what `to_csv` wrote. ValueError if the file is something else."""
         try:
-            with _opened(files.source(path)) as file:
-                table = csv.DictReader(file)
-                found = list(table)
-                if not set(_COLUMNS) <= set(table.fieldnames or ()):
-                    raise ValueError("columns are missing")
-                if any(None in line or None in line.values() for line in found):
-                    raise ValueError("a row has too many values, or too few")
-                rows = tuple(
-                    Row(
-                        photo=line["photo"],
-                        candidate=line["candidate"],
-                        measure=line["measure"],
-                        fill=line["fill"],
-                        value=float(line["value"] or "nan"),
-                        error=line["error"],
-                    )
-                    for line in found
+            table = csv.DictReader(io.StringIO(_text(files.source(path)), newline=""))
+            found = list(table)
+            if not set(_COLUMNS) <= set(table.fieldnames or ()):
+                raise ValueError("columns are missing")
+            if any(None in line or None in line.values() for line in found):
+                raise ValueError("a row has too many values, or too few")
+            rows = tuple(
+                Row(
+                    photo=line["photo"],
+                    candidate=line["candidate"],
+                    measure=line["measure"],
+                    fill=line["fill"],
+                    value=float(line["value"] or "nan"),
+                    error=line["error"],
                 )
+                for line in found
+            )
         except _NO_TABLE as error:
             raise ValueError(
                 f"{path} does not hold a study saved by this package, or is cut off: save or copy "
@@ -270,7 +269,7 @@ class Study:
         where = files.source(folder)
         about = where / "study.json"
         try:
-            model = json.loads(about.read_text(encoding="utf-8"))["model"]
+            model = json.loads(files.content(about))["model"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{folder} holds no study: there is no study.json in it.") from error
         measured = sorted(where.glob("[0-9]*.json"))
@@ -447,11 +446,15 @@ def _named_photos(photos: Any) -> dict[str, Any]:  # noqa: ANN401
     return named
 
 
-def _opened(path: Path) -> TextIO:
-    """Open a text file to be read, through gzip if its name says so."""
-    if path.suffix.lower() != ".gz":
-        return path.open(encoding="utf-8", newline="")
-    return gzip.open(path, "rt", encoding="utf-8", newline="")
+def _text(path: Path) -> str:
+    """Read a text file, through gzip if its name says so; ValueError if it is far too large."""
+    content = files.content(path)
+    if path.suffix.lower() == ".gz":
+        with gzip.open(io.BytesIO(content)) as packed:
+            content = packed.read(files.MOST + 1)
+        if len(content) > files.MOST:
+            raise ValueError("it holds more than it should")
+    return content.decode("utf-8")
 
 
 def _folder(folder: Path, facts: Mapping[str, Any]) -> Path:
@@ -494,7 +497,7 @@ def _rows(file: Path) -> list[Row]:
 def _parsed(file: Path) -> Any:  # noqa: ANN401
     """Parse JSON; says which file is damaged, and what to do."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(files.content(file))
     except ValueError as error:
         raise ValueError(
             f"{file} is cut short or damaged: delete it, and what is missing is measured again."

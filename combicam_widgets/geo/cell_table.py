@@ -1,6 +1,7 @@
 """Tables of cells: S2 cells as published with GeoEstimation (ECCV 2018), or named centres."""
 
 import csv
+import io
 from collections.abc import Iterator
 from os import PathLike
 from typing import NamedTuple
@@ -57,16 +58,17 @@ def read_cell_table(
         If it is not such a table; the message names the line.
     """
     path = files.source(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        numbered = ((reader.line_num, row) for row in reader)
-        try:
-            columns, named = _columns(numbered)
-            rows = _sorted(numbered, columns, named=named)
-        except UnicodeError as error:
-            raise ValueError(f"{path.name} is no text in UTF-8: save it as CSV UTF-8") from error
-        except (csv.Error, ValueError) as error:
-            raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from error
+    try:
+        text = files.content(path).decode("utf-8-sig")
+    except UnicodeError as error:
+        raise ValueError(f"{path.name} is no text in UTF-8: save it as CSV UTF-8") from error
+    reader = csv.reader(io.StringIO(text, newline=""))
+    numbered = ((reader.line_num, row) for row in reader)
+    try:
+        columns, named = _columns(numbered)
+        rows = _sorted(numbered, columns, named=named)
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from error
     for label, row in enumerate(rows):
         if row.label != label:
             raise ValueError(

@@ -48,7 +48,7 @@ def read_features(source: Any) -> list[Feature]:  # noqa: ANN401 - all that has 
     """
     if isinstance(source, PathLike) or (isinstance(source, str) and not _is_text(source)):
         path = files.source(source)
-        return _features(_parsed(path.read_bytes(), path.name), path.name)
+        return _features(_parsed(files.content(path), path.name), path.name)
     if isinstance(source, str | bytes):
         text = source.removeprefix("\ufeff") if isinstance(source, str) else source
         return _features(_parsed(text, "source"), "source")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from combicam_widgets.many.explaining import Explained
+from combicam_widgets.many.task import Explained
 
 TEXT, WHOLE, NUMBER = "text", "whole number", "number"
 

@@ -18,8 +18,8 @@ from combicam_widgets.images import Photo
 from combicam_widgets.many import storing
 from combicam_widgets.many.collection import Many, collected, table_columns
 from combicam_widgets.many.columns import row_of
-from combicam_widgets.many.explaining import ALONE, ExplainPhotos, methods_needed
 from combicam_widgets.many.schema import schema
+from combicam_widgets.many.task import ALONE, ExplainPhotos, methods_needed
 from combicam_widgets.models import GeoModel, load_model
 from combicam_widgets.running import Given, Photos, Progress, batches, listed, run, shown
 from combicam_widgets.whole import whole

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from combicam_widgets import files
 from combicam_widgets.evaluation.candidates import Candidate
 from combicam_widgets.many.columns import NUMBER, WHOLE
-from combicam_widgets.many.explaining import Explained, Packed
+from combicam_widgets.many.task import Explained, Packed
 
 FORMAT = "combicam_widgets.Many/1"
 
@@ -166,7 +166,7 @@ def read_parquet(file: Path, columns: Columns) -> list[Row]:
     """Read rows; ValueError if the file is damaged or has other columns."""
     arrow, pq = _pyarrow()
     try:
-        table = pq.read_table(io.BytesIO(file.read_bytes()))
+        table = pq.read_table(io.BytesIO(files.content(file)))
         rows: list[Row] = table.select(list(columns)).to_pylist()
     except (arrow.ArrowException, KeyError) as error:
         raise ValueError(
@@ -238,7 +238,7 @@ def _read_maps(file: Path) -> dict[str, tuple[Packed, dict[str, Candidate]]]:
     result: dict[str, tuple[Packed, dict[str, Candidate]]] = {}
     try:
         # Arrays of Zarr 2 may hold pickles; those of Zarr 3 cannot.
-        store = zarr.storage.MemoryStore(_unzipped(file.read_bytes()))
+        store = zarr.storage.MemoryStore(_unzipped(files.content(file, _LARGEST)))
         for name, group in zarr.open_group(store, mode="r", zarr_format=3).groups():
             height, width = map(int, name.split("x"))
             result |= _packs(group, (height, width))
@@ -396,7 +396,7 @@ def remembered(folder: Path) -> dict[str, str] | None:
 
 def _parsed(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(files.content(file))
     except ValueError as error:
         raise ValueError(f"{file} is cut short or damaged.") from error
     if not isinstance(found, dict):

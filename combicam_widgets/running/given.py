@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import glob
 import hashlib
+import io
 import os
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -18,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from combicam_widgets import files
-from combicam_widgets.images import ImageError, ImageSource, Photo, load_image
+from combicam_widgets.images import MAX_FILE_BYTES, ImageError, ImageSource, Photo, load_image
 from combicam_widgets.images.photo import check_position
 
 Photos: TypeAlias = (
@@ -83,10 +85,8 @@ class Given:
         if self.error:
             return replace(self, source=b"")
         if isinstance(self.source, Path):
-            try:
-                return replace(self, source=self.source.read_bytes())
-            except OSError as error:
-                return replace(self, source=b"", error=reason(error))
+            with contextlib.suppress(OSError, ValueError):  # which `load` says in its own words
+                return replace(self, source=files.content(self.source, MAX_FILE_BYTES))
         if isinstance(self.source, (bytes, Photo, Tensor)):
             return self
         try:
@@ -208,19 +208,22 @@ def _of_text(text: str) -> list[Given]:
 
 
 def _of_table(path: Path) -> list[Given]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file)
-        headings = {str(heading).strip().lower(): heading for heading in table.fieldnames or ()}
-        columns = [
-            next((headings[name] for name in names if name in headings), None)
-            for names in (_PATH, _NAME, _LATITUDE, _LONGITUDE)
-        ]
-        if columns[0] is None:
-            raise ValueError(
-                f"{path} needs a column {_PATH[0]!r} with the photos' files; it has "
-                f"{', '.join(headings) or 'none'}."
-            )
-        rows = [[row[c].strip() if c and row[c] else "" for c in columns] for row in table]
+    try:
+        text = files.content(path).decode("utf-8-sig")
+    except UnicodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: save it as CSV UTF-8.") from error
+    table = csv.DictReader(io.StringIO(text, newline=""))
+    headings = {str(heading).strip().lower(): heading for heading in table.fieldnames or ()}
+    columns = [
+        next((headings[name] for name in names if name in headings), None)
+        for names in (_PATH, _NAME, _LATITUDE, _LONGITUDE)
+    ]
+    if columns[0] is None:
+        raise ValueError(
+            f"{path} needs a column {_PATH[0]!r} with the photos' files; it has "
+            f"{', '.join(headings) or 'none'}."
+        )
+    rows = [[row[c].strip() if c and row[c] else "" for c in columns] for row in table]
     named = _named([path.parent / where for where, *_ in rows if where])
     rows = [row for row in rows if row[0]]
     given: dict[str, Given] = {}
@@ -294,10 +297,8 @@ def _digest(source: object) -> bytes | None:
     """Make what only equal photos have in common; None of what is not looked into."""
     try:
         if isinstance(source, Path):
-            if source.stat().st_size > 2**26:  # larger than may be read
-                return None
-            return hashlib.sha256(source.read_bytes()).digest()
-    except OSError:
+            return hashlib.sha256(files.content(source, MAX_FILE_BYTES)).digest()
+    except (OSError, ValueError):  # it is told when it is to be read
         return None
     if isinstance(source, Photo):
         source = source.pixels
