@@ -33,7 +33,7 @@ HANDOUTS = (
         "kangaroo",
         (
             "Which layer has the largest share? What does its map follow?",
-            "Press “last layer”. Where does the evidence point now?",
+            "On the screen: press “last layer”. What changes in the photo, and in your trust?",
             "Which parts of the photo would you have chosen?",
         ),
         ("koala",),
