@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import nbformat
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -283,6 +284,12 @@ class Lab:
     def _watch(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:", "ws://127.0.0.1")):
             self.strangers.append(request.url)
+
+
+def complaints_of_axe(page: Page, where: str) -> list[str]:
+    """What axe-core finds wrong, in words."""
+    found = Axe().run(page, context=where).response["violations"]
+    return [f"{x['id']}: {node['html'][:120]}" for x in found for node in x["nodes"]]
 
 
 def open_more(where: Page | Locator) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab import Lab, notebook, open_more
+from lab import Lab, complaints_of_axe, notebook, open_more
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -63,7 +63,7 @@ def resize(lab: Lab, width: int, height: int, *, files: bool) -> None:
     lab.page.wait_for_function(SETTLED, arg=[*TOGETHER])
 
 
-WINDOWS = [(1280, 800, True), (1366, 768, True), (1024, 768, False)]
+WINDOWS = [(1280, 800, True), (1366, 768, True), (1024, 768, False), (1920, 1080, True)]
 
 
 @pytest.mark.parametrize("photo", ["kangaroo", "koala"])
@@ -88,6 +88,53 @@ def test_all_that_belongs_together_is_seen_together(lab, width, height, files, p
     assert below <= lab.page.locator(".ccw-pictures").bounding_box()["y"]
     lab.python("[setattr(explorer, 'outline', True)] and None")
     expect(said).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "height", "files"), WINDOWS)
+def test_more_takes_two_rows(lab, width, height, files):
+    resize(lab, width, height, files=files)
+    open_more(lab.page)
+    rows = lab.page.locator(".ccw-further > .ccw-toolbar")
+    expect(rows).to_have_count(2)
+    for row in rows.all():
+        assert row.bounding_box()["height"] < 40
+    assert lab.page.evaluate(SEEN, [".ccw-further", ".ccw-diagram", ".ccw-status", HEAT]) == []
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_axe_finds_nothing(lab, theme):
+    change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
+    lab.page.evaluate(change, f"JupyterLab {theme}")
+    ground = "(light) => document.body.dataset.jpThemeLight === light"
+    lab.page.wait_for_function(ground, arg=str(theme == "Light").lower())
+    resize(lab, 1280, 800, files=True)
+    try:
+        open_more(lab.page)
+        lab.python("[setattr(explorer, 'show_votes', True)] and None")
+        lab.until("len(explorer.votes)", 16)
+        for summary in lab.page.locator(".ccw-explorer summary").all():
+            summary.click()
+        expect(lab.page.get_by_role("list", name="Legend")).to_be_visible()
+        assert complaints_of_axe(lab.page, ".ccw-explorer") == []
+        lab.screenshot(f"axe-{theme.lower()}")
+        lab.layer("blocks.10").dblclick()
+        expect(lab.page.get_by_role("dialog")).to_be_visible()
+        assert complaints_of_axe(lab.page, ".ccw-explorer") == []
+        lab.page.keyboard.press("Escape")
+        for summary in lab.page.locator(".ccw-explorer summary").all():
+            summary.click()
+    finally:
+        lab.page.evaluate(change, "JupyterLab Light")
+
+
+def test_a_row_s_words_end_where_its_button_begins(lab):
+    resize(lab, 1280, 800, files=True)
+    row = lab.page.locator(".ccw-row-item").nth(2)
+    row.hover()
+    ends = """(row) => [".ccw-row-text", ".ccw-why-not"].map((part) =>
+      row.querySelector(part).getBoundingClientRect())"""
+    words, button = row.evaluate(ends)
+    assert words["left"] < words["right"] <= button["left"]
 
 
 def test_comparing_keeps_the_height_and_compares_the_numbers(lab):

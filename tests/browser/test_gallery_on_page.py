@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from lab import ROOT, Lab, notebook
+from lab import ROOT, Lab, complaints_of_axe, notebook
 from photo_tables import Collection
 from playwright.sync_api import Page, expect
 
@@ -34,12 +33,6 @@ gallery = ccw.Gallery(many, sort_by="-distance", model=tiny.model())
 gallery.on_open(opened.append)
 gallery
 """
-
-
-def complaints_of_axe(page: Page, where: str) -> list[str]:
-    """What axe-core finds wrong, in words."""
-    found = Axe().run(page, context=where).response["violations"]
-    return [f"{x['id']}: {node['html'][:120]}" for x in found for node in x["nodes"]]
 
 
 def photos(lab: Lab):

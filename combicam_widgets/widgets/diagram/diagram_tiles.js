@@ -23,7 +23,6 @@ export function makeTile(layer, number) {
     picture("ccw-photo"),
     picture("ccw-heat", { src: layer.picture }),
     badge,
-    make("span", "ccw-preview", HIDDEN, ["preview"]),
   ]);
   if (layer.silent) toggle.append(make("span", "ccw-silent", {}, ["no evidence"]));
   const info = makeButton(

@@ -135,12 +135,13 @@ class Controls(w.VBox):
         presets = [button for name, button in self.presets.items() if name in _EVERYDAY]
         others = [button for name, button in self.presets.items() if name not in _EVERYDAY]
         everyday = [self.model, self.photo, self.upload, *presets, self.guessing, self.more]
-        of_maps = [self.tile_width, self.method, self.score, self.rule, self.normalize, *others]
-        switches = [getattr(self, name) for name in SWITCHES if name != "guessing"]
+        choices = [self.method, self.score, self.rule, self.normalize]
+        of_maps = [self.tile_width, *choices, *others, self.pin, self.start_over]
+        switches = [getattr(self, name) for name in SWITCHES if name not in {"guessing", "pin"}]
         rows = [
             everyday,
             of_maps,
-            [self.colormap, self.opacity, self.keep, *switches, self.start_over],
+            [self.colormap, self.opacity, self.keep, *switches],
         ]
         boxes = [w.HBox(row) for row in rows]
         for box in (*boxes, self._round):

@@ -51,7 +51,7 @@ function makeKey({ kind, text }) {
 
 function render({ model, el }) {
   const list = make("ol", "ccw-top", { "aria-label": "Most probable cells" });
-  const keys = make("ul", "ccw-keys", { "aria-label": "Legend" });
+  const keys = make("ul", "ccw-keys", { "aria-label": "Legend", tabindex: 0 });
   const legend = make("details", "ccw-legend", {}, [make("summary", "", {}, ["Legend"]), keys]);
   el.classList.add("ccw-cells");
   el.append(list, legend);
