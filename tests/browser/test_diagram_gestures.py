@@ -278,8 +278,10 @@ def test_staying_on_a_tile_previews_it(lab: Lab):
     page.mouse.move(*centre(lab, OTHER))
     lab.until("diagram.preview", OTHER)
     previewed = view(lab).locator(".ccw-is-previewed")
-    expect(previewed.get_by_text("preview")).to_be_visible()
     expect(previewed).to_have_count(1)
+    expect(previewed.locator(".ccw-toggle")).to_have_css("border-style", "double")
+    # Nothing but the picture lies on it: its map is what is looked at.
+    assert previewed.locator(".ccw-toggle > :not(img):visible").count() == 0
     page.mouse.move(*centre(lab, "blocks.4"))
     lab.until("diagram.preview", "blocks.4")
     lab.screenshot("diagram-preview", view(lab))
