@@ -12,6 +12,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import combicam_widgets as ccw
+from combicam_widgets.many import task
+from combicam_widgets.running import Given
 
 
 @pytest.mark.parametrize("kept", ["memory", "folder"])
@@ -231,6 +233,26 @@ def test_a_network_of_one_size_is_fitted_before_it_is_asked_in_batches():
     assert (table.error == "").all()
     expected = [model.predict(photo).best.probability for photo in some_photos(5)]
     assert np.allclose(table.probability, expected, rtol=1e-5)
+
+
+def test_photos_go_where_the_model_is_all_of_one_size_at_once(monkeypatch):
+    """On the device "meta", which computes nothing: that far, a batch is never on the CPU."""
+    model, photos = a_model(), some_photos(20, [(50, 50)])
+    assert model.layers
+    model.predict(photos[0])
+    views = [task.Read(Given(photo.name, photo), "", model.transformed(photo)) for photo in photos]
+    assert [len(some) for some in task._passes(model, views)] == [8, 8, 4]
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda _kind: False)  # it knows no "meta"
+    model.to("meta")
+    (at_once,) = task._passes(model, views)
+    seen, made = [], []
+    model.network.second.register_forward_pre_hook(lambda _module, x: seen.append(x[0].shape[0]))
+    model.network.second.register_forward_hook(lambda _module, _x, y: made.append(y.device.type))
+    batch = torch.cat([read.view for read in at_once])
+    assert batch.device.type == "cpu"
+    with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
+        model.explain_views(batch, ["gradcam"])  # until numbers are asked for
+    assert (seen, made) == ([20], ["meta"])
 
 
 def test_photos_are_read_again_from_where_they_lie(folder_of_photos, tmp_path):
