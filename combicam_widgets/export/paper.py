@@ -26,12 +26,12 @@ from combicam_widgets.export.scene import (
     Picture,
     Scene,
     Text,
+    color_bar,
     compose,
     shaded_world,
 )
 from combicam_widgets.export.world_view import View, top_cells
 from combicam_widgets.images import Photo
-from combicam_widgets.shown.colors import palette
 from combicam_widgets.shown.words import percent
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def save_panels(
         if any(panel.prediction is not None for panel in row):
             y += wide / view.aspect + 26
     y += 12
-    items += _bar(colormap, y)
+    items += color_bar(colormap, 4.0, y, width)
     y += 28
     credit = "; ".join(dict.fromkeys(p.photo.credit for p in panels if p.photo.credit))
     for text in (caption, credit and f"Photos: {credit}"):
@@ -244,19 +244,6 @@ def _located(prediction: GeoPrediction, frame: Frame) -> Iterator[Item]:
     text = drawable(f"{percent(best.probability)} {best.place}")
     under = frame.y + frame.height + 9
     yield Text(frame.x, under, shortened(text, SMALL, frame.width), SMALL, colors.INK)
-
-
-def _bar(colormap: str, y: float) -> list[Any]:
-    """Draw the legend of the heat."""
-    from PIL import Image  # noqa: PLC0415
-
-    strip = Image.fromarray(palette(colormap, colors.LEVELS)[None])
-    ticks = [
-        Text(34.0 + 160.0 * value, y + 12, f"{value:g}", 9.5, colors.INK, "center")
-        for value in (0.0, 0.5, 1.0)
-    ]
-    bar = Picture(34.0, y - 4, 160.0, 8.0, strip, photographic=False)
-    return [Text(4.0, y, "heat", 9.5, colors.INK), bar, *ticks]
 
 
 def _drawn(scene: Scene) -> Figure:

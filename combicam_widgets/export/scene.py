@@ -127,7 +127,7 @@ def compose(snapshot: Snapshot, *, include_position: bool = False) -> Scene:
     frame = Frame(_MARGIN + left + _GAP, _MARGIN, view.aspect * height, view)
     items = [*_photo(snapshot, left, height), *_world(snapshot, frame, include_position)]
     below = _MARGIN + height + 12
-    items += _color_bar(snapshot, _MARGIN, below, left)
+    items += color_bar(snapshot.colormap, _MARGIN, below, left)
     listed = list(_top_list(snapshot, frame, below))
     items += listed
     lowest = max(item.y for item in listed if isinstance(item, Text))
@@ -177,8 +177,9 @@ def _photo(snapshot: Snapshot, room: float, height: float) -> Iterator[Item]:
     yield Picture(x, _MARGIN + (height - high) / 2, wide, high, heated, photographic=True)
 
 
-def _color_bar(snapshot: Snapshot, x: float, y: float, room: float) -> Iterator[Item]:
-    strip = Image.fromarray(palette(snapshot.colormap, colors.LEVELS)[None])
+def color_bar(colormap: str, x: float, y: float, room: float) -> Iterator[Item]:
+    """Draw the legend of the heat."""
+    strip = Image.fromarray(palette(colormap, colors.LEVELS)[None])
     label = "heat"
     begin = x + width(label, SMALL) + 8
     wide = min(room - (begin - x) - 6, 160.0)
@@ -248,25 +249,13 @@ def _rings(guess: Guess, frame: Frame) -> tuple[Floats, ...]:
 
 
 def _flag(flag: Flag, frame: Frame) -> Iterator[Item]:
-    """Draw a pole and a label: above for photo, below for evidence, beside for truth."""
+    """Draw a pole and a label."""
     color = colors.FLAGS[flag.kind]
     x, y = frame.place([flag.longitude, flag.latitude])[0]
-    wide, high, pole = width(flag.text, SMALL) + 8, SMALL + 4, 9.0
-    across = 0.0
-    if flag.kind == "truth":
-        across = pole if x + pole + wide < frame.x + frame.width else -pole
-        left, top = (x + pole if across > 0 else x - pole - wide), y - high / 2
-    else:
-        up = flag.kind == "photo"
-        if up and y - pole - high < frame.y:
-            up = False
-        elif not up and y + pole + high > frame.y + frame.height:
-            up = True
-        left, top = x - wide / 2, (y - pole - high if up else y + pole)
-        pole = -pole if up else pole
-    left = min(max(left, frame.x + 1), frame.x + frame.width - wide - 1)
-    end = [x + across, y] if across else [x, y + pole]
-    yield Lines((np.array([[x, y], end]),), color, 1.5)
+    wide, high = width(flag.text, SMALL) + 8, SMALL + 4
+    edges = frame.x, frame.y, frame.x + frame.width, frame.y + frame.height
+    tip, (left, top) = flag.placed((x, y), (wide, high), 9.0, edges)
+    yield Lines((np.array([[x, y], tip]),), color, 1.5)
     yield Dot(x, y, 2.5, color)
     yield Box(left, top, wide, high, color)
     yield Text(left + wide / 2, top + high / 2, flag.text, SMALL, "#ffffff", "center")

@@ -133,20 +133,11 @@ def _vote(snapshot: Snapshot, guess: Guess, layers: list[int]) -> str:
 
 
 def _flag(flag: Flag, view: View) -> str:
-    """Draw a pole and a label: above for photo, below for evidence, beside for truth."""
+    """Draw a pole and a label."""
     x, y = _WHOLE.project([flag.longitude, flag.latitude])[0] * _WIDTH
-    wide, high, pole = _LABEL[flag.kind], 25.0, 15.0
-    tip = x, y
-    if flag.kind == "truth":
-        right = x + pole + wide < _WIDTH
-        left, top = (x + pole if right else x - pole - wide), y - high / 2
-        tip = (x + pole if right else x - pole), y
-    else:
-        above, below = y - pole - high > view.top * _WIDTH, y + pole + high > view.bottom * _WIDTH
-        up = above if flag.kind == "photo" else below
-        left, top = x - wide / 2, (y - pole - high if up else y + pole)
-        tip = x, (y - pole if up else y + pole)
-    left = min(max(left, 1.0), _WIDTH - wide - 1.0)
+    wide, high = _LABEL[flag.kind], 25.0
+    edges = 0.0, view.top * _WIDTH, _WIDTH, view.bottom * _WIDTH
+    tip, (left, top) = flag.placed((x, y), (wide, high), 15.0, edges)
     return (
         f'<g class="flag {flag.kind}" role="img" aria-label="{escape(flag.text)}">'
         f'<path d="M{x:.1f} {y:.1f}L{tip[0]:.1f} {tip[1]:.1f}"/>'

@@ -54,6 +54,43 @@ class Flag:
     latitude: float
     longitude: float
 
+    def placed(
+        self,
+        at: tuple[float, float],
+        size: tuple[float, float],
+        pole: float,
+        edges: tuple[float, float, float, float],
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Place the label: above for photo, below for evidence, beside for truth; on the map.
+
+        Parameters
+        ----------
+        at : (x, y)
+            The place, y downwards.
+        size : (width, height)
+            Of the label.
+        pole : float
+            Length of the pole.
+        edges : (left, top, right, bottom)
+            Of the map.
+
+        Returns
+        -------
+        tip, corner : (x, y)
+            End of the pole, and the label's left upper corner.
+        """
+        (x, y), (wide, high), (west, north, east, south) = at, size, edges
+        if self.kind == "truth":
+            right = x + pole + wide < east
+            tip = (x + pole if right else x - pole), y
+            left, top = (tip[0] if right else tip[0] - wide), y - high / 2
+        else:
+            fits = y - pole - high >= north, y + pole + high <= south
+            up = fits[0] if self.kind == "photo" else not fits[1]
+            tip = x, (y - pole if up else y + pole)
+            left, top = x - wide / 2, (tip[1] - high if up else tip[1])
+        return tip, (min(max(left, west + 1), east - wide - 1), top)
+
 
 @dataclass(frozen=True)
 class View:

@@ -1,5 +1,7 @@
 """The figure and the PNG."""
 
+import itertools
+import math
 import re
 
 import numpy as np
@@ -11,6 +13,7 @@ from combicam_widgets import CellGrid, Photo
 from combicam_widgets.export import colors, figure, fonts, save_png, world_view
 from combicam_widgets.export.drawing import draw_scene
 from combicam_widgets.export.scene import SMALL, WIDTH, Dot, Picture, Text, compose
+from combicam_widgets.export.world_view import Flag
 from combicam_widgets.geo.mercator import mercator_y
 from combicam_widgets.shown.colors import COLORMAPS, LEVELS, palette
 
@@ -176,3 +179,25 @@ def test_the_shade_is_the_probability_of_the_cell_below(snapshot):
     for index, (latitude, longitude) in {0: (48, 2), 2: (-18, 179), 3: (-25, 135)}.items():
         x, y = view.project([longitude, latitude])[0] * shade.shape[1]
         assert shade[int(y), int(x)] == pytest.approx(np.sqrt(p[index] / p.max()), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["photo", "evidence", "truth"])
+def test_labels_stand_on_the_map_and_beside_their_place(kind):
+    edges, size, pole = (10.0, 20.0, 210.0, 120.0), (60.0, 14.0), 9.0
+    flag = Flag(kind, "x", 0, 0)
+    for x, y in itertools.product(np.linspace(10, 210, 21), np.linspace(20, 120, 21)):
+        tip, (left, top) = flag.placed((x, y), size, pole, edges)
+        assert math.dist(tip, (x, y)) == pytest.approx(pole)
+        assert 11 <= left <= 210 - 61
+        assert kind == "truth" or (20 <= top <= 120 - 14)
+        # The pole ends at the label's edge, and the label leaves the place free.
+        assert left - 1e-9 <= tip[0] <= left + 60 + 1e-9 or x in (10.0, 210.0)
+        assert top - 1e-9 <= tip[1] <= top + 14 + 1e-9
+        assert not (left < x < left + 60 and top < y < top + 14)
+    middle = flag.placed((100.0, 70.0), size, pole, edges)
+    expected = {
+        "photo": ((100, 61), (70, 47)),
+        "evidence": ((100, 79), (70, 79)),
+        "truth": ((109, 70), (109, 63)),
+    }
+    assert middle == expected[kind]
