@@ -1,11 +1,13 @@
 """The live page shows where a photo was taken and how far the answer is; nothing saved does."""
 
+import json
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from lab import TOKEN, Lab, notebook
+from nbconvert import HTMLExporter
 from PIL import ExifTags, Image
 from playwright.sync_api import expect
 
@@ -127,6 +129,23 @@ def test_an_opened_file_and_a_guess_are_seen_and_not_saved(lab: Lab, tmp_path: P
     assert lab.complaints == []
 
 
+def check_converted(text: str, states: dict) -> None:
+    """`nbconvert --to html` passes on what ipywidgets' manager for pages draws."""
+    page, _ = HTMLExporter().from_notebook_node(nbformat.reads(text, 4))
+    kinds = r'<script type="application/vnd.jupyter.widget-{}\+json">\s*(.*?)\s*</script>'
+    (state,) = re.findall(kinds.format("state"), page, re.DOTALL)
+    assert json.loads(state)["state"] == states
+    views = [json.loads(view) for view in re.findall(kinds.format("view"), page, re.DOTALL)]
+    seen = [states[view["model_id"]]["state"]["_dom_classes"][-1] for view in views]
+    assert seen == ["ccw-explorer", "ccw-overlay", "ccw-gallery-widget"]
+    # What other pages load these by: versions that are to be had there.
+    modules = {(x["model_module"], x["model_module_version"]) for x in states.values()}
+    assert {name for name, _ in modules} == {
+        *("@jupyter-widgets/base", "@jupyter-widgets/controls", "anywidget", "jupyter-leaflet")
+    }
+    assert all(re.fullmatch(r"[~^]?[\d.*]+", version) for _, version in modules)
+
+
 HEAT = ".js-plotly-plot .layer-above .imagelayer image"
 END_SESSIONS = """async () => {
   const xsrf = document.cookie.match(/_xsrf=([^;]*)/)?.[1] ?? '';
@@ -161,6 +180,7 @@ def test_what_was_saved_is_seen_and_answers_without_its_kernel(lab: Lab):
     # Once what Plotly needs, and at most a megabyte for each explorer.
     assert 1e6 < sizes.pop(bundle) < 3e6
     assert sum(sizes.values()) < 1.5e6
+    check_converted(text, states)
 
     lab.page.evaluate(END_SESSIONS)
     lab.page.reload()

@@ -159,10 +159,6 @@ class Columns(Mapping[str, Column]):
     def __len__(self) -> int:
         return len(self._columns)
 
-    def by_role(self, role: str) -> Column | None:
-        """Return the column that means something, if there is one."""
-        return next((column for column in self.values() if column.role == role), None)
-
     def find(self, name: object, argument: str) -> Column:
         """Return a column that somebody named.
 
