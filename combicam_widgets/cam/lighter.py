@@ -4,8 +4,9 @@ What costs time is fresh memory and small operations. So while a pass runs
 
 - a batch norm in evaluation is the scaling and shift that it amounts to, and where a
   `nn.Sequential` runs it right after a convolution, part of that convolution if this is less work;
-- convolutions do not keep their large inputs, which only the gradients of weights would need, and
-  depthwise ones go back by a forward convolution, which is faster;
+- convolutions do not keep their large inputs, which only the gradients of weights would need;
+  depthwise ones go back by a forward convolution, and those of single pixels that leave pixels out
+  by a product of matrices, which is faster;
 - the gradient of a mean over all pixels is one number per channel, not one per pixel;
 - nothing is computed twice to save memory (gradient checkpointing), since little is kept;
 - activations work on a new tensor where in place they would have to copy their input for the
@@ -191,6 +192,11 @@ def _frozen(convolution: nn.Conv2d) -> Callable[[Tensor, Tensor, Tensor | None],
     return forward
 
 
+def _leaves_pixels_out(weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> bool:
+    """Tell whether a convolution looks at single pixels, and not at all of them."""
+    return weight.shape[2:] == (1, 1) and max(stride) > 1 and max(padding) == 0
+
+
 class _FrozenConvolution(torch.autograd.Function):
     """A convolution that does not keep its input, as PyTorch's own does for its weights' sake."""
 
@@ -221,6 +227,16 @@ class _FrozenConvolution(torch.autograd.Function):
             )
             turned = weight.flip(2, 3)
             gradient = F.conv2d(gradients[0], turned, None, stride, rest, dilation, groups)
+            return gradient, None, None, None, None, None, None
+        if (
+            groups == 1
+            and _leaves_pixels_out(weight, stride, padding)
+            and gradients[0].is_contiguous()
+        ):
+            # PyTorch's own would copy the whole input into another layout first.
+            seen = torch.matmul(weight[:, :, 0, 0].t(), gradients[0].flatten(2))
+            gradient = gradients[0].new_zeros(ctx.shape)
+            gradient[..., :: stride[0], :: stride[1]] = seen.unflatten(2, gradients[0].shape[2:])
             return gradient, None, None, None, None, None, None
         # Only the input's shape and strides are read: memory that is never touched costs nothing.
         x = torch.empty_strided(ctx.shape, ctx.strides, dtype=weight.dtype, device=weight.device)
