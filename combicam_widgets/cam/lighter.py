@@ -236,7 +236,9 @@ class _FrozenConvolution(torch.autograd.Function):
             # PyTorch's own would copy the whole input into another layout first.
             seen = torch.matmul(weight[:, :, 0, 0].t(), gradients[0].flatten(2))
             gradient = gradients[0].new_zeros(ctx.shape)
-            gradient[..., :: stride[0], :: stride[1]] = seen.unflatten(2, gradients[0].shape[2:])
+            gradient[..., :: stride[0], :: stride[1]] = seen.reshape(
+                *seen.shape[:2], *gradients[0].shape[2:]
+            )
             return gradient, None, None, None, None, None, None
         # Only the input's shape and strides are read: memory that is never touched costs nothing.
         x = torch.empty_strided(ctx.shape, ctx.strides, dtype=weight.dtype, device=weight.device)
