@@ -83,6 +83,7 @@ def _speed(files: list[Path], folder: Path) -> None:
             "of batches by hand",
             "of explain_many",
             "cores in use",
+            "processor ms a photo",
         ],
         [
             [
@@ -92,6 +93,7 @@ def _speed(files: list[Path], folder: Path) -> None:
                 f"{hand / seconds:.2f}",
                 f"{alone / seconds:.2f}",
                 f"{median(spent[name][1:]) / seconds:.2f}",
+                f"{1e3 * median(spent[name][1:]) / len(files):.0f}",
             ]
             for name, seconds in times.items()
         ],
