@@ -17,6 +17,8 @@ Feature: TypeAlias = dict[str, Any]
 
 _DECIMALS = 3
 """About 100 m, far finer than any cell."""
+_STEP = 2.0
+"""Longest straight piece of an outline in degrees of arc."""
 
 
 def to_geojson(
@@ -100,7 +102,7 @@ def _features(snapshot: Snapshot, include_position: bool) -> Iterator[Feature]: 
     lines = world_view.path(snapshot.prediction, snapshot.evidence)
     if lines:
         km = round(world_view.path_km(snapshot), 1)
-        yield _feature(_geometry("LineString", map(_positions, lines)), role="path", distance_km=km)
+        yield _feature(_way(lines), role="path", distance_km=km)
     if include_position and snapshot.photo.position is not None:
         km = round(prediction.distance_to(*snapshot.photo.position), 1)
         yield _feature(_point(*snapshot.photo.position), role="truth", distance_km=km)
@@ -121,22 +123,17 @@ def _facts(guess: Guess) -> dict[str, object]:
 
 
 def _area(guess: Guess) -> dict[str, Any]:
-    polygons = world_view.cell_polygons(guess.cells, guess.index)
-    return _geometry("Polygon", ([_positions(ring) for ring in rings] for rings in polygons))
+    (area,) = guess.cells.shapes.geojson([guess.index], _STEP, cut=True)
+    return area
 
 
-def _geometry(kind: str, parts: Iterator[Any] | map[Any]) -> dict[str, Any]:
-    coordinates: Sequence[Any] = list(parts)
-    if len(coordinates) == 1:
-        return {"type": kind, "coordinates": coordinates[0]}
-    return {"type": f"Multi{kind}", "coordinates": coordinates}
+def _way(lines: Sequence[Floats]) -> dict[str, Any]:
+    first, *more = [(line.round(_DECIMALS) + 0.0).tolist() for line in lines]
+    if not more:
+        return {"type": "LineString", "coordinates": first}
+    return {"type": "MultiLineString", "coordinates": [first, *more]}
 
 
 def _point(latitude: float, longitude: float) -> dict[str, Any]:
     x = round(float(wrap_longitude(longitude)), _DECIMALS)
     return {"type": "Point", "coordinates": [x, round(latitude, _DECIMALS)]}
-
-
-def _positions(line: Floats) -> list[list[float]]:
-    positions: list[list[float]] = (line.round(_DECIMALS) + 0.0).tolist()
-    return positions

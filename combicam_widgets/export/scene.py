@@ -244,8 +244,7 @@ def _ground(prediction: GeoPrediction, view: View) -> Image.Image:
 
 
 def _rings(guess: Guess, frame: Frame) -> tuple[Floats, ...]:
-    polygons = world_view.cell_polygons(guess.cells, guess.index)
-    return tuple(frame.place(ring) for polygon in polygons for ring in polygon)
+    return tuple(map(frame.place, world_view.cell_rings(guess.cells, guess.index)))
 
 
 def _flag(flag: Flag, frame: Frame) -> Iterator[Item]:

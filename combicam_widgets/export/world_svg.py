@@ -115,9 +115,8 @@ def _paths(lines: Iterable[Floats], *, closed: bool = True) -> str:
 
 
 def _cell(guess: Guess, kind: str, prefix: str = "") -> str:
-    polygons = world_view.cell_polygons(guess.cells, guess.index)
     title = escape(f"{prefix}{percent(guess.probability)} {guess.place}")
-    d = _paths(ring for rings in polygons for ring in rings)
+    d = _paths(world_view.cell_rings(guess.cells, guess.index))
     return f'<path class="{kind}" d="{d}"><title>{title}</title></path>'
 
 

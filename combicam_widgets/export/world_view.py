@@ -21,7 +21,7 @@ from combicam_widgets.geo import (
     mercator_y,
 )
 from combicam_widgets.geo.earth import Floats
-from combicam_widgets.geo.flat import cut_line, cut_polygon
+from combicam_widgets.geo.flat import cut_line
 from combicam_widgets.shown.memory import remembered
 
 TOP = 5
@@ -180,10 +180,9 @@ def path_km(snapshot: Snapshot) -> float:
     return great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
 
 
-def cell_polygons(cells: CellGrid, index: int) -> list[list[Floats]]:
-    """Outline a cell: polygons of closed rings of (longitude, latitude) in [-180, 180]."""
-    parts = [part for flat in cells.shapes.flat([index], _STEP)[0] for part in cut_polygon(flat)]
-    return [[np.array(ring.coords) for ring in (part.exterior, *part.interiors)] for part in parts]
+def cell_rings(cells: CellGrid, index: int) -> list[Floats]:
+    """Outline a cell: closed rings of (longitude, latitude) in [-180, 180]."""
+    return cells.shapes.rings([index], _STEP, cut=True)
 
 
 @lru_cache(maxsize=1)

@@ -209,6 +209,20 @@ class Shapes:
                 flat[number] = [polygon]
         return flat
 
+    def rings(self, indices: Iterable[int], max_step: float, *, cut: bool = False) -> list[Floats]:
+        """Outline cells on the map: closed rings (longitude, latitude), as of `flat`.
+
+        With `cut` they lie in [-180, 180], cut at the antimeridian.
+        """
+        polygons = [polygon for own in self.flat(indices, max_step) for polygon in own]
+        if cut:
+            polygons = [part for polygon in polygons for part in cut_polygon(polygon)]
+        return [
+            shapely.get_coordinates(ring)
+            for polygon in polygons
+            for ring in (polygon.exterior, *polygon.interiors)
+        ]
+
     def geojson(
         self, indices: Iterable[int], max_step: float, *, cut: bool = False
     ) -> list[dict[str, Any]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import floor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from combicam_widgets.geo import (
     MAX_LATITUDE,
@@ -28,15 +28,18 @@ _ARC = 32
 """Pieces of an arc: each is at most 5.6 degrees long and nowhere 8 km off. More cost bytes at every
 click, and are not seen."""
 
+_STEP = 2.0
+"""Longest straight piece of an outline, in degrees of arc."""
+
 _FROM_THE_MIDDLE = sorted(range(4, _ARC, 4), key=lambda i: abs(i - _ARC // 2))
 
 
-def cut(points: Iterable[Iterable[float]]) -> list[list[Place]]:
+def cut(points: npt.ArrayLike) -> list[list[Place]]:
     """Cut a line at the antimeridian and at the map's upper and lower edge.
 
     Parameters
     ----------
-    points : iterable of (latitude, longitude)
+    points : (N, 2) array-like of (latitude, longitude)
         Degrees. Longitudes may leave [-180, 180] and go on, but never jump by 180 or more.
 
     Returns
@@ -45,7 +48,7 @@ def cut(points: Iterable[Iterable[float]]) -> list[list[Place]]:
         Pieces of at least two points, to 3 decimals, with longitudes in [-180, 180]. What lies
         beyond 85.05 degrees, where the map ends, is left out.
     """
-    line = np.array(list(points), dtype=np.float64).reshape(-1, 2)
+    line = np.array(points, dtype=np.float64).reshape(-1, 2)
     if not len(line):
         return []
     seen = np.abs(line[:, 0]) <= MAX_LATITUDE
@@ -66,7 +69,7 @@ def arc(start: Place, end: Place) -> tuple[list[list[Place]], list[Place]]:
         Where a label may sit, the best first: around the middle.
     """
     points = great_circle_points(*start, *end, _ARC + 1)
-    return cut(points.tolist()), _on_the_map(points[_FROM_THE_MIDDLE])
+    return cut(points), _on_the_map(points[_FROM_THE_MIDDLE])
 
 
 @remembered(at_most=8)
@@ -78,23 +81,14 @@ def ring(prediction: GeoPrediction, radius_km: float) -> tuple[list[list[Place]]
     turn = 360.0 * np.round((points[-1, 1] - points[0, 1]) / 360.0)
     closed = np.vstack([points, points[0] + [0.0, turn]])
     eighth = _ROUND // 8
-    return cut(closed.tolist()), _on_the_map(points[[i * eighth for i in (4, 0, 2, 6, 3, 5, 1, 7)]])
+    return cut(closed), _on_the_map(points[[i * eighth for i in (4, 0, 2, 6, 3, 5, 1, 7)]])
 
 
 @remembered(at_most=32)
 def outlines(cells: CellGrid, indices: tuple[int, ...]) -> list[list[Place]]:
     """Outline cells as closed lines, islands and holes included; see `cut`."""
-    return [piece for line in _rings(cells, list(indices)) for piece in cut(line)]
-
-
-def _rings(cells: CellGrid, indices: list[int]) -> list[list[Place]]:
-    rings: list[list[Place]] = []
-    for feature in cells.outline_geojson(indices)["features"]:
-        shape = feature["geometry"]
-        polygons = shape["coordinates"]
-        for polygon in polygons if shape["type"] == "MultiPolygon" else [polygons]:
-            rings += [[(latitude, longitude) for longitude, latitude in ring] for ring in polygon]
-    return rings
+    rings = cells.shapes.rings(indices, _STEP)
+    return [piece for ring in rings for piece in cut(ring[:, ::-1])]
 
 
 def _on_the_map(points: Any) -> list[Place]:  # noqa: ANN401
