@@ -14,7 +14,17 @@ from importlib.metadata import version
 from benchmarks import fuzz
 from benchmarks.measure import in_a_line
 
-TABLES = ("engine", "networks", "agreement", "evaluation", "many", "grids", "page", "gallery")
+TABLES = (
+    "engine",
+    "ratios",
+    "networks",
+    "agreement",
+    "evaluation",
+    "many",
+    "grids",
+    "page",
+    "gallery",
+)
 
 ON_DEMAND = ("fuzz", "gpu")
 """What takes an hour, or a GPU."""
