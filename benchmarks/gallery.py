@@ -10,16 +10,15 @@ from typing import Any
 from playwright.sync_api import Locator
 
 from benchmarks.measure import ms, table
-from tests.browser.lab import ROOT, Lab, jupyter, notebook, running_browser
+from tests.browser.lab import Lab, jupyter, notebook, running_browser
 
 ROWS = 10_000
 MOVES = 120
 SCROLLS = 60
 
 _CELL = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "tests" / "widgets")!r})
-import combicam_widgets as ccw, photo_tables
+import combicam_widgets as ccw
+from tests.widgets import photo_tables
 gallery = ccw.Gallery(photo_tables.Collection({ROWS}))
 gallery
 """

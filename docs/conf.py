@@ -1,12 +1,6 @@
 """How Sphinx builds the documentation; `recipes.documentation.py` lays out what it reads."""
 
-import sys
-from pathlib import Path
-
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-from combicam_widgets import __version__  # noqa: E402
+from combicam_widgets import __version__
 
 project = "combicam_widgets"
 author = copyright = "The combicam_widgets developers"  # noqa: A001 - Sphinx's name for it

@@ -2,19 +2,16 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from recipes import course
+
 ROOT = Path(__file__).parents[1]
 COURSE = ROOT / "notebooks" / "course"
-sys.path.insert(0, str(ROOT / "recipes"))
-
-import course  # noqa: E402  - a recipe, not of the package
-
 LESSONS = sorted(path.stem for path in (ROOT / "recipes" / "lessons").glob("*.md"))
 
 CLAIMS = {

@@ -24,8 +24,6 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 ROWS = 10_000
 CELL = f"""
-import sys
-sys.path.insert(0, {str(ROOT / "tests" / "widgets")!r})
 import combicam_widgets as ccw, photo_tables, tiny
 many = photo_tables.Collection({ROWS})
 opened = []
