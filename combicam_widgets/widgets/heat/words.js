@@ -3,7 +3,7 @@
 import { percent } from "../../shown/words.js";
 
 const TOP = 3; // how many of the layers that heat comes from are named
-const POINT = "Point at the photo to see which layers its heat comes from.";
+const POINT = "Point at the photo to see which layers heat it.";
 
 export const NO_EVIDENCE = "no positive evidence";
 
