@@ -63,6 +63,23 @@ def test_photos_that_cannot_be_used_say_why(folder_of_photos, tmp_path):
     assert again.drop("gone.jpg").equals(table.drop("gone.jpg"))
 
 
+def test_a_photo_that_vanishes_on_the_way_has_a_row_that_says_so(folder_of_photos, tmp_path):
+    last = folder_of_photos / "more" / "6.png"
+
+    def vanish(done, _total):
+        if done == 2:
+            last.unlink()
+
+    out = tmp_path / "out"
+    many = ccw.explain_many(a_model(), folder_of_photos, batch=2, out=out, progress=vanish)
+    errors = many.table().set_index("photo").error
+    assert errors["more/6.png"].startswith("FileNotFoundError")
+    assert (errors.drop("more/6.png") == "").all()
+    some_photos(7)[6].to_pil().save(last)
+    again = ccw.explain_many(a_model(), folder_of_photos, batch=2, out=out)
+    assert (again.table().error == "").all()
+
+
 def counting_from_now():
     model = a_model()
     model.predict(some_photos(1)[0])

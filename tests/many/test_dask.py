@@ -98,15 +98,34 @@ def test_a_killed_worker_loses_nothing(client, tmp_path):
     assert_same(ccw.read_many(tmp_path / "out"), alone)
 
 
+def test_a_run_that_is_stopped_leaves_the_cluster_and_goes_on_without_it(client, tmp_path):
+    def stop(done, _total):
+        if done >= 3:
+            raise KeyboardInterrupt
+
+    given = {"model": a_model(), "photos": some_photos(18), "batch": 3, "out": tmp_path / "out"}
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        ccw.explain_many(**given, client=client, progress=stop)
+    assert "the same call goes on" in stopped.value.__notes__[0]
+    assert client.futures == {}
+    assert not any(plugins for plugins in client.run(ours).values())
+    done = len(ccw.read_many(given["out"]))
+    assert 3 <= done < 18
+    assert_same(ccw.explain_many(**given), ccw.explain_many(**given | {"out": None}))
+
+
+def ours(dask_worker):
+    """Which plugins of this package a worker has."""
+    return [name for name in dask_worker.plugins if "combicam" in name]
+
+
 def test_the_shipped_models_travel(client):
     model = ccw.load_model("naturalist")
     photos = [ccw.sample(name) for name in ("koala", "panda", "kangaroo")]
     many = ccw.explain_many("naturalist", photos, candidates=["hirescam, mean"], client=client)
     assert_same(many, ccw.explain_many(model, photos, candidates=["hirescam, mean"]))
     assert many.table().seen[0].startswith("koala 0.9")
-    assert client.run(lambda dask_worker: [n for n in dask_worker.plugins if "combicam" in n]) == {
-        worker: [] for worker in client.nthreads()
-    }
+    assert client.run(ours) == {worker: [] for worker in client.nthreads()}
 
 
 def test_photos_that_the_workers_cannot_reach_are_sent(client, tmp_path, monkeypatch):
