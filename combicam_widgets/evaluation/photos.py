@@ -22,6 +22,7 @@ from combicam_widgets.evaluation.revealing import Heatmap, resized, reveal
 from combicam_widgets.evaluation.weighing import NothingWorth, by_worth
 from combicam_widgets.images import ImageSource, Photo, load_image
 from combicam_widgets.models import GeoModel
+from combicam_widgets.running import reason
 
 Model: TypeAlias = GeoModel | nn.Module
 
@@ -148,7 +149,7 @@ def measure_photo(
         maps = explanation(model, seen, methods=methods_of(plan.candidates.values()))
         asks = question(model, seen, maps.target)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
-        return [Row(name, "", "", "", np.nan, _reason(error))]
+        return [Row(name, "", "", "", np.nan, reason(error))]
     rows: list[Row] = []
     heatmaps: dict[str, npt.NDArray[np.float32]] = {}
     made: dict[str, Candidate] = {}
@@ -162,12 +163,12 @@ def measure_photo(
             else:
                 heatmaps[label] = resized(found, asks.batch)
         except Exception as error:  # noqa: BLE001  (a user's function may raise anything: its row says what)
-            rows.append(Row(name, label, "", "", np.nan, _reason(error)))
+            rows.append(Row(name, label, "", "", np.nan, reason(error)))
     heatmaps.update(controls(asks.batch, plan.seed))
     try:
         rows += measured(model, name, asks, heatmaps, made, plan)
     except (ValueError, TypeError, RuntimeError) as error:
-        return [Row(name, "", "", "", np.nan, _reason(error))]
+        return [Row(name, "", "", "", np.nan, reason(error))]
     return rows
 
 
@@ -344,7 +345,3 @@ def named_candidate(name: str, layers: Sequence[str]) -> Candidate | HowToExplai
         f"Unknown candidate {name!r}: give 'Combi-CAM', 'by worth', 'last layer', a rule "
         f"({', '.join(cam.rule_names())}) or 'method, rule' such as 'hirescam, mean'."
     )
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

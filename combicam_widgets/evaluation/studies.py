@@ -510,9 +510,7 @@ def _write(file: Path, content: object) -> None:
         content = [
             {**row, "value": None if np.isnan(row["value"]) else row["value"]} for row in content
         ]
-    waiting = file.with_suffix(".part")
-    waiting.write_text(json.dumps(content), encoding="utf-8")
-    waiting.replace(file)
+    files.write(file, json.dumps(content).encode())
 
 
 def _pandas() -> Any:  # noqa: ANN401
