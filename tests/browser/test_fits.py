@@ -178,6 +178,18 @@ def test_a_tile_s_map_is_not_covered(lab):
     assert tile.evaluate(over) == []
 
 
+def test_pictures_stay_where_they_are_when_the_sentence_grows(lab):
+    resize(lab, 1280, 800, files=True)
+    status, world = lab.page.locator(".ccw-status").first, lab.page.locator(".ccw-world")
+    expect(status).not_to_contain_text("that part alone points")
+    before = world.bounding_box()
+    lab.page.get_by_role("button", name="last layer").click()
+    expect(status).to_contain_text("that part alone points")
+    assert world.bounding_box() == before
+    lab.page.get_by_role("button", name="all", exact=True).click()
+    expect(status).not_to_contain_text("that part alone points")
+
+
 def test_a_height_is_a_trait(lab):
     resize(lab, 1280, 800, files=True)
     lab.python("[setattr(explorer, 'height', 200)] and None")
