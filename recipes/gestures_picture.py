@@ -128,7 +128,10 @@ def main() -> None:
             page.locator(".ccw-vote").nth(15).wait_for(state="attached")
             page.locator(".ccw-drawn-box").wait_for()
             open_more(page)
-            page.add_style_tag(content=".ccw-why-not { opacity: 1 !important; }")
+            page.add_style_tag(
+                content=".ccw-why-not { opacity: 1 !important; }"
+                ".ccw-row-item:has(.ccw-why-not) > .ccw-row { padding-right: 64px; }"
+            )
             lab.until("[explorer.busy, len(explorer.votes)]", [False, 16])
             picture, places = photograph(page, spots)
         page = browser.new_page(viewport={"width": 1400, "height": 1400})
