@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ROW = 26
 """Height of a candidate's row in pixels."""
 
-_DOT = {"color": "rgba(0, 114, 178, 0.35)", "size": 5}
+_DOT = {"color": "rgba(50, 135, 215, 0.7)", "size": 5}
 _MEAN = {"color": "#D55E00", "symbol": "diamond", "size": 8}
 _GREY, _GRID, _CLEAR = "#7b7b7b", "rgba(128, 128, 128, 0.3)", "rgba(0, 0, 0, 0)"
 
@@ -37,6 +37,7 @@ def chart_template() -> go.layout.Template:
         "gridcolor": _GRID,
         "zerolinecolor": _GRID,
         "linecolor": _GREY,
+        "tickcolor": _GREY,
         "title": {"standoff": 15},
         "automargin": True,
     }
