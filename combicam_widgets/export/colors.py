@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageColor
 
-from combicam_widgets.shown.colors import heat_opacity, palette
+from combicam_widgets.shown.colors import LESS, MORE, difference_opacity, heat_opacity, palette
 
 LEVELS = 256
 """Number of colours that a colour map is sampled at: twice as many as are sent to a notebook."""
@@ -21,10 +21,6 @@ SHADE = "#0b4f9e"
 
 FLAGS = {"photo": "#0d3b78", "evidence": "#a34700", "truth": "#1b5e20", "vote": "#6a3d78"}
 """Blue, orange, green, purple: told apart by their labels and their sides too."""
-
-
-LESS, MORE = "#1f6fe0", "#e66100"
-"""Where a heatmap is colder, and hotter, than the one that it is compared with."""
 
 
 def differing(
@@ -45,7 +41,7 @@ def differing(
     )
     value = np.asarray(values).clip(-1, 1)[..., None]
     less, more = (np.array(ImageColor.getrgb(color)) for color in (LESS, MORE))
-    alpha = opacity * np.sqrt(np.abs(value))
+    alpha = opacity * difference_opacity(value)
     grey = np.asarray(photo.convert("L"))[..., None]
     pixels = grey * (1 - alpha) + np.where(value < 0, less, more) * alpha
     return Image.fromarray(np.rint(pixels).astype(np.uint8))

@@ -21,6 +21,9 @@ COLORMAPS = ("inferno", "cividis", "viridis", "magma", "plasma")
 LEVELS = 128
 """Number of colours in an image; more would be sent but not seen."""
 
+LESS, MORE = "#1f6fe0", "#e66100"
+"""Blue and orange, where heat is less and more: told apart with every kind of colour blindness."""
+
 CLEAR, SOLID = 0.25, 0.9
 """Heat up to which the photo stays clear, and from which heat is as opaque as it gets."""
 
@@ -58,6 +61,23 @@ def heat_palette(colormap: str, levels: int = LEVELS) -> npt.NDArray[np.uint8]:
     """Give the colours of heat over a photo: (levels, 4) uint8, RGB and opacity; read-only."""
     opacity = np.rint(255 * heat_opacity(np.linspace(0, 1, levels))).astype(np.uint8)
     sampled = np.column_stack([palette(colormap, levels), opacity])
+    sampled.flags.writeable = False
+    return sampled
+
+
+def difference_opacity(difference: npt.ArrayLike) -> npt.NDArray[np.floating]:
+    """How opaque a difference of heat, in [-1, 1], is: its root, since most are small."""
+    opacity: npt.NDArray[np.floating] = np.sqrt(np.abs(np.asarray(difference)))
+    return opacity
+
+
+@lru_cache(maxsize=4)
+def difference_palette(steps: int) -> npt.NDArray[np.uint8]:
+    """Give the colours of a difference from -1 to 1: (2 steps + 1, 4) uint8, RGBA; read-only."""
+    values = np.arange(-steps, steps + 1) / steps
+    less, more = (list(bytes.fromhex(color[1:])) for color in (LESS, MORE))
+    colors = np.where(values[:, None] < 0, less, more)
+    sampled = np.column_stack([colors, np.rint(255 * difference_opacity(values))]).astype(np.uint8)
     sampled.flags.writeable = False
     return sampled
 

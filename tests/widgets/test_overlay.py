@@ -12,10 +12,10 @@ from scipy import ndimage
 
 import combicam_widgets as ccw
 from combicam_widgets import cam
-from combicam_widgets.shown.colors import heat_image
+from combicam_widgets.shown.colors import LESS, MORE, heat_image
 from combicam_widgets.widgets.heat.box import box_sentence
 from combicam_widgets.widgets.heat.overlay import Overlay, overlay
-from combicam_widgets.widgets.heat.pictures import LESS, MORE, difference_picture, heat_picture
+from combicam_widgets.widgets.heat.pictures import difference_picture, heat_picture
 
 SIZE = (150, 200)
 

@@ -14,10 +14,11 @@ import traitlets as T
 from combicam_widgets.cam import upsample
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.javascript import joined
+from combicam_widgets.shown.colors import difference_palette
 from combicam_widgets.widgets._bridge.attentive import Attentive
 from combicam_widgets.widgets._bridge.closing import made_of
 from combicam_widgets.widgets.fusion import Fusion
-from combicam_widgets.widgets.heat.pictures import LESS, MORE, difference_colors, difference_picture
+from combicam_widgets.widgets.heat.pictures import difference_colors, difference_picture
 
 _PHOTO_SIDE = 588
 
@@ -71,8 +72,8 @@ class Panel(Attentive):
     opacity = T.Float(1.0).tag(sync=True)
     """Opacity of a difference of 1, in [0, 1]."""
 
-    less, more = (T.List(list(bytes.fromhex(c[1:]))).tag(sync=True) for c in (LESS, MORE))
-    """Red, green and blue of where there is less heat, or more."""
+    palette = T.Bytes(difference_palette(127).tobytes()).tag(sync=True)
+    """Colours of a difference from -1 to 1, RGBA."""
 
 
 class Comparison:

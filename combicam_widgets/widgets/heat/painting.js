@@ -45,15 +45,9 @@ export function painted({ shape, values }, palette, opacity, mask = null) {
   return pixels;
 }
 
-/** RGBA of a difference, values from -1 to 1: of one colour where it is less, another where more. */
-export function paintedDifference({ values }, { less, more }, opacity) {
-  const pixels = new Uint8ClampedArray(4 * values.length);
-  for (let i = 0; i < values.length; i++) {
-    pixels.set(values[i] < 0 ? less : more, 4 * i);
-    // The square root lets small differences be seen: most are.
-    pixels[4 * i + 3] = Math.round(255 * opacity * Math.sqrt(Math.abs(values[i])));
-  }
-  return pixels;
+/** RGBA of a difference, values from -1 to 1, in the colours of Python's `difference_palette`. */
+export function paintedDifference({ shape, values }, palette, opacity) {
+  return painted({ shape, values: values.map((value) => (value + 1) / 2) }, palette, opacity);
 }
 
 /** A data URI of a PNG of heat. */

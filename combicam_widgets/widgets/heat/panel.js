@@ -49,8 +49,9 @@ function render({ model, el }) {
     const state = Object.fromEntries(["photo", "picture", "name", "words"].map((n) => [n, model.get(n)]));
     const now = difference(model, fused);
     if (!now) return state;
-    const [less, more] = [model.get("less"), model.get("more")];
-    const picture = png(now.shape, paintedDifference(now, { less, more }, model.get("opacity")));
+    const { buffer, byteOffset, byteLength } = model.get("palette");
+    const palette = new Uint8Array(buffer, byteOffset, byteLength);
+    const picture = png(now.shape, paintedDifference(now, palette, model.get("opacity")));
     return { ...state, picture, ...differenceWords(now.values) };
   }
   function show() {

@@ -8,10 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from combicam_widgets.cam import upsample
-from combicam_widgets.shown.colors import COLORMAPS, LEVELS, heat_palette, levels_of, palette_image
-
-LESS, MORE = "#1f6fe0", "#e66100"
-"""Blue and orange: told apart with every kind of colour blindness, and on most photos."""
+from combicam_widgets.shown.colors import (
+    COLORMAPS,
+    LEVELS,
+    difference_palette,
+    heat_palette,
+    levels_of,
+    palette_image,
+)
 
 _SMALL, _FINE = 96, 288
 """Heatmaps with at most so many pixels a side are enlarged to so many."""
@@ -79,21 +83,15 @@ def difference_picture(difference: npt.NDArray[np.floating], opacity: float = 1.
         A data URI of a PNG with a palette.
     """
     levels = np.rint(np.clip(difference, -1, 1) * _STEPS) + _STEPS
-    steps = np.arange(-_STEPS, _STEPS + 1)
-    colors = np.array([_rgb(LESS if step < 0 else MORE) for step in steps], np.uint8)
-    # The square root lets small differences be seen: most are.
-    alpha = 255 * opacity * np.sqrt(np.abs(steps) / _STEPS)
-    return palette_image(levels.astype(np.uint8), colors, alpha)
+    colors = difference_palette(_STEPS)
+    return palette_image(levels.astype(np.uint8), colors[:, :3], opacity * colors[:, 3])
 
 
 def difference_colors(steps: int = 8) -> list[str]:
     """Give the colours of `difference_picture` for -1 to 1, laid on white, for a legend."""
-    colors = []
-    for value in np.linspace(-1, 1, 2 * steps + 1):
-        strength = math.sqrt(abs(value))
-        mixed = [round(255 + strength * (c - 255)) for c in _rgb(LESS if value < 0 else MORE)]
-        colors.append(f"rgb({mixed[0]} {mixed[1]} {mixed[2]})")
-    return colors
+    rgba = difference_palette(steps).astype(float)
+    mixed = 255 + rgba[:, 3:] / 255 * (rgba[:, :3] - 255)
+    return ["rgb({} {} {})".format(*color) for color in np.rint(mixed).astype(int).tolist()]
 
 
 def _touched(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -110,7 +108,3 @@ def _surrounded(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     beside = around[1:-1, :-2] & around[1:-1, 2:] & around[:-2, 1:-1] & around[2:, 1:-1]
     surrounded: npt.NDArray[np.bool_] = mask & beside
     return surrounded
-
-
-def _rgb(color: str) -> tuple[int, int, int]:
-    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
