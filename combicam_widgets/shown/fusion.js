@@ -90,33 +90,27 @@ function around(fine, coarse) {
   const { left, part } = neighbours(fine, coarse);
   return Array.from(left, (at, i) => {
     const t = part[i];
-    const parts = [
-      (-t + 2 * t ** 2 - t ** 3) / 2,
-      (2 - 5 * t ** 2 + 3 * t ** 3) / 2,
-      (t + 4 * t ** 2 - 3 * t ** 3) / 2,
-      (-(t ** 2) + t ** 3) / 2,
-    ];
-    return [...[-1, 0, 1, 2].map((step) => Math.min(Math.max(at + step, 0), coarse - 1)), ...parts];
+    const before = [(-t + 2 * t ** 2 - t ** 3) / 2, (2 - 5 * t ** 2 + 3 * t ** 3) / 2];
+    const after = [(t + 4 * t ** 2 - 3 * t ** 3) / 2, (t ** 3 - t ** 2) / 2];
+    const places = [-1, 0, 1, 2].map((step) => Math.min(Math.max(at + step, 0), coarse - 1));
+    return [...places, ...before, ...after];
   });
 }
 
 /** Resize a map to [H, W] without kinks, and add it to what is there: for looking at. */
 function addSmoothed(total, { shape: [h, w], values }, [H, W]) {
   const [low, high] = range(values);
-  const wide = new Float64Array(h * W);
-  const columns = around(W, w);
+  const [wide, columns, rows] = [new Float64Array(h * W), around(W, w), around(H, h)];
   for (let X = 0; X < W; X++) {
     const [a, b, c, d, A, B, C, D] = columns[X];
     for (let y = 0, at = 0; y < h; y++, at += w) {
       wide[y * W + X] = A * values[at + a] + B * values[at + b] + C * values[at + c] + D * values[at + d];
     }
   }
-  const rows = around(H, h);
   for (let Y = 0, i = 0; Y < H; Y++) {
     const [a, b, c, d, A, B, C, D] = rows[Y];
     for (let X = 0; X < W; X++) {
-      const value =
-        A * wide[a * W + X] + B * wide[b * W + X] + C * wide[c * W + X] + D * wide[d * W + X];
+      const value = A * wide[a * W + X] + B * wide[b * W + X] + C * wide[c * W + X] + D * wide[d * W + X];
       total[i++] += value < low ? low : value > high ? high : value;
     }
   }
@@ -169,8 +163,7 @@ function weightedSum({ size, smooth, layers }) {
     for (let i = 0; i < values.length; i++) values[i] += weight * map.values[i];
   }
   const values = new Float64Array(size[0] * size[1]);
-  const add = smooth ? addSmoothed : addUpsampled;
-  for (const map of coarse.values()) add(values, map, size);
+  for (const map of coarse.values()) (smooth ? addSmoothed : addUpsampled)(values, map, size);
   return values;
 }
 
@@ -205,10 +198,7 @@ function largest({ size, smooth, layers }) {
   const heat = new Float64Array(size[0] * size[1]);
   for (const { map, weight } of layers) {
     const { values } = upsample(map, size, smooth);
-    for (let i = 0; i < heat.length; i++) {
-      const value = weight * values[i];
-      if (value > heat[i]) heat[i] = value;
-    }
+    for (let i = 0; i < heat.length; i++) heat[i] = Math.max(heat[i], weight * values[i]);
   }
   return heat;
 }
@@ -313,9 +303,7 @@ function ruleOf(name) {
  * Fuse maps into one heatmap of size [H, W], values in [0, 1]; all zeros where nothing stands out.
  * With `smooth`, for pictures, not for numbers: without kinks where small maps are made large.
  */
-export function fuse(
-  maps, weights, size, rule = "sum", normalize = null, importances = null, smooth = false,
-) {
+export function fuse(maps, weights, size, rule = "sum", normalize = null, importances = null, smooth = false) {
   const stack = stacked(maps, weights, size, normalize, importances, smooth);
   return minmax({ shape: [...size], values: ruleOf(rule).combine(stack) });
 }
