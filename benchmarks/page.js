@@ -106,7 +106,7 @@
   bench.drag = async (layer, places, y) => {
     const tile = document.querySelector(`[aria-label="Layer ${layer}"]`);
     for (const x of places) {
-      await new Promise(requestAnimationFrame);
+      await painted(); // what a mouse does meanwhile is told at the beginning of the next frame
       const where = { clientX: x, clientY: y, pointerId: 1, isPrimary: true, buttons: 1 };
       tile.dispatchEvent(new PointerEvent("pointermove", { ...where, bubbles: true }));
     }
