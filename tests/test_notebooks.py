@@ -41,6 +41,17 @@ assert max(shares, key=shares.get) == "blocks.15" and max(kept, key=kept.get) ==
 assert alone("koala", last)[0] > alone("koala")[0] + 0.1
 
 assert worths["by worth"] > max(worths["last layer"], worths["all"]) + 0.1
+
+assert str(model.concepts(ccw.sample("koala"), 1)[0]).startswith("koala 0.93")
+navajo, cell = ccw.sample("navajo"), model.cells.at(39.0, 35.0)
+assert "Aleppo" in model.cells.name(cell)
+assert "Cappadocia" in str(model.concepts(navajo, 1)[0])
+own, there = model.explain(navajo).fuse(), model.explain(navajo, target=cell).fuse()
+assert ((own - there) ** 2).mean() < 0.01
+
+explorer.opacity, explorer.outline = 0.1, True
+begin_with("panda")
+assert (explorer.opacity, explorer.outline) == (0.8, False)
 """,
     "04-compose": """
 assert diagram.weights == heat.weights and sum(heat.weights.values()) == 5

@@ -60,7 +60,7 @@ class Round:
         ``include_position`` there are none.
         """
         best = self.prediction.best
-        says = f"The model points to a place {best.place} ({percent(best.probability)})"
+        says = f"The model says {best.place} ({percent(best.probability)})"
         if self.scores is None:
             return f"{says}, {distance(self.guess_km)} from your guess; the truth is not known."
         if not include_position:

@@ -35,7 +35,7 @@ def test_a_round_is_scored_by_distance():
 
 def test_distances_and_points_are_said_only_where_the_position_may_be():
     played = Round((10.0, 20.0), PREDICTION, (5.0, 80.0))
-    assert played.sentence(include_position=False) == "The model points to a place b (60 %)."
+    assert played.sentence(include_position=False) == "The model says b (60 %)."
     game = Game().played(played).played(played)
     assert game.score_line(include_position=False) == "2 rounds"
     assert "80.0" not in repr(game)
