@@ -17,7 +17,8 @@ _ROW = 26
 """Height of a candidate's row in pixels."""
 
 _DOT = {"color": "rgba(50, 135, 215, 0.7)", "size": 5}
-_MEAN = {"color": "#D55E00", "symbol": "diamond", "size": 8}
+_ORANGE = "#D55E00"
+_MEAN = {"color": _ORANGE, "symbol": "diamond", "size": 8}
 _GREY, _GRID, _CLEAR = "#7b7b7b", "rgba(128, 128, 128, 0.3)", "rgba(0, 0, 0, 0)"
 
 
@@ -41,7 +42,7 @@ def chart_template() -> go.layout.Template:
         "title": {"standoff": 15},
         "automargin": True,
     }
-    colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#888888"]
+    colors = ["#0072B2", _ORANGE, "#009E73", "#CC79A7", "#888888"]
     return go.layout.Template(
         layout={
             "paper_bgcolor": _CLEAR,
@@ -80,7 +81,7 @@ def differences(values: Mapping[str, Floats], reference: str, measure: str) -> g
         mode="markers",
         marker=_MEAN,
         name="mean, 95 %",
-        error_x={"array": high - means, "arrayminus": means - low, "color": "#D55E00"},
+        error_x={"array": high - means, "arrayminus": means - low, "color": _ORANGE},
     )
     figure.add_vline(0, line={"dash": "dot", "color": _GREY})
     return _laid_out(figure, ordered, f"{measure}: difference to {reference}, one dot per photo")
@@ -120,8 +121,8 @@ def layers(values: Mapping[str, Floats], measure: str) -> go.Figure:
         y=means,
         mode="markers+lines",
         marker=_MEAN,
-        line={"color": "#D55E00", "width": 1},
-        error_y={"array": high - means, "arrayminus": means - low, "color": "#D55E00"},
+        line={"color": _ORANGE, "width": 1},
+        error_y={"array": high - means, "arrayminus": means - low, "color": _ORANGE},
     )
     figure.add_hline(0, line={"dash": "dot", "color": _GREY})
     figure.update_layout(template=chart_template(), showlegend=False, width=900, height=360)

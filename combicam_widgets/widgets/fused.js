@@ -28,9 +28,10 @@ function given(model) {
 
 /**
  * Reads a fusion's state; works everything out once. `heat()` is the heatmap, `alone(name)` that of
- * one layer, `drawn()` and `drawnAlone(name)` are what is painted of them, `shares()` has each layer's share by name. All give null where the page cannot tell:
- * without maps, with a rule of somebody's own, and while all layers are off. `read(x, y)` has the
- * heat at a place of the photo, from 0 to 1, and each layer's part of it, or null parts.
+ * one layer; `drawn()` and `drawnAlone(name)` are what is painted of them; `shares()` has each
+ * layer's share by name. All give null where the page cannot tell: without maps, with a rule of
+ * somebody's own, and while all layers are off. `read(x, y)` has the heat at a place of the photo,
+ * from 0 to 1, and each layer's part of it, or null parts.
  */
 export function fusedBy(model) {
   if (!known.has(model)) known.set(model, reading(model));
