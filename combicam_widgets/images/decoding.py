@@ -66,7 +66,8 @@ def picture_endings() -> list[str]:
     """
     Image.init()
     read = set(Image.OPEN) - _NO_PICTURES
-    endings = {end for end, kind in Image.registered_extensions().items() if kind in read}
+    # Pillow takes the ending, perhaps none, of whatever was written as SPIDER for one of SPIDER's.
+    endings = {end for end, kind in Image.registered_extensions().items() if end and kind in read}
     if find_spec("pillow_heif") is not None:
         endings |= {".heic", ".heif"}
     return sorted(endings)

@@ -20,7 +20,14 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from combicam_widgets import files
-from combicam_widgets.images import MAX_FILE_BYTES, ImageError, ImageSource, Photo, load_image
+from combicam_widgets.images import (
+    MAX_FILE_BYTES,
+    ImageError,
+    ImageSource,
+    Photo,
+    load_image,
+    picture_endings,
+)
 from combicam_widgets.images.photo import check_position
 
 Photos: TypeAlias = (
@@ -187,11 +194,12 @@ def reason(error: BaseException) -> str:
 def _of_text(text: str) -> list[Given]:
     path = files.source(text)
     if path.is_dir():
-        endings = set(Image.registered_extensions()) | {".heic", ".heif"}
+        endings = {*picture_endings(), ".heic", ".heif"}
         found = sorted(
             file
             for file in path.rglob("*")
             if file.suffix.lower() in endings
+            and not file.is_dir()
             and not any(part.startswith(".") for part in file.relative_to(path).parts)
         )
         if not found:

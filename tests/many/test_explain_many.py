@@ -2,11 +2,13 @@
 
 import csv
 import gc
+import io
 import weakref
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_many import a_model, some_photos
 from torch import nn
 from torch.utils.data import Dataset
@@ -123,6 +125,18 @@ def test_photos_come_in_many_forms(form, folder_of_photos, tmp_path):
     assert np.allclose(table.probability, expected[: len(table)], rtol=1e-5)
     assert table.photo.is_unique
     assert table.distance_km.notna().all() == (form == "a table")
+
+
+def test_what_is_no_picture_in_a_folder_is_passed_over(folder_of_photos):
+    # Pillow then takes no ending for that of a picture.
+    Image.new("F", (4, 4)).save(io.BytesIO(), "SPIDER")
+    (folder_of_photos / "README").write_text("no picture")
+    (folder_of_photos / "paper.pdf").write_bytes(b"%PDF-1.7")
+    (folder_of_photos / "album.jpg").mkdir()
+    (folder_of_photos / "more").joinpath("6.png").rename(folder_of_photos / "album.jpg" / "6.png")
+    table = ccw.explain_many(a_model(), folder_of_photos, batch=4).table()
+    assert list(table.photo) == [f"{i}.png" for i in range(5)] + ["album.jpg/6.png", "more/5.png"]
+    assert (table.error == "").all()
 
 
 @pytest.mark.parametrize("form", [ccw.Photo.to_pil, as_tensor], ids=["PIL images", "tensors"])
