@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -60,17 +63,23 @@ def save_png(
         If nothing can be written there.
     """
     file = files.destination(path, tuple(_FORMATS))
-    low, high = _SCALES
-    given: object = scale
-    if isinstance(given, bool) or not isinstance(given, Real):
-        raise TypeError(f"scale must be a number, got {scale!r}")
-    if not low <= scale <= high:
-        raise ValueError(f"scale must lie between {low:g} and {high:g}, got {scale!r}")
-    picture = draw_scene(compose(snapshot, include_position=include_position), float(scale))
+    scale = checked("scale", scale, _SCALES)
+    picture = draw_scene(compose(snapshot, include_position=include_position), scale)
     content = io.BytesIO()
     asked = Path(path).suffix.lower()  # a link may lead to a file of another name
     picture.save(content, **_FORMATS[asked or ".png"])
     files.write(file, content.getvalue())
+
+
+def checked(name: str, value: object, limits: tuple[float, float]) -> float:
+    """Return a number that lies within limits; TypeError or ValueError if it does not."""
+    low, high = limits
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    number = float(value)
+    if not low <= number <= high:
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value!r}")
+    return number
 
 
 def as_jpeg(snapshot: Snapshot, scale: float = 0.8) -> bytes:
@@ -92,86 +101,61 @@ def draw_scene(scene: Scene, scale: float) -> Image.Image:
 def _draw(item: Item, canvas: Image.Image, scale: float) -> None:
     match item:
         case Picture():
-            _draw_picture(item, canvas, scale)
+            box = np.array([item.x, item.y, item.x + item.width, item.y + item.height]) * scale
+            left, top, right, bottom = box.round().astype(int).tolist()
+            kind = Image.Resampling.LANCZOS if item.photographic else Image.Resampling.BICUBIC
+            canvas.paste(item.image.resize((right - left, bottom - top), kind), (left, top))
         case Lines():
-            _draw_lines(item, canvas, scale)
+            whole = chain.from_iterable(map(_dashes, item.lines)) if item.dashed else item.lines
+            wide = max(1, round(item.width * scale * _FINE))
+            line = partial(ImageDraw.ImageDraw.line, fill=255, width=wide, joint="curve")
+            _paint(canvas, scale, line, list(whole), item.width, item.color)
         case Dot():
-            _draw_dot(item, canvas, scale)
+            middle = np.array([[item.x, item.y]])
+            for radius, color in ((item.radius + 0.8, "#ffffff"), (item.radius, item.color)):
+                circle = partial(_circle, radius=radius * scale * _FINE)
+                _paint(canvas, scale, circle, [middle], 2 * radius, color)
         case Box():
-            _draw_box(item, canvas, scale)
+            corners = np.array([[item.x, item.y], [item.x + item.width, item.y + item.height]])
+            _paint(canvas, scale, _rectangle, [corners], 0, item.color)
         case Text():
-            _draw_text(item, canvas, scale)
+            ImageDraw.Draw(canvas).text(
+                (item.x * scale, item.y * scale),
+                item.text,
+                fill=item.color,
+                font=font(item.size * scale),
+                anchor=_ANCHORS[item.anchor],
+            )
 
 
-def _draw_picture(item: Picture, canvas: Image.Image, scale: float) -> None:
-    left, top = round(item.x * scale), round(item.y * scale)
-    right, bottom = round((item.x + item.width) * scale), round((item.y + item.height) * scale)
-    kind = Image.Resampling.LANCZOS if item.photographic else Image.Resampling.BICUBIC
-    canvas.paste(item.image.resize((right - left, bottom - top), kind), (left, top))
+def _paint(
+    canvas: Image.Image,
+    scale: float,
+    shape: Callable[[ImageDraw.ImageDraw, list[float]], None],
+    lines: list[Floats],
+    width: float,
+    color: str,
+) -> None:
+    """Draw a shape enlarged, reduce it, and paint one colour through it."""
+    points = np.concatenate(lines) * scale
+    margin = width * scale + 2
+    low = np.floor(points.min(axis=0) - margin).clip(0)
+    high = np.ceil(points.max(axis=0) + margin).clip(low + 1, [*canvas.size])
+    mask = Image.new("L", tuple(((high - low) * _FINE).astype(int).tolist()))
+    for line in lines:
+        shape(ImageDraw.Draw(mask), ((line * scale - low) * _FINE).ravel().tolist())
+    left, top = low.astype(int).tolist()
+    canvas.paste(color, (left, top), mask.reduce(_FINE))
 
 
-def _draw_lines(item: Lines, canvas: Image.Image, scale: float) -> None:
-    wide = max(1, round(item.width * scale * _FINE))
-    lines = [line for whole in item.lines for line in (_dashes(whole) if item.dashed else [whole])]
-    with _Stencil(lines, item.width, item.color, canvas, scale) as draw:
-        for line in lines:
-            draw.line(draw.moved(line), fill=255, width=wide, joint="curve")
+def _circle(draw: ImageDraw.ImageDraw, middle: list[float], radius: float) -> None:
+    x, y = middle
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
 
 
-def _draw_dot(item: Dot, canvas: Image.Image, scale: float) -> None:
-    middle = np.array([[item.x, item.y]])
-    for radius, color in ((item.radius + 0.8, "#ffffff"), (item.radius, item.color)):
-        with _Stencil([middle], 2 * radius, color, canvas, scale) as draw:
-            x, y = draw.moved(middle)
-            r = radius * scale * _FINE
-            draw.ellipse((x - r, y - r, x + r, y + r), fill=255)
-
-
-def _draw_box(item: Box, canvas: Image.Image, scale: float) -> None:
-    corners = np.array([[item.x, item.y], [item.x + item.width, item.y + item.height]])
-    with _Stencil([corners], 0, item.color, canvas, scale) as draw:
-        left, top, right, bottom = draw.moved(corners)
-        draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), fill=255)
-
-
-def _draw_text(item: Text, canvas: Image.Image, scale: float) -> None:
-    place = item.x * scale, item.y * scale
-    letters = font(item.size * scale)
-    ImageDraw.Draw(canvas).text(
-        place, item.text, fill=item.color, font=letters, anchor=_ANCHORS[item.anchor]
-    )
-
-
-class _Stencil:
-    """Draws a shape enlarged, reduces it, and paints one colour through it."""
-
-    def __init__(
-        self, lines: list[Floats], width: float, color: str, canvas: Image.Image, scale: float
-    ) -> None:
-        points = np.concatenate(lines) * scale
-        margin = width * scale + 2
-        low = np.floor(points.min(axis=0) - margin).clip(0)
-        high = np.ceil(points.max(axis=0) + margin).clip(low + 1, [*canvas.size])
-        self._low, self._scale = low, scale
-        self._size = (high - low).astype(int)
-        self._canvas, self._color = canvas, color
-        self._mask = Image.new("L", tuple((self._size * _FINE).tolist()), 0)
-        self._draw = ImageDraw.Draw(self._mask)
-        self.line, self.ellipse = self._draw.line, self._draw.ellipse
-        self.rectangle = self._draw.rectangle
-
-    def moved(self, line: Floats) -> list[float]:
-        """From the scene's coordinates to the stencil's."""
-        moved: list[float] = ((line * self._scale - self._low) * _FINE).ravel().tolist()
-        return moved
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        mask = self._mask.resize(tuple(self._size.tolist()), Image.Resampling.BOX)
-        paint = Image.new("RGB", mask.size, self._color)
-        self._canvas.paste(paint, tuple(self._low.astype(int).tolist()), mask)
+def _rectangle(draw: ImageDraw.ImageDraw, corners: list[float]) -> None:
+    left, top, right, bottom = corners
+    draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), fill=255)
 
 
 def _dashes(line: Floats) -> list[Floats]:

@@ -12,13 +12,13 @@ from combicam_widgets.export import world_view
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.geo import Guess
 from combicam_widgets.geo.earth import Floats, wrap_longitude
+from combicam_widgets.shown.lines import STEP
+from combicam_widgets.shown.scene import top_cells
 
 Feature: TypeAlias = dict[str, Any]
 
 _DECIMALS = 3
 """About 100 m, far finer than any cell."""
-_STEP = 2.0
-"""Longest straight piece of an outline in degrees of arc."""
 
 
 def to_geojson(
@@ -89,7 +89,7 @@ def to_geojson(
 
 def _features(snapshot: Snapshot, include_position: bool) -> Iterator[Feature]:  # noqa: FBT001
     prediction, evidence = snapshot.prediction, snapshot.evidence
-    for rank, guess in enumerate(world_view.top_cells(prediction), 1):
+    for rank, guess in enumerate(top_cells(prediction), 1):
         yield _feature(_area(guess), role="top cell", rank=rank, **_facts(guess))
     target = prediction.guess(snapshot.target)
     yield _feature(_area(target), role="target", **_facts(target))
@@ -123,7 +123,7 @@ def _facts(guess: Guess) -> dict[str, object]:
 
 
 def _area(guess: Guess) -> dict[str, Any]:
-    (area,) = guess.cells.shapes.geojson([guess.index], _STEP, cut=True)
+    (area,) = guess.cells.shapes.geojson([guess.index], STEP, cut=True)
     return area
 
 

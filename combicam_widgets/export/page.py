@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from combicam_widgets import files
-from combicam_widgets.export import colors, world_view
+from combicam_widgets.export import colors
 from combicam_widgets.export.sealed import filled, sealed
 from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_svg import land_svg, world_svg
@@ -21,6 +21,7 @@ from combicam_widgets.images import to_data_uri
 from combicam_widgets.javascript import joined
 from combicam_widgets.shown.colors import COLORMAPS, heat_palette
 from combicam_widgets.shown.page_rules import RULES, page_knows
+from combicam_widgets.shown.scene import top_cells
 from combicam_widgets.shown.words import percent
 
 MAX_BYTES = 3_000_000
@@ -254,7 +255,7 @@ def packed(maps: _Maps, exact: int = _EXACT) -> list[dict[str, Any]]:
 
 
 def _top_list(snapshot: Snapshot) -> str:
-    top = world_view.top_cells(snapshot.prediction)
+    top = top_cells(snapshot.prediction)
     return "".join(
         f'<li><meter value="{guess.probability / top[0].probability:.3f}"></meter> '
         f"<span>{percent(guess.probability)} {escape(guess.place)}</span></li>"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,13 @@ import numpy as np
 from combicam_widgets import files
 from combicam_widgets.cam.upsampling import upsample
 from combicam_widgets.export import colors
+from combicam_widgets.export.drawing import checked
 from combicam_widgets.export.fonts import drawable, font, shortened, wrapped
 from combicam_widgets.export.scene import (
+    MARGIN,
+    SIZE,
     SMALL,
+    WIDTH,
     Box,
     Dot,
     Frame,
@@ -30,9 +33,11 @@ from combicam_widgets.export.scene import (
     compose,
     shaded_world,
 )
-from combicam_widgets.export.world_view import View, top_cells
+from combicam_widgets.export.world_view import View
 from combicam_widgets.images import Photo
+from combicam_widgets.shown.scene import top_cells
 from combicam_widgets.shown.words import percent
+from combicam_widgets.whole import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,8 +63,9 @@ _STYLE: dict[Any, Any] = {
     "path.simplify": False,
     "image.composite_image": False,  # each picture with pixels of its own
 }
-_PANEL = 170.0
-"""Longer side of a panel's photo, CSS pixels: three stand beside each other in 180 mm."""
+_GAP = 10
+_PANEL = 340.0
+"""Width of a panel that stands alone, CSS pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,11 +150,11 @@ def _compared(snapshot: Snapshot, label: str, pinned: Any, y: float) -> Iterator
     ]
     shown.append(colors.differing(picture, now - pinned, snapshot.opacity))
     titles = [f"pinned: {label}", "now", "now minus pinned: blue less, orange more heat"]
-    room = (680.0 - 8 - 20) / 3
+    room = (WIDTH - 2 * MARGIN - 2 * _GAP) / 3
     scale = min(room / photo.width, 300.0 / photo.height)
     for place, (title, image) in enumerate(zip(titles, shown, strict=True)):
-        x = 4 + place * (room + 10)
-        yield Text(x, y + 6, shortened(drawable(title), 9.5, room), 9.5, colors.INK)
+        x = MARGIN + place * (room + _GAP)
+        yield Text(x, y + 6, shortened(drawable(title), SMALL, room), SMALL, colors.INK)
         size = photo.width * scale, photo.height * scale
         yield Picture(x, y + 16, *size, image, photographic=True)
 
@@ -159,7 +165,7 @@ def save_panels(
     dpi: float = 300,
     *,
     columns: int = 3,
-    colormap: str = "cividis",
+    colormap: str = "inferno",
     opacity: float = 0.75,
     caption: str = "",
 ) -> None:
@@ -186,23 +192,24 @@ def save_panels(
         As `save`; if there are no panels or columns.
     """
     file = files.destination(path, _FORMATS, needs_ending=True)
-    given: object = columns
-    if isinstance(given, bool) or not isinstance(given, Integral):
+    across = whole(columns)
+    if across is None:
         raise TypeError(f"columns must be a whole number, got {columns!r}")
-    if not panels or columns < 1:
+    if not panels or across < 1:
         raise ValueError(f"at least one panel and one column are needed, got {len(panels)} panels")
-    columns = min(columns, len(panels))
-    wide = (680.0 - 8 - (columns - 1) * 10) / columns if columns > 1 else 2 * _PANEL
-    width = 8 + columns * wide + (columns - 1) * 10
+    across = min(across, len(panels))
+    gaps = 2 * MARGIN + (across - 1) * _GAP
+    wide = (WIDTH - gaps) / across if across > 1 else _PANEL
+    width = across * wide + gaps
     items: list[Any] = []
     predictions = [panel.prediction for panel in panels if panel.prediction is not None]
     view = View.around([guess.latitude for each in predictions for guess in top_cells(each)])
-    y = 4.0
-    for first in range(0, len(panels), columns):
-        row = panels[first : first + columns]
+    y = float(MARGIN)
+    for first in range(0, len(panels), across):
+        row = panels[first : first + across]
         high = min(max(panel.photo.height / panel.photo.width for panel in row) * wide, 400.0)
         for place, panel in enumerate(row):
-            x = 4 + place * (wide + 10)
+            x = MARGIN + place * (wide + _GAP)
             items += _heated(panel, x, y, (wide, high), colormap, opacity)
             if panel.prediction is not None:
                 items += _located(panel.prediction, Frame(x, y + high + 26, wide, view))
@@ -210,14 +217,15 @@ def save_panels(
         if any(panel.prediction is not None for panel in row):
             y += wide / view.aspect + 26
     y += 12
-    items += color_bar(colormap, 4.0, y, width)
+    items += color_bar(colormap, MARGIN, y, width)
     y += 28
     credit = "; ".join(dict.fromkeys(p.photo.credit for p in panels if p.photo.credit))
     for text in (caption, credit and f"Photos: {credit}"):
-        for line in wrapped(drawable(text), 9.5, width - 8) if text else ():
-            items.append(Text(4.0, y, line, 9.5, colors.INK if text is caption else colors.QUIET))
+        color = colors.INK if text is caption else colors.QUIET
+        for line in wrapped(drawable(text), SMALL, width - 2 * MARGIN) if text else ():
+            items.append(Text(MARGIN, y, line, SMALL, color))
             y += 13.0
-    _write(_drawn(Scene(width, y + 4, tuple(items))), file, _kind(path), dpi)
+    _write(_drawn(Scene(width, y + MARGIN, tuple(items))), file, _kind(path), dpi)
 
 
 def _heated(
@@ -230,8 +238,8 @@ def _heated(
     if panel.heatmap is not None:
         heat = np.asarray(panel.heatmap, np.float32)
         picture = colors.blended(picture, heat, colormap, opacity)
-    title = shortened(drawable(panel.title), 11.0, room[0])
-    yield Text(x, y + 7, title, 11.0, colors.INK)
+    title = shortened(drawable(panel.title), SIZE, room[0])
+    yield Text(x, y + 7, title, SIZE, colors.INK)
     yield Picture(x, y + 18, *size, picture, photographic=True)
 
 
@@ -339,12 +347,7 @@ def _kind(path: str | PathLike[str]) -> str:
 
 def _write(figure: Figure, file: Path, kind: str, dpi: float) -> None:
     """Write a figure without date or name of the program."""
-    low, high = _SIZES
-    given: object = dpi
-    if isinstance(given, bool) or not isinstance(given, Real):
-        raise TypeError(f"dpi must be a number, got {dpi!r}")
-    if not low <= dpi <= high:
-        raise ValueError(f"dpi must lie between {low} and {high}, got {dpi!r}")
+    dpi = checked("dpi", dpi, _SIZES)
     import matplotlib as mpl  # noqa: PLC0415
 
     facts = {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
@@ -352,7 +355,5 @@ def _write(figure: Figure, file: Path, kind: str, dpi: float) -> None:
     facts["png"] = {"Software": None}
     content = io.BytesIO()
     with mpl.rc_context(_STYLE):
-        figure.savefig(
-            content, format=kind, dpi=float(dpi), facecolor="white", metadata=facts[kind]
-        )
+        figure.savefig(content, format=kind, dpi=dpi, facecolor="white", metadata=facts[kind])
     files.write(file, content.getvalue())

@@ -19,16 +19,18 @@ from combicam_widgets.export.world_view import Flag, View
 from combicam_widgets.geo import GeoPrediction, Guess
 from combicam_widgets.geo.earth import Floats
 from combicam_widgets.shown.colors import palette
+from combicam_widgets.shown.scene import top_cells
 from combicam_widgets.shown.words import percent
 
 WIDTH = 680
 """180 mm, two columns of most journals."""
 
+MARGIN = 4
+
 SIZE, SMALL = 11.0, 9.5
 """Letters: 8 and 7 points."""
 
 _GAP = 14
-_MARGIN = 4
 _PHOTO_ASPECTS = (0.55, 1.8)
 """Narrower and wider photos leave room beside or below."""
 _PHOTO_SIDE = 1200
@@ -121,13 +123,13 @@ def compose(snapshot: Snapshot, *, include_position: bool = False) -> Scene:
     view = world_view.view_of(snapshot, include_position=include_position)
     low, high = _PHOTO_ASPECTS
     aspect = min(high, max(low, snapshot.photo.width / snapshot.photo.height))
-    room = WIDTH - 2 * _MARGIN - _GAP
+    room = WIDTH - 2 * MARGIN - _GAP
     height = room / (aspect + view.aspect)
     left = aspect * height
-    frame = Frame(_MARGIN + left + _GAP, _MARGIN, view.aspect * height, view)
+    frame = Frame(MARGIN + left + _GAP, MARGIN, view.aspect * height, view)
     items = [*_photo(snapshot, left, height), *_world(snapshot, frame, include_position)]
-    below = _MARGIN + height + 12
-    items += color_bar(snapshot.colormap, _MARGIN, below, left)
+    below = MARGIN + height + 12
+    items += color_bar(snapshot.colormap, MARGIN, below, left)
     listed = list(_top_list(snapshot, frame, below))
     items += listed
     lowest = max(item.y for item in listed if isinstance(item, Text))
@@ -139,8 +141,8 @@ def compose(snapshot: Snapshot, *, include_position: bool = False) -> Scene:
     if snapshot.photo.credit:
         notes.append((f"Photo: {snapshot.photo.credit}", SMALL, colors.QUIET))
     for text, size, color in notes:
-        for line in wrapped(drawable(text), size, WIDTH - 2 * _MARGIN):
-            items.append(Text(_MARGIN, y, line, size, color))
+        for line in wrapped(drawable(text), size, WIDTH - 2 * MARGIN):
+            items.append(Text(MARGIN, y, line, size, color))
             y += size * _LINE
         y += 3
     return Scene(WIDTH, float(np.ceil(y)), tuple(items))
@@ -173,8 +175,8 @@ def _photo(snapshot: Snapshot, room: float, height: float) -> Iterator[Item]:
     picture = photo.to_pil()
     picture.thumbnail((_PHOTO_SIDE, _PHOTO_SIDE), Image.Resampling.LANCZOS)
     heated = colors.blended(picture, snapshot.drawn, snapshot.colormap, snapshot.opacity)
-    x = _MARGIN + (room - wide) / 2
-    yield Picture(x, _MARGIN + (height - high) / 2, wide, high, heated, photographic=True)
+    x = MARGIN + (room - wide) / 2
+    yield Picture(x, MARGIN + (height - high) / 2, wide, high, heated, photographic=True)
 
 
 def color_bar(colormap: str, x: float, y: float, room: float) -> Iterator[Item]:
@@ -213,7 +215,7 @@ def shaded_world(prediction: GeoPrediction, frame: Frame) -> Iterator[Item]:
     yield Picture(frame.x, frame.y, frame.width, frame.height, ground, photographic=False)
     shores = [frame.place(ring) for polygon in world_view.land() for ring in polygon]
     yield Lines(tuple(_off_the_edge(shores, frame)), colors.SHORE, 0.5)
-    for guess in world_view.top_cells(prediction):
+    for guess in top_cells(prediction):
         yield Lines(_rings(guess, frame), colors.FLAGS["photo"], 0.75)
 
 
@@ -262,7 +264,7 @@ def _flag(flag: Flag, frame: Frame) -> Iterator[Item]:
 
 def _top_list(snapshot: Snapshot, frame: Frame, y: float) -> Iterator[Item]:
     """List the most probable cells, each with a bar: in two columns if no name is cut there."""
-    top = world_view.top_cells(snapshot.prediction)
+    top = top_cells(snapshot.prediction)
     bar = 26.0
     texts = [drawable(f"{percent(guess.probability)} {guess.place}") for guess in top]
     if snapshot.votes:

@@ -15,6 +15,7 @@ from combicam_widgets.export.snapshot import Snapshot
 from combicam_widgets.export.world_view import Flag, View, numbers
 from combicam_widgets.geo import GeoPrediction, Guess
 from combicam_widgets.geo.earth import Floats
+from combicam_widgets.shown.scene import top_cells
 from combicam_widgets.shown.words import percent
 
 _WIDTH = 1000
@@ -62,7 +63,7 @@ def world_svg(snapshot: Snapshot, number: int = 0, *, include_position: bool = F
         '<use class="land" href="#land"/>',
         f'<rect class="shade" {whole} mask="url(#shade{number})"/>',
     ]
-    parts += [_cell(guess, "cell") for guess in world_view.top_cells(prediction)]
+    parts += [_cell(guess, "cell") for guess in top_cells(prediction)]
     parts.append(_cell(prediction.guess(snapshot.target), "cell target", "explained: "))
     parts += [_vote(snapshot, *group) for group in world_view.votes_by_cell(snapshot)]
     parts += _answers(snapshot, view)

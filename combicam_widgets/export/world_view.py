@@ -22,17 +22,14 @@ from combicam_widgets.geo import (
 )
 from combicam_widgets.geo.earth import Floats
 from combicam_widgets.geo.flat import cut_line
+from combicam_widgets.shown.lines import STEP
 from combicam_widgets.shown.memory import remembered
-
-TOP = 5
-"""How many of the most probable cells are outlined and listed."""
+from combicam_widgets.shown.scene import together, top_cells
 
 _NORTH, _SOUTH = 78.0, -58.0
 """What is shown unless something lies beyond: the inhabited Earth."""
 _MARGIN = 0.03
 _POINTS = 64
-_STEP = 2.0
-"""Longest straight piece of an outline in degrees of arc."""
 _RASTER = 1024
 
 
@@ -137,11 +134,6 @@ def view_of(snapshot: Snapshot, *, include_position: bool) -> View:
     return View.around(marked)
 
 
-def top_cells(prediction: GeoPrediction) -> tuple[Guess, ...]:
-    """Return the cells that are outlined and listed, the most probable first."""
-    return prediction.top(min(TOP, len(prediction.cells)))
-
-
 def flags(snapshot: Snapshot, *, include_position: bool) -> list[Flag]:
     """Say which places get a flag: whole photo, evidence and, only if asked for, truth."""
     best = snapshot.prediction.best
@@ -182,7 +174,7 @@ def path_km(snapshot: Snapshot) -> float:
 
 def cell_rings(cells: CellGrid, index: int) -> list[Floats]:
     """Outline a cell: closed rings of (longitude, latitude) in [-180, 180]."""
-    return cells.shapes.rings([index], _STEP, cut=True)
+    return cells.shapes.rings([index], STEP, cut=True)
 
 
 @lru_cache(maxsize=1)
@@ -212,8 +204,7 @@ def votes_by_cell(snapshot: Snapshot) -> list[tuple[Guess, list[int]]]:
 
 def numbers(places: Sequence[int]) -> str:
     """Write layers by number, counted from 1: "layer 3", "layers 1, 2 and 7"."""
-    *most, last = [str(place + 1) for place in places]
-    return f"layers {', '.join(most)} and {last}" if most else f"layer {last}"
+    return f"layer{'s' * (len(places) > 1)} {together([str(place + 1) for place in places])}"
 
 
 @remembered(at_most=1)

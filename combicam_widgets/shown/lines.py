@@ -28,7 +28,7 @@ _ARC = 32
 """Pieces of an arc: each is at most 5.6 degrees long and nowhere 8 km off. More cost bytes at every
 click, and are not seen."""
 
-_STEP = 2.0
+STEP = 2.0
 """Longest straight piece of an outline, in degrees of arc."""
 
 _FROM_THE_MIDDLE = sorted(range(4, _ARC, 4), key=lambda i: abs(i - _ARC // 2))
@@ -87,7 +87,7 @@ def ring(prediction: GeoPrediction, radius_km: float) -> tuple[list[list[Place]]
 @remembered(at_most=32)
 def outlines(cells: CellGrid, indices: tuple[int, ...]) -> list[list[Place]]:
     """Outline cells as closed lines, islands and holes included; see `cut`."""
-    rings = cells.shapes.rings(indices, _STEP)
+    rings = cells.shapes.rings(indices, STEP)
     return [piece for ring in rings for piece in cut(ring[:, ::-1])]
 
 

@@ -110,10 +110,8 @@ class Scene:
         return Scene(guess=self.guess)
 
     def top(self) -> tuple[Guess, ...]:
-        """Return the most probable cells, at most five."""
-        if self.prediction is None:
-            return ()
-        return self.prediction.top(min(_TOP, len(self.prediction.cells)))
+        """Return the cells that are outlined and listed."""
+        return () if self.prediction is None else top_cells(self.prediction)
 
     def outlines(self) -> dict[str, list[list[Place]]]:
         """Outline the top cells, the explained one and the one it is compared with."""
@@ -141,7 +139,7 @@ class Scene:
                 best = prediction.best
                 said.setdefault(best.index, (best, []))[1].append((kind, text))
         for best, names in said.values():
-            text = _together([text for _, text in names])
+            text = together([text for _, text in names])
             words = f"{percent(best.probability)} {best.place}"
             flags.append(Flag(names[0][0], text, f"{text}: {words}", _center(best)))
         if self.prediction is not None and self.contrast is not None:
@@ -252,6 +250,11 @@ class Scene:
         return keys
 
 
+def top_cells(prediction: GeoPrediction) -> tuple[Guess, ...]:
+    """Return the most probable cells, at most five, the most probable first."""
+    return prediction.top(min(_TOP, len(prediction.cells)))
+
+
 def ramp(n: int) -> list[tuple[str, str]]:
     """Choose n (colour, ink) pairs from dark to light: the deeper the layer, the lighter."""
     colors = palette(_RAMP)
@@ -272,7 +275,7 @@ def _labelled(
     return pieces, label, spots
 
 
-def _together(words: list[str]) -> str:
+def together(words: list[str]) -> str:
     """Join words as people do: "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
