@@ -299,6 +299,14 @@ def open_more(where: Page | Locator) -> None:
     expect(more).to_have_attribute("aria-expanded", "true")
 
 
+def close_more(where: Page | Locator) -> None:
+    """Close these rows, which lie over the tiles; closed ones stay so."""
+    more = where.get_by_role("button", name="More", exact=True)
+    if more.get_attribute("aria-expanded") == "true":
+        more.click()
+    expect(more).to_have_attribute("aria-expanded", "false")
+
+
 class Notebook(Lab):
     """Notebook 7: the same commands in a page of another make."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab import ROOT, Lab, notebook, open_more
+from lab import ROOT, Lab, close_more, notebook, open_more
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -141,6 +141,7 @@ def test_python_and_page_stay_in_step(opened):
     lab.page.get_by_label("Normalise", exact=True).select_option("max")
     state = "[explorer.method, explorer.maps.method, explorer.normalize]"
     lab.until(state, ["hirescam", "hirescam", "max"])
+    close_more(lab.page)
 
 
 def test_the_last_layer_cannot_be_switched_off(opened):
@@ -235,6 +236,7 @@ def test_score_cam_shows_progress_and_can_be_cancelled(opened):
     expect(lab.page.get_by_text(re.compile(r"^\d+ of \d+$"))).to_be_visible(timeout=30_000)
     lab.screenshot("score-cam")
     # Meanwhile everything else answers.
+    close_more(lab.page)
     lab.layer("blocks.15").click()
     painted = until_changes(lab, heat, painted)
     cancel.click()

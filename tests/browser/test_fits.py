@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab import Lab, complaints_of_axe, notebook, open_more
+from lab import Lab, close_more, complaints_of_axe, notebook, open_more
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -46,9 +46,7 @@ def opened(browser, server):
 def lab(opened):
     opened.python("[explorer.start_over(), explorer.unpin()] and None")
     yield opened
-    more = opened.page.get_by_role("button", name="More", exact=True)
-    if more.get_attribute("aria-expanded") == "true":
-        more.click()
+    close_more(opened.page)
 
 
 def resize(lab: Lab, width: int, height: int, *, files: bool) -> None:
@@ -61,6 +59,11 @@ def resize(lab: Lab, width: int, height: int, *, files: bool) -> None:
     expect(room).to_be_visible() if files else expect(room).to_be_hidden()
     lab.page.locator(".ccw-explorer").evaluate("(e) => e.scrollIntoView({ block: 'start' })")
     lab.page.wait_for_function(SETTLED, arg=[*TOGETHER])
+
+
+def boxes(lab: Lab) -> list[dict[str, float]]:
+    """Where the parts of the explorer stand, and how large they are."""
+    return [lab.page.locator(part).first.bounding_box() for part in (*TOGETHER, ".ccw-trust")]
 
 
 WINDOWS = [(1280, 800, True), (1366, 768, True), (1024, 768, False), (1920, 1080, True)]
@@ -91,14 +94,79 @@ def test_all_that_belongs_together_is_seen_together(lab, width, height, files, p
 
 
 @pytest.mark.parametrize(("width", "height", "files"), WINDOWS)
-def test_more_takes_two_rows(lab, width, height, files):
+def test_more_takes_two_rows_over_the_tiles_and_moves_nothing(lab, width, height, files):
     resize(lab, width, height, files=files)
+    before = boxes(lab)
     open_more(lab.page)
+    assert boxes(lab) == before
     rows = lab.page.locator(".ccw-further > .ccw-toolbar")
     expect(rows).to_have_count(2)
     for row in rows.all():
         assert row.bounding_box()["height"] < 40
-    assert lab.page.evaluate(SEEN, [".ccw-further", ".ccw-diagram", ".ccw-status", HEAT]) == []
+    assert lab.page.evaluate(SEEN, [".ccw-further", ".ccw-status", HEAT, ".ccw-world"]) == []
+    further = lab.page.locator(".ccw-further").bounding_box()
+    assert further["y"] + further["height"] <= lab.page.locator(".ccw-status").bounding_box()["y"]
+    lab.screenshot(f"fits-more-{width}")
+
+
+def test_a_keyboard_goes_through_more_and_out_of_it(lab):
+    resize(lab, 1280, 800, files=True)
+    open_more(lab.page)
+    more = lab.page.get_by_role("button", name="More", exact=True)
+    expect(more).to_be_focused()
+    lab.page.keyboard.press("Tab")
+    expect(lab.page.get_by_label("Method", exact=True)).to_be_focused()
+    lab.page.keyboard.press("Escape")
+    expect(more).to_have_attribute("aria-expanded", "false")
+    expect(more).to_be_focused()
+
+    # What has the focus is seen: rows that lie over it are closed.
+    lab.page.keyboard.press("Enter")
+    expect(more).to_have_attribute("aria-expanded", "true")
+    lab.page.get_by_role("button", name="Online map").focus()
+    lab.page.keyboard.press("Tab")
+    expect(more).to_have_attribute("aria-expanded", "false")
+    assert lab.page.evaluate("() => document.activeElement.closest('.ccw-diagram') !== null")
+
+
+STILL = """(parts) => {
+  const at = () => parts.map((part) => document.querySelector(part).getBoundingClientRect().y);
+  window.moved = [];
+  const before = JSON.stringify(at());
+  const watch = new ResizeObserver(() => JSON.stringify(at()) !== before && moved.push(at()));
+  document.querySelectorAll(".ccw-explorer, .ccw-explorer *").forEach((e) => watch.observe(e));
+  const gone = new MutationObserver(() => JSON.stringify(at()) !== before && moved.push(at()));
+  gone.observe(document.querySelector(".ccw-explorer"), { subtree: true, attributes: true });
+  window.still = () => [watch.disconnect(), gone.disconnect()] && moved;
+}"""
+
+
+def test_slow_work_moves_nothing(lab):
+    resize(lab, 1280, 800, files=True)
+    lab.page.evaluate(STILL, [*TOGETHER])
+    open_more(lab.page)
+    lab.page.get_by_label("Method", exact=True).select_option("scorecam")
+    cancel = lab.page.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_visible()
+    assert lab.page.evaluate(SEEN, [".ccw-work .progress", ".ccw-work button"]) == []
+    assert lab.page.evaluate("() => window.still()") == []
+    cancel.click()
+    expect(cancel).to_be_hidden()
+
+
+def test_pointing_at_the_photo_moves_nothing(lab):
+    resize(lab, 1280, 800, files=True)
+    before = boxes(lab)
+    photo, caption = lab.page.locator(HEAT).bounding_box(), lab.page.locator(".ccw-caption")
+    for across in (0.2, 0.45, 0.5, 0.55):
+        lab.page.mouse.move(photo["x"] + across * photo["width"], photo["y"] + photo["height"] / 2)
+        share = re.compile(r"^Heat \d+ %: (layer \d+ \(blocks\.\d+\) .*%|no layer)")
+        expect(caption).to_have_text(share)
+        assert boxes(lab) == before
+    whole = "(e) => e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth"
+    assert caption.evaluate(whole)  # all that is said is seen
+    lab.page.mouse.move(3, 3)
+    expect(caption).to_contain_text("Point at the photo")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
@@ -117,6 +185,7 @@ def test_axe_finds_nothing(lab, theme):
         expect(lab.page.get_by_role("list", name="Legend")).to_be_visible()
         assert complaints_of_axe(lab.page, ".ccw-explorer") == []
         lab.screenshot(f"axe-{theme.lower()}")
+        close_more(lab.page)
         lab.layer("blocks.10").dblclick()
         expect(lab.page.get_by_role("dialog")).to_be_visible()
         assert complaints_of_axe(lab.page, ".ccw-explorer") == []
@@ -161,21 +230,43 @@ def test_comparing_keeps_the_height_and_compares_the_numbers(lab):
     lab.screenshot("fits-compare")
 
 
-def test_a_tile_s_map_is_not_covered(lab):
+def test_nothing_of_a_tile_is_covered(lab):
     resize(lab, 1280, 800, files=True)
     lab.python("[setattr(explorer, 'weights', {**explorer.weights, 'blocks.3': 0.25})] and None")
     tile = lab.layer("blocks.3")
     expect(tile.locator(".ccw-badge")).to_have_text("0.25")
-    tile.hover()
-    expect(lab.page.get_by_role("button", name="Card of layer blocks.3")).to_be_visible()
-    over = """(toggle) => {
-      const tile = toggle.closest(".ccw-tile");
-      const map = toggle.getBoundingClientRect();
-      const clear = (r) => r.top >= map.bottom - 3 || r.bottom <= map.top;
-      return [".ccw-number", ".ccw-info"].filter(
-        (name) => !clear(tile.querySelector(name).getBoundingClientRect()));
-    }"""
-    assert tile.evaluate(over) == []
+    for name in ("blocks.3", "blocks.15"):
+        lab.layer(name).hover()
+        card = lab.page.get_by_role("button", name=f"Card of layer {name}")
+        expect(card).to_have_css("box-shadow", re.compile("1px"))
+        covers = """(card) => {
+          const tile = card.closest(".ccw-tile");
+          const words = document.createRange();
+          words.selectNodeContents(tile.querySelector(".ccw-percent"));
+          const [own, map, share] = [card, tile.querySelector(".ccw-toggle"), words]
+            .map((part) => part.getBoundingClientRect());
+          return [own.top < map.bottom - 3, own.right > share.left, share.right > map.right + 1];
+        }"""
+        assert card.evaluate(covers) == [False, False, False]
+    card.click()
+    dialog = lab.page.get_by_role("dialog", name="Layer 16: blocks.15")
+    expect(dialog).to_be_visible()
+    lab.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_long_title_ends_before_the_arrow_of_the_menu(lab):
+    resize(lab, 1280, 800, files=True)
+    menu = lab.page.get_by_label("Photo", exact=True)
+    box = menu.bounding_box()
+    right = {"x": box["x"] + box["width"] - 19, "y": box["y"], "width": 19, "height": 28}
+    lab.page.mouse.move(3, 3)
+    arrow = lab.page.screenshot(clip=right)
+    longest = max(lab.python("explorer.controls.titles"), key=len)
+    lab.python(f"[setattr(explorer, 'image', {longest!r})] and None")
+    expect(menu).to_have_value(longest)
+    lab.until("explorer.busy", value=False)
+    assert lab.page.screenshot(clip=right) == arrow
 
 
 def test_pictures_stay_where_they_are_when_the_sentence_grows(lab):

@@ -111,7 +111,7 @@ def test_pointing_says_what_the_heat_is_made_of(opened, rule):
     expect(caption).to_be_visible()
     lab.page.mouse.move(*at(lab, 0.03, 0.04))
     lab.page.mouse.move(*at(lab, 0.02, 0.03))
-    divided = r"from layer 1 \(first\)" if rule == "sum" else "This rule does not divide"
+    divided = r"layer 1 \(first\) \d+ %" if rule == "sum" else "This rule does not divide"
     expect(lab.page.get_by_text(re.compile(rf"^Heat \d+ %.*{divided}"))).to_be_visible()
     value = lab.page.locator(".ccw-note-value")
     expect(value).to_have_text(re.compile(r"^heat \d+ %"))

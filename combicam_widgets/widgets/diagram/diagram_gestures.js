@@ -14,7 +14,7 @@ export function listen(tile, actions) {
   listenToKeys(tile, actions, escape);
   listenToWheel(tile.element, actions);
   tile.weight.addEventListener("input", () => actions.weigh(Number(tile.weight.value), "slider"));
-  tile.info.addEventListener("click", () => actions.open(tile.toggle));
+  tile.card.addEventListener("click", () => actions.open(tile.toggle));
   tile.element.addEventListener("pointerenter", (event) => {
     if (event.pointerType !== "touch") actions.enter();
   });

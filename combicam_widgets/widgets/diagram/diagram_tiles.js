@@ -25,11 +25,11 @@ export function makeTile(layer, number) {
     badge,
   ]);
   if (layer.silent) toggle.append(make("span", "ccw-silent", {}, ["no evidence"]));
-  const info = makeButton(
-    "ccw-info",
+  const card = makeButton(
+    "ccw-number",
     `Card of layer ${layer.name}`,
-    { tabindex: -1, title: "card: all about this layer" },
-    ["i"],
+    { tabindex: -1, title: `layer ${number}: open its card, all about it` },
+    [String(number)],
   );
   const bar = make("div", "ccw-bar");
   const share = make("div", "ccw-share", { role: "img" }, [
@@ -46,7 +46,7 @@ export function makeTile(layer, number) {
   });
   const element = make("div", "ccw-tile", {}, [
     make("div", "ccw-frame", {}, [toggle]),
-    make("div", "ccw-foot", {}, [make("span", "ccw-number", HIDDEN, [String(number)]), share, info]),
+    make("div", "ccw-foot", {}, [card, share]),
     weight,
   ]);
   let shown = "";
@@ -81,7 +81,7 @@ export function makeTile(layer, number) {
     toggle.tabIndex = weight.tabIndex = reachable ? 0 : -1;
   }
   reach(false);
-  return { layer, element, toggle, info, weight, update, showValue, reach };
+  return { layer, element, toggle, card, weight, update, showValue, reach };
 }
 
 /** The column of a stage, around its tiles. */

@@ -49,12 +49,13 @@ class Parts:
         """Return the widgets from top to bottom; first what to do where half of them is missing."""
         pictures = w.HBox([part for name in ("heat", "world") for part in self._named(name, names)])
         pictures.add_class("ccw-pictures")
-        above = [self.controls, self.status_bar.work] if "controls" in names else []
+        work = [self.status_bar.work] if "controls" in names else []
         return [
             anywidget_missing(),
-            *above,
+            *self._named("controls", names),
             *self._named("diagram", names),
             *([self.status_bar] if "status" in names else []),
+            *work,
             *([pictures] if pictures.children else []),
             *self._named("trust", names),
         ]

@@ -29,6 +29,7 @@ class StatusBar(w.VBox):
         cancel = w.Button(description="Cancel", layout=w.Layout(width="auto"))
         cancel.on_click(lambda _button: self.on_cancel())
         self.work = w.HBox([self._bar, cancel])
+        self.work.add_class("ccw-work")
         super().__init__([self._words])
         self.show("", "", busy=False)
 

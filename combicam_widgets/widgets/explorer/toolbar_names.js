@@ -16,6 +16,22 @@ const MENUS = {
 /** Name what is in the toolbar of the explorer around an element, as soon as it is there; gives
  * what ends that. `dressPhotos` is called with the menu of photos. */
 export function nameToolbar(el, dressPhotos) {
+  const openedMore = () => explorer.querySelector(".ccw-opens.mod-active");
+  // Esc closes what More has opened, from within.
+  const leaveMore = (event) => {
+    const more = openedMore();
+    if (event.key !== "Escape" || !more || !event.target.closest(".ccw-controls")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    more.click();
+    more.focus();
+  };
+  // What has the focus is seen: tiles over which the opened rows lie are uncovered.
+  const uncover = ({ target }) => {
+    const rows = explorer.querySelector(".ccw-further");
+    if (!openedMore() || !target.closest(".ccw-diagram") || !rows) return;
+    if (getComputedStyle(rows).position === "absolute") openedMore().click();
+  };
   const press = (button) => {
     const pressed = String(button.classList.contains("mod-active"));
     const says = button.classList.contains("ccw-opens") ? "aria-expanded" : "aria-pressed";
@@ -26,7 +42,11 @@ export function nameToolbar(el, dressPhotos) {
   const name = () => {
     if (!explorer) {
       explorer = el.closest(".ccw-explorer");
-      if (explorer) arrival.observe(explorer); // which grows whenever a widget arrives
+      if (explorer) {
+        arrival.observe(explorer); // which grows whenever a widget arrives
+        explorer.addEventListener("keydown", leaveMore);
+        explorer.addEventListener("focusin", uncover);
+      }
     }
     for (const slider of explorer?.querySelectorAll(".widget-slider") ?? []) {
       const label = slider.querySelector(".widget-label")?.textContent;
@@ -49,5 +69,7 @@ export function nameToolbar(el, dressPhotos) {
   return () => {
     arrival.disconnect();
     pressing.disconnect();
+    explorer?.removeEventListener("keydown", leaveMore);
+    explorer?.removeEventListener("focusin", uncover);
   };
 }

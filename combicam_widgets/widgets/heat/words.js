@@ -36,7 +36,7 @@ export function pointedAt(read, names) {
     .filter(({ part }) => percents && part > 0)
     .sort((a, b) => b.part - a.part || a.i - b.i)
     .slice(0, TOP)
-    .map(({ part, i }) => `${percent(part)} from layer ${i + 1} (${names[i]})`);
+    .map(({ part, i }) => `layer ${i + 1} (${names[i]}) ${percent(part)}`);
   return `${heat}: ${said.join(", ") || "no layer highlights this place"}.`;
 }
 
