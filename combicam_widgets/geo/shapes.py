@@ -88,7 +88,7 @@ class Shapes:
         self.centroids = np.zeros((len(split), 3))
         np.add.at(self.centroids, self._owners[self._ring], arms)
 
-        # A ring that does not fit into a hemisphere holds what is on its left, the others their
+        # A ring that is not in front of its middle holds what is on its left, the others their
         # small side: as an island if that is on the left, or as a hole.
         self._fits: NDArray[np.bool_] = np.any(self._middles != 0, axis=1)
         self._signs = np.where(single | ~self._fits | (lefts >= 0), 1, -1)
@@ -263,20 +263,12 @@ class Shapes:
         return float(latitude), float(longitude)
 
     def _find_middles(self) -> Floats:
-        """Return unit vectors from which the rings are in front; zero where there is none."""
+        """Return unit vectors from which the rings are in front; zero where that is not so."""
         middles: Floats = np.add.reduceat(self._begin, self._starts, axis=0)
         norms = np.linalg.norm(middles, axis=1, keepdims=True)
         middles = np.divide(middles, norms, out=np.zeros_like(middles), where=norms > 1e-9)
         front = np.minimum.reduceat((self._begin * middles[self._ring]).sum(axis=1), self._starts)
-        for ring in np.flatnonzero(front <= _FLATTEST).tolist():
-            corners = self._begin[self._ring == ring]
-            # Towards the middle of the smallest circle around the corners (Badoiu and Clarkson,
-            # Smaller core-sets for balls, SODA 2003).
-            middle = middles[ring] if middles[ring].any() else corners[0]
-            for step in range(2, 200):
-                middle = middle + (corners[(corners @ middle).argmin()] - middle) / step
-            middle /= max(float(np.linalg.norm(middle)), 1e-300)
-            middles[ring] = middle if (corners @ middle).min() > _FLATTEST else 0.0
+        middles[front <= _FLATTEST] = 0.0
         return middles
 
     def _areas_on_the_left(self) -> Floats:
