@@ -143,7 +143,9 @@ def run_notebooks(source: Path, paths: Iterable[str]) -> None:
         ran = nbformat.read(solved, as_version=4) if solved.exists() else shown
         where = {"metadata": {"path": (ROOT / path).parent}}
         client = NotebookClient(ran, timeout=300, resources=where)
-        client.execute(env={**os.environ, "PYTHONPATH": str(ROOT)})
+        # Figures as data: by itself, plotly may write all of its JavaScript into the page as well.
+        mine = {"PYTHONPATH": str(ROOT), "PLOTLY_RENDERER": "plotly_mimetype"}
+        client.execute(env={**os.environ, **mine})
         up = "../" * path.count("/")
         for cell, done in zip(_code(shown), _code(ran), strict=True):
             cell.outputs = [out for each in done.outputs if (out := _still(each, up))]

@@ -343,6 +343,15 @@ def test_dask_is_not_needed_and_named_if_it_is_missing(monkeypatch):
         ccw.explain_many(a_model(), some_photos(1), client=object())
 
 
+@pytest.fixture
+def listening():
+    """Hear Ctrl-C: what a shell starts in the background is deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_keeps_what_is_done(tmp_path):
     def interrupt(done, _total):
         if done == 2:
