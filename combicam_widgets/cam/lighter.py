@@ -2,8 +2,9 @@
 
 What costs time is fresh memory and small operations. So while a pass runs
 
-- a batch norm in evaluation is the scaling and shift that it amounts to, and where a
-  `nn.Sequential` runs it right after a convolution, part of that convolution if this is less work;
+- a batch norm in evaluation is the scaling and shift that it amounts to, and right after a
+  convolution part of it if this is less work: so convolutions wait for what is done with their
+  output;
 - convolutions do not keep their large inputs, which only the gradients of weights would need;
   depthwise ones go back by a forward convolution, and those of single pixels that leave pixels out
   by a product of matrices, which is faster;
@@ -18,11 +19,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias, cast
+from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._pytree import tree_map_only
 
 _RECOMPUTE = ("memory_efficient", "with_cp")
 """Attributes, beside those named after it, that switch gradient checkpointing on."""
@@ -30,25 +33,34 @@ _RECOMPUTE = ("memory_efficient", "with_cp")
 _LARGE = 2**18
 """Numbers in a convolution's input that are worth not keeping: 1 MB."""
 
+_PRECISE = 4
+"""Bytes of a number that is not of half precision."""
+
 ScaleShift: TypeAlias = Mapping[nn.Module, tuple[Tensor, Tensor]]
 
 
-def lighten(named: Mapping[str, nn.Module]) -> None:
+def lighten(named: Mapping[str, nn.Module], postponement: Postponement | None = None) -> None:
     """Make the passes of a replica cheaper, with the same result to rounding.
 
     Methods are replaced on its modules; those whose class or instance has one of its own are left
     alone.
+
+    Parameters
+    ----------
+    named : mapping from str to nn.Module
+    postponement : Postponement, optional
+        What batch norms become part of convolutions by, in one pass; None: they do not.
     """
     modules = list(named.values())
     norms = _scales_and_shifts([m for m in modules if type(m) is nn.BatchNorm2d])
-    replacements = [(module, _better(module, norms)) for module in modules]
+    replacements = [(module, _better(module, norms, postponement)) for module in modules]
     for module, better in replacements:
         if not type(module).__module__.startswith("torch."):
             _compute_once(vars(module))
         if type(module) is not nn.ReLU and vars(module).get("inplace", False) is True:
             vars(module)["inplace"] = False
-        if better and better[0] not in vars(module):
-            vars(module)[better[0]] = better[1]
+        for name, method in better.items():
+            vars(module).setdefault(name, method)
 
 
 def _compute_once(attributes: dict[str, Any]) -> None:
@@ -57,28 +69,35 @@ def _compute_once(attributes: dict[str, Any]) -> None:
             attributes[name] = False
 
 
-def _better(module: nn.Module, norms: ScaleShift) -> tuple[str, Callable[..., Tensor]] | None:
-    """Name the method of a module that can be made cheaper, and what to put in its place."""
+def _better(
+    module: nn.Module, norms: ScaleShift, postponement: Postponement | None
+) -> dict[str, Callable[..., Tensor]]:
+    """Name the methods of a module that can be made cheaper, and what to put in their place."""
+    better: dict[str, Callable[..., Tensor]] = {}
     if isinstance(module, nn.Conv2d):
-        return ("_conv_forward", _frozen(module)) if _is_plain(module) else None
-    if module in norms:
-        return "forward", _affine(*norms[module])
-    if type(module) is nn.AdaptiveAvgPool2d and module.output_size in (1, (1, 1)):
-        return "forward", _global_mean
-    if type(module).forward is nn.Sequential.forward:
-        return "forward", _folded(cast(nn.Sequential, module), norms)
-    return None
+        if _is_plain(module):
+            better["_conv_forward"] = _frozen(module)
+        if norms and postponement and type(module).forward is nn.Conv2d.forward:
+            better["forward"] = postponement.of(module)
+    elif module in norms:
+        better["forward"] = _affine(*norms[module])
+    elif type(module) is nn.AdaptiveAvgPool2d and module.output_size in (1, (1, 1)):
+        better["forward"] = _global_mean
+    return better
 
 
 def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
     """Return what each batch norm in evaluation amounts to, x * scale + shift: (K, 1, 1) both.
 
-    Computed for all alike together, since there are many and each is small.
+    Computed for all alike together, since there are many and each is small. Norms in half
+    precision stay as they are: PyTorch computes them in float32, and rounds once.
     """
     alike: dict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     for norm in norms:
         mean, variance, weight, bias = norm.running_mean, norm.running_var, norm.weight, norm.bias
-        if mean is not None and variance is not None and weight is not None and bias is not None:
+        if mean is None or variance is None or weight is None or bias is None:
+            continue
+        if min(mean.dtype.itemsize, weight.dtype.itemsize) >= _PRECISE:
             key = norm.eps, mean.dtype, weight.dtype, mean.device
             alike[key].append((norm, mean, variance, weight, bias))
     found: dict[nn.Module, tuple[Tensor, Tensor]] = {}
@@ -97,72 +116,153 @@ def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
 
 
 def _affine(scale: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda x: torch.mul(x, scale).add_(shift)  # addcmul is slower
-
-
-def _folded(sequential: nn.Sequential, norms: ScaleShift) -> Callable[[Tensor], Tensor]:
-    """Run the modules one after the other, convolutions together with their batch norms.
-
-    Only here is it certain that nobody else sees the convolution's own output.
-    """
-    modules = list(sequential)
-    steps: list[Callable[[Tensor], Tensor]] = []
-    while modules:
-        first, *modules = modules
-        if modules and modules[0] in norms and _can_fold(first, modules[0]):
-            norm = modules.pop(0)
-            steps.append(_convolution_and_norm(cast(nn.Conv2d, first), norm, *norms[norm]))
-        else:
-            steps.append(first)
-
     def forward(x: Tensor) -> Tensor:
-        for step in steps:
-            x = step(x)
-        return x
+        if isinstance(x, _Postponed):
+            if (both := x.scaled(scale, shift)) is not None:
+                return both
+            x = x.now()
+        return torch.mul(x, scale).add_(shift).to(x.dtype)  # addcmul is slower
 
     return forward
 
 
+class Postponement:
+    """The convolutions of one pass that wait for what is done with their output.
+
+    Attributes
+    ----------
+    failed : bool
+        Whether one was needed where it could not be computed any more as if it had run at once:
+        its input was overwritten meanwhile, or code outside of Python wants its values. Then the
+        whole pass is worth nothing.
+    """
+
+    def __init__(self) -> None:
+        self.failed = False
+        self._waiting: list[ReferenceType[_Postponed]] = []
+
+    def of(self, convolution: nn.Conv2d) -> Callable[[Tensor], Tensor]:
+        """Write the forward of a convolution."""
+
+        def forward(x: Tensor) -> Tensor:
+            x = computed(x)
+            if type(x) is Tensor and x.ndim == 4 and _is_usual(x) and not _is_hooked(convolution):
+                postponed = _Postponed.of(self, convolution, x)
+                self._waiting.append(ref(postponed))
+                return postponed
+            y: Tensor = convolution._conv_forward(x, convolution.weight, convolution.bias)  # noqa: SLF001
+            return y
+
+        return forward
+
+    def end(self) -> None:
+        """Compute what somebody has kept; complain if the pass is worth nothing."""
+        for reference in self._waiting:
+            if (postponed := reference()) is not None:
+                postponed.settle()
+        if self.failed:
+            self.fail()
+
+    def fail(self) -> NoReturn:
+        """Give up; somebody may catch the error and go on, so it is remembered."""
+        self.failed = True
+        raise RuntimeError("A convolution was postponed that should have run when it was called.")
+
+
+class _Postponed(Tensor):
+    """What a convolution gives, not computed yet: a batch norm that comes next is part of it.
+
+    Whatever else is done with it is done with the convolution's output, which is computed then. So
+    nothing need be known of who uses it. It has no values of its own: who asks for these in
+    another way than by calling PyTorch fails.
+    """
+
+    _pass: Postponement
+    _convolution: nn.Conv2d
+    _given: tuple[Tensor, int]
+    _output: Tensor | None
+    _is_settled: bool
+
+    @classmethod
+    def of(cls, run: Postponement, convolution: nn.Conv2d, x: Tensor) -> _Postponed:
+        """Postpone a convolution of x."""
+        new = cast(_Postponed, cast(Any, Tensor)._make_wrapper_subclass(cls, ()))  # noqa: SLF001
+        new._pass, new._convolution, new._given = run, convolution, (x, x._version)  # noqa: SLF001
+        new._output, new._is_settled = None, False  # noqa: SLF001
+        return new
+
+    def now(self) -> Tensor:
+        """Return the convolution's output."""
+        # What an autograd function in Python is given should have been recorded before.
+        if not (self._is_settled or _is_usual(self._given[0])):
+            self._pass.fail()
+        if self._output is None:
+            weight, bias = self._convolution.weight, self._convolution.bias
+            self._output = self._computed(weight, bias)
+        return self._output
+
+    def settle(self) -> None:
+        """Become the convolution's output, for good."""
+        self.now()
+        self._is_settled = True
+
+    def scaled(self, scale: Tensor, shift: Tensor) -> Tensor | None:
+        """Return the output times scale plus shift; None if it is known already, or of other kind.
+
+        Scaling the output costs one pass over it forward and one back; the weights, about one.
+        """
+        convolution, (x, _) = self._convolution, self._given
+        weight, bias = convolution.weight, convolution.bias
+        fits = len(scale) == len(weight) and scale.dtype == weight.dtype
+        if self._output is not None or not fits:
+            return None
+        work = math.prod(weight.shape[1:]) * math.prod(convolution.stride)
+        if work > 2 * x.numel() / x.shape[1]:
+            return self._computed(weight, bias).mul_(scale).add_(shift)  # nobody else has seen it
+        both = shift.flatten()
+        if bias is not None:
+            both = torch.addcmul(both, scale.flatten(), bias)
+        return self._computed(weight * scale[..., None], both)
+
+    def _computed(self, weight: Tensor, bias: Tensor | None) -> Tensor:
+        x, version = self._given
+        if x._version != version or not _is_usual(x):  # noqa: SLF001
+            self._pass.fail()
+        y: Tensor = self._convolution._conv_forward(x, weight, bias)  # noqa: SLF001
+        return y
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN206
+        """Do with the convolution's output whatever is to be done."""
+        given, named = tree_map_only(cls, cls.now, (args, kwargs or {}))
+        return func(*given, **named)
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def, override]  # noqa: ANN001, ANN206
+        """Fail: something has passed by `__torch_function__`."""
+        found: list[_Postponed] = []
+        tree_map_only(cls, found.append, (args, kwargs))
+        found[0]._pass.fail()  # noqa: SLF001
+
+
+def computed(output: Tensor) -> Tensor:
+    """Return the output of a module as a usual tensor, also if it was postponed."""
+    return output.now() if isinstance(output, _Postponed) else output
+
+
+def _is_usual(x: Tensor) -> bool:
+    return torch.is_grad_enabled() and not torch.is_autocast_enabled(x.device.type)
+
+
 def _global_mean(x: Tensor) -> Tensor:
     """Mean over all pixels; as a sum, whose gradient takes no memory, unlike that of a mean."""
-    if x.dtype.itemsize < 4:  # a sum might overflow
+    if x.dtype.itemsize < _PRECISE:  # a sum might overflow
         return x.mean((-2, -1), keepdim=True)
     return x.sum((-2, -1), keepdim=True) / (x.shape[-2] * x.shape[-1])
 
 
-def _can_fold(convolution: nn.Module, norm: nn.Module) -> bool:
-    return (
-        isinstance(convolution, nn.Conv2d)
-        and type(convolution).forward is nn.Conv2d.forward
-        and convolution.out_channels == cast(nn.BatchNorm2d, norm).num_features
-        and not any("forward" in vars(module) for module in (convolution, norm))
-    )
-
-
-def _convolution_and_norm(
-    convolution: nn.Conv2d, norm: nn.Module, scale: Tensor, shift: Tensor
-) -> Callable[[Tensor], Tensor]:
-    weights_per_channel = math.prod(convolution.weight.shape[1:])
-    strides = math.prod(convolution.stride)
-
-    def both(x: Tensor) -> Tensor:
-        # Scaling the output costs one pass over it forward and one back; the weights, about one.
-        too_much = weights_per_channel > 2 * x.numel() / x.shape[1] / strides
-        # Somebody's hook, perhaps that of a layer to explain, wants to see what lies between.
-        if too_much or _is_hooked(convolution) or _is_hooked(norm):
-            return cast(Tensor, norm(convolution(x)))
-        weight = convolution.weight * scale[..., None]
-        bias = shift.flatten()
-        if convolution.bias is not None:
-            bias = torch.addcmul(bias, scale.flatten(), convolution.bias)
-        y: Tensor = convolution._conv_forward(x, weight, bias)  # noqa: SLF001
-        return y
-
-    return both
-
-
 def _is_hooked(module: nn.Module) -> bool:
-    """Tell whether somebody wants to see what goes into a module, or what comes out."""
+    """Tell whether somebody, perhaps for a layer to explain, wants to see what a module gives."""
     return bool(
         module._forward_hooks  # noqa: SLF001
         or module._forward_pre_hooks  # noqa: SLF001

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from combicam_widgets.cam.axes import Shape, main_output, memory_of
-from combicam_widgets.cam.lighter import lighten
+from combicam_widgets.cam.lighter import Postponement, computed, lighten
 from combicam_widgets.cam.replicas import (
     Replica,
     add_hook,
@@ -26,6 +26,9 @@ from combicam_widgets.notices import warn
 
 _overwriting: WeakSet[nn.Module] = WeakSet()
 """Networks that overwrite the output of a layer in place; see `forward_backward`."""
+
+_prompt: WeakSet[nn.Module] = WeakSet()
+"""Networks whose convolutions cannot wait for their batch norms; see `Postponement`."""
 
 _WRAPPED = frozenset(("_orig_mod", "module"))
 """How compiled and data-parallel modules call what they run."""
@@ -112,7 +115,8 @@ def forward_backward(
         Runs a twin of the network once; returns the number that is differentiated, and whatever
         the caller wants back. Called as ``run(twin, shapes)``: after the twin ran, ``shapes`` holds
         the (N, K, h, w) of each layer's output, in forward order. A network that overwrites a
-        layer's output in place is run twice, the first time.
+        layer's output in place is run twice, the first time, and so is one whose convolutions
+        cannot be postponed.
     on_layer : callable
         Called as ``on_layer(name, activations, gradients)``, last layer first; both tensors have
         shape (N, K, h, w) and must not be changed. A layer whose output does not reach the score
@@ -132,27 +136,35 @@ def forward_backward(
     RuntimeError
         No gradient reaches any layer, or the network overwrites what its own gradient needs.
     """
-    if network not in _overwriting:
+    while True:
+        copies = network in _overwriting
+        postponement = None if exact or network in _prompt else Postponement()
         try:
-            return _forward_backward(network, layers, run, on_layer, copies=False, exact=exact)
-        except RuntimeError as error:
-            if not _is_about_overwriting(error):
+            return _forward_backward(
+                network,
+                layers,
+                run,
+                on_layer,
+                copies=copies,
+                exact=exact,
+                postponement=postponement,
+            )
+        except Exception as error:
+            if postponement is not None and postponement.failed:
+                _prompt.add(network)
+            elif not _is_about_overwriting(error):
                 raise
-    try:
-        answer = _forward_backward(network, layers, run, on_layer, copies=True, exact=exact)
-    except RuntimeError as error:
-        if not _is_about_overwriting(error):
-            raise
-        raise RuntimeError(
-            "The network overwrites in place a value that its own gradient needs, so it could "
-            "not be trained either: replace that operation (x += y, relu_, inplace=True) by "
-            "one that makes a new tensor."
-        ) from error
-    _overwriting.add(network)
-    return answer
+            elif not copies:
+                _overwriting.add(network)
+            else:
+                raise RuntimeError(
+                    "The network overwrites in place a value that its own gradient needs, so it "
+                    "could not be trained either: replace that operation (x += y, relu_, "
+                    "inplace=True) by one that makes a new tensor."
+                ) from error
 
 
-def _is_about_overwriting(error: RuntimeError) -> bool:
+def _is_about_overwriting(error: Exception) -> bool:
     """Tell whether autograd complains of an operation in place."""
     return type(error) is RuntimeError and ("inplace" in str(error) or "in-place" in str(error))
 
@@ -165,6 +177,7 @@ def _forward_backward(
     *,
     copies: bool,
     exact: bool,
+    postponement: Postponement | None,
 ) -> Answer:
     taps = _Taps(on_layer, copies=copies)
 
@@ -174,11 +187,13 @@ def _forward_backward(
         if not exact and not _is_under_autocast(
             network
         ):  # convolutions without their input mix precisions
-            lighten(modules)
+            lighten(modules, postponement)
         _watch(modules, network, layers, taps.tap, lambda: taps.going_back)
 
     with Replica(network, prepare) as twin:
         value, answer = run(twin, taps.shapes)
+        if postponement is not None:
+            postponement.end()
         taps.going_back = True
         if value.requires_grad:
             _straighten(value)
@@ -339,6 +354,7 @@ def _watch(
                 f"Layer {name!r} runs more than once in one pass; choose the module around it."
             )
         seen.add(name)
+        given = computed(given)
         if isinstance(output, (tuple, list)):
             others = (replace(name, given), *output[1:])
             return list(others) if isinstance(output, list) else tuple.__new__(type(output), others)

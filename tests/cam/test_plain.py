@@ -34,7 +34,7 @@ def test_an_exact_pass_is_the_same_without_what_makes_it_cheaper(monkeypatch):
     network, x = RandomNet(3, normed=True), photo(2, 3, 9, 12)
     quick = cam.explain(network, x, [1, 2])
 
-    def refused(_):
+    def refused(*_):
         raise AssertionError
 
     monkeypatch.setattr("combicam_widgets.cam.passes.lighten", refused)
