@@ -105,11 +105,6 @@ class Shapes:
         self._convex = convex
         self.general = np.setdiff1d(np.arange(len(split)), self._owners[convex])
 
-    @property
-    def convex(self) -> Indices:
-        """Cells with one convex ring, smaller than a hemisphere: all that are not general."""
-        return np.setdiff1d(np.arange(len(self._outlines)), self.general)
-
     def holds(self, latitudes: Floats, longitudes: Floats) -> tuple[Indices, Indices]:
         """Which cells hold which points, borders included.
 

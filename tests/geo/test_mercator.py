@@ -65,8 +65,8 @@ def test_raster_agrees_with_the_cells(name):
     away = inner(raster)[rows, columns]
     assert away.mean() > 0.3
     np.testing.assert_array_equal(raster[rows, columns][away], exact[away])
-    # On the borders the odd pixel may differ.
-    assert (raster[rows, columns] != exact).mean() < 0.06
+    # On the borders the odd pixel may differ: edges are drawn in straight pieces.
+    assert (raster[rows, columns] != exact).mean() < 0.001
     # Every cell is somewhere, and nothing else is.
     assert set(np.unique(exact)) <= set(np.unique(raster)) <= {-1, *range(len(grid))}
 
@@ -87,8 +87,7 @@ def test_raster_of_a_rectangle_of_meridians_and_equator():
     raster = cell_raster(octant, 64)
     expected = np.full((64, 64), -1)
     expected[:32, 32:48] = 0
-    assert (raster != expected).sum() <= 32 + 16
-    np.testing.assert_array_equal(raster[:31, 33:47], 0)
+    np.testing.assert_array_equal(raster, expected)
     assert raster.dtype == np.int32
 
 

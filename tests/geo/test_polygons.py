@@ -127,7 +127,7 @@ def test_convex_rings_take_the_short_way_and_mean_the_same():
     octant = np.array([(0, 0), (0, 90), (90, 0)])
     with_corner = np.array([(0, 0), (0, 90), (45, 89.999), (90, 0)])
     short, long = (CellGrid([30], [40], [ring]) for ring in (octant, with_corner))
-    assert (len(short.shapes.convex), len(long.shapes.general)) == (1, 1)
+    assert (len(short.shapes.general), len(long.shapes.general)) == (0, 1)
     np.testing.assert_array_equal(short.locate(lat, lon), long.locate(lat, lon))
     for grid in (short, long):
         # Borders and corners belong to the cell.
@@ -203,7 +203,7 @@ def assert_drawn_right(grid):
     longitudes = (np.arange(SIZE) + 0.5) / SIZE * 360 - 180
     rows, columns = np.random.default_rng(6).integers(0, SIZE, (2, 3000))
     exact = grid.locate(latitudes[rows], longitudes[columns])
-    assert (raster[rows, columns] != exact).mean() < 0.002
+    assert (raster[rows, columns] != exact).mean() < 0.001
 
 
 @given(rings=stars())
