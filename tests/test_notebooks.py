@@ -84,7 +84,7 @@ assert judged.table().worth.mean() > judged.table()["worth: Combi-CAM"].mean()
 """What the texts of a notebook say that one sees, asked after its last cell."""
 
 SAID = {
-    "01-explore": (r"by worth: .*\d % with the hottest 30 % alone\)\.",),
+    "01-explore": (r"by worth: .*\d % with the evidence, its hottest 30 %\)\.",),
 }
 """What is printed, as patterns."""
 

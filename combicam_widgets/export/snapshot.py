@@ -80,7 +80,7 @@ class Snapshot:
     prediction : GeoPrediction
         Of the whole photo.
     evidence : GeoPrediction or None
-        Of the highlighted part alone; None if nothing is highlighted.
+        Of the evidence; None if nothing is highlighted.
     votes : tuple of GeoPrediction, or None
         One per layer, in forward order.
     status : str

@@ -19,8 +19,8 @@ _TOP = 5
 _RAMP = "cividis"
 _SAYS = {
     "photo": "whole photo: where the model points",
-    "evidence": "evidence: where the highlighted part alone points",
-    "rest": "the rest: where the photo without that part points",
+    "evidence": "evidence: where the hottest part alone points",
+    "rest": "the rest: where the photo without the evidence points",
     "guess": "your guess: where you think it was taken",
 }
 
@@ -108,6 +108,11 @@ class Scene:
     def redacted(self) -> Scene:
         """What may be known of it by somebody who is to guess first: their own guess."""
         return Scene(guess=self.guess)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another place than the model's own answer is explained."""
+        return self.prediction is not None and self.target not in {-1, self.prediction.best.index}
 
     def top(self) -> tuple[Guess, ...]:
         """Return the cells that are outlined and listed."""

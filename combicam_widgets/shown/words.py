@@ -59,9 +59,9 @@ def sentences(
 ) -> tuple[str, ...]:
     """Say where, and how sure from what to what; then, in further sentences, all else.
 
-    "Sees koala: near Melbourne, Australia (22 % with the whole photo, 19 % with the hottest 30 %
-    alone)." All percentages are of the place that is explained. They are probabilities, never
-    ratios of two: many times next to nothing is still next to nothing.
+    "Sees koala: near Melbourne, Australia (22 % with the whole photo, 19 % with the evidence, its
+    hottest 30 %)." All percentages are of the place that is explained. They are probabilities,
+    never ratios of two: many times next to nothing is still next to nothing.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def sentences(
     target : int
         The cell that is explained.
     evidence : GeoPrediction or None
-        Of the highlighted part; None if there is no positive evidence.
+        Of the evidence; None if there is no positive evidence.
     keep : float
         Fraction of the photo that was shown.
     position : (latitude, longitude) or None
@@ -78,7 +78,7 @@ def sentences(
     seen : str
         What the model recognised, for example "koala 0.89".
     opposite : GeoPrediction or None
-        Of the photo without the highlighted part; None if that was not asked.
+        Of the photo without the evidence; None if that was not asked.
     contrast : int or None
         The cell that the target is compared with.
     asked : bool
@@ -88,13 +88,13 @@ def sentences(
     """
     best, explained = prediction.best, prediction.guess(target)
     instead = "" if target == best.index else "explained instead: "
-    hottest = f"the hottest {percent(keep)} alone"
     shares = [f"{percent(explained.probability)} with the whole photo"]
-    if asked and evidence is not None:
-        now = "" if pinned is None else "now "
-        shares.append(f"{now}{percent(float(evidence.probabilities[target]))} with {hottest}")
     if pinned is not None:
         shares.append(f"pinned {percent(pinned)}")
+    if asked and evidence is not None:
+        now = "" if pinned is None else "now "
+        kept = percent(float(evidence.probabilities[target]))
+        shares.append(f"{now}{kept} with the evidence, its hottest {percent(keep)}")
     if opposite is not None:
         shares.append(f"{percent(float(opposite.probabilities[target]))} with the rest")
     thing, certainty = _recognised(seen)
@@ -103,8 +103,8 @@ def sentences(
     moved = evidence is not None and asked and evidence.best.index != best.index
     if asked and evidence is None:
         head += f": {NO_EVIDENCE[:1].lower()}{NO_EVIDENCE[1:-1]}"
-    elif moved and evidence is not None:
-        head += f"; that part alone points {_where_to(prediction, evidence)}"
+    elif moved and evidence is not None and not instead:
+        head += f"; the evidence points {_where_to(prediction, evidence, 'there')}"
     more = [f"Certainty of {thing}: {certainty}."] if certainty else []
     most = (
         "There"
@@ -117,15 +117,13 @@ def sentences(
         more.append(
             f"The heat says why there rather than {other.place} ({percent(other.probability)})."
         )
-    if asked and evidence is not None and not moved:
-        more.append(f"{hottest[:1].upper()}{hottest[1:]} still points to the most probable place.")
-    if opposite is not None:
-        where = (
-            "still points to the most probable place"
-            if opposite.best.index == best.index
-            else f"points {_where_to(prediction, opposite)}"
-        )
-        more.append(f"The rest {where}.")
+    answers = (("evidence", evidence if asked else None), ("rest", opposite))
+    for name, answer in answers:
+        if answer is not None and answer.best.index == best.index:
+            more.append(f"The {name} still points to the most probable place.")
+        elif answer is not None and (instead or name == "rest"):
+            where = _where_to(prediction, answer, "the model's own answer")
+            more.append(f"The {name} points {where}.")
     if position is not None:
         more.append(f"It was truly taken {distance(prediction.distance_to(*position))} away.")
     return f"{head[:1].upper()}{head[1:]}.", *more
@@ -156,7 +154,8 @@ def _recognised(seen: str) -> tuple[str, str]:
     return (found[1], percent(float(found[2]))) if found else (seen, "")
 
 
-def _where_to(prediction: GeoPrediction, evidence: GeoPrediction) -> str:
+def _where_to(prediction: GeoPrediction, evidence: GeoPrediction, own: str) -> str:
+    """Say where else an answer lies, and how far from the model's own, as the map's line does."""
     here, now = prediction.best, evidence.best
     km = great_circle_km(here.latitude, here.longitude, now.latitude, now.longitude)
-    return f"{distance(km)} away, {now.place}"
+    return f"{distance(km)} from {own}, {now.place}"

@@ -327,7 +327,7 @@ def test_keep_and_outline(more):
     share = 100 * lab.python("explorer.keep")
     expect(lab.page.get_by_role("img", name=f"the hottest {share:.0f} % outlined")).to_be_visible()
     expect(words(lab)).not_to_have_text(said)
-    expect(words(lab)).to_contain_text(f"the hottest {share:.0f} % alone")
+    expect(words(lab)).to_contain_text(f"the evidence, its hottest {share:.0f} %")
     button(lab, "Outline").click()
     lab.until("explorer.outline", value=False)
     expect(lab.page.get_by_role("img", name="outlined")).to_have_count(0)
@@ -452,6 +452,16 @@ def test_a_cell_clicked_on_the_map_or_in_the_list_is_explained(lab):
     lab.until("explorer.target", second)
     expect(rows.locator("[aria-pressed=true]")).to_contain_text("explained")
 
+    back = button(lab, "Back to the model's own answer")
+    back.focus()
+    lab.page.keyboard.press("Enter")
+    lab.until("explorer.target", None)
+    lab.until("explorer.maps.target == explorer.prediction.best.index", value=True)
+    expect(back).to_be_hidden()
+    expect(button(lab, "Whole world")).to_be_focused()
+    expect(words(lab)).not_to_contain_text("explained instead")
+    expect(lab.page.locator(HEAT)).to_have_attribute("href", before)
+
 
 def test_the_sea_is_no_cell(lab):
     click_map(lab, 0, -150)
@@ -493,7 +503,7 @@ def test_why_here_rather_than_there(more):
     lab.until("explorer.contrast", None)
     expect(flag(lab, "rather than there")).to_have_count(0)
     expect(lab.page.locator(HEAT)).to_have_attribute("href", before)
-    expect(lab.page.get_by_text("Click a cell to explain it")).to_be_visible()
+    expect(lab.page.get_by_text("Click any place: what speaks for it?")).to_be_visible()
     toggle.click()
     expect(lab.page.get_by_text("Click the cell to compare with")).to_be_visible()
     click_map(lab, 40.4, -3.7)

@@ -218,8 +218,8 @@ def test_comparing_keeps_the_height_and_compares_the_numbers(lab):
     said = words.text_content()
     lab.page.get_by_role("button", name="last layer").click()
     expect(words).not_to_have_text(said)
-    numbers = re.compile(r"\(\d+ % with the whole photo, now (.+) with the .* alone, pinned (.+)\)")
-    now, pinned = numbers.search(words.text_content()).groups()
+    numbers = re.compile(r"\(\d+ % with the whole photo, pinned (.+), now (.+) with the evidence")
+    pinned, now = numbers.search(words.text_content()).groups()
     assert now == lab.python(
         "__import__('combicam_widgets.shown.words').shown.words.percent("
         "explorer.evidence.probabilities[explorer.maps.target])"
@@ -272,13 +272,13 @@ def test_a_long_title_ends_before_the_arrow_of_the_menu(lab):
 def test_pictures_stay_where_they_are_when_the_sentence_grows(lab):
     resize(lab, 1280, 800, files=True)
     status, world = lab.page.locator(".ccw-status").first, lab.page.locator(".ccw-world")
-    expect(status).not_to_contain_text("that part alone points")
+    expect(status).not_to_contain_text("the evidence points")
     before = world.bounding_box()
     lab.page.get_by_role("button", name="last layer").click()
-    expect(status).to_contain_text("that part alone points")
+    expect(status).to_contain_text("the evidence points")
     assert world.bounding_box() == before
     lab.page.get_by_role("button", name="all", exact=True).click()
-    expect(status).not_to_contain_text("that part alone points")
+    expect(status).not_to_contain_text("the evidence points")
 
 
 def test_a_height_is_a_trait(lab):

@@ -34,7 +34,7 @@ explorer
 def test_a_notice_is_seen_survives_a_reload_is_not_saved_and_goes(lab: Lab):
     lab.open(notebook(MAKE))
     status = lab.page.locator(".ccw-status").first
-    expect(status).to_contain_text("with the hottest 30 % alone")
+    expect(status).to_contain_text("with the evidence, its hottest 30 %")
     notice = lab.page.get_by_role("note")
     expect(notice).to_have_count(0)
 

@@ -118,22 +118,22 @@ def test_the_first_sentence_says_where_and_how_sure_and_the_others_the_rest(cell
     moved = ccw.GeoPrediction(np.array([0.3, 0.5, 0.1, 0.1]), cells)
     assert sentences(photo, 0, moved, 0.3, (0.0, 1.0), "koala 0.93") == (
         (
-            "Sees koala: near A (60 % with the whole photo, 30 % with the hottest 30 % alone); "
-            "that part alone points 10,010 km away, near B."
+            "Sees koala: near A (60 % with the whole photo, 30 % with the evidence, its hottest "
+            "30 %); the evidence points 10,010 km from there, near B."
         ),
         "Certainty of koala: 93 %.",
         "There and within 750 km lie 60 %.",
         "It was truly taken 110 km away.",
     )
     assert sentences(photo, 0, photo, 0.25, None) == (
-        "Near A (60 % with the whole photo, 60 % with the hottest 25 % alone).",
+        "Near A (60 % with the whole photo, 60 % with the evidence, its hottest 25 %).",
         "There and within 750 km lie 60 %.",
-        "The hottest 25 % alone still points to the most probable place.",
+        "The evidence still points to the most probable place.",
     )
     rest = ccw.GeoPrediction(np.array([0.15, 0.15, 0.1, 0.6]), cells)
     first, *more = sentences(photo, 0, photo, 0.3, None, opposite=rest)
-    assert first.endswith("60 % with the hottest 30 % alone, 15 % with the rest).")
-    assert more[-1] == "The rest points 6,730 km away, near D."
+    assert first.endswith("60 % with the evidence, its hottest 30 %, 15 % with the rest).")
+    assert more[-1] == "The rest points 6,730 km from the model's own answer, near D."
     assert (
         sentences(photo, 0, None, 0.3, None, asked=False)[0]
         == "Near A (60 % with the whole photo)."
@@ -143,20 +143,32 @@ def test_the_first_sentence_says_where_and_how_sure_and_the_others_the_rest(cell
         "this place."
     )
     pinned, *_ = sentences(photo, 0, moved, 0.3, None, pinned=0.571)
-    assert "60 % with the whole photo, now 30 % with the hottest 30 % alone, pinned 57 %)" in pinned
+    assert (
+        "(60 % with the whole photo, pinned 57 %, now 30 % with the evidence, its hottest 30 %)"
+        in pinned
+    )
 
 
 def test_it_is_always_said_of_which_place_a_percentage_is(cells):
     photo = ccw.GeoPrediction(np.array([0.6, 0.2, 0.1, 0.1]), cells)
     first, *more = sentences(photo, 3, photo, 0.3, None, "a lake", contrast=2)
     assert first == (
-        "Sees a lake; explained instead: near D (10 % with the whole photo, 10 % with the hottest "
-        "30 % alone)."
+        "Sees a lake; explained instead: near D (10 % with the whole photo, 10 % with the "
+        "evidence, its hottest 30 %)."
     )
+    moved = ccw.GeoPrediction(np.array([0.2, 0.6, 0.1, 0.1]), cells)
+    # From the model's own answer, not from the place that is explained.
     assert more[:2] == [
         "Most probable is near A with 60 %; there and within 750 km lie 60 %.",
         "The heat says why there rather than near C (10 %).",
     ]
+    moved = ccw.GeoPrediction(np.array([0.2, 0.6, 0.1, 0.1]), cells)
+    first, *more = sentences(photo, 3, moved, 0.3, None)
+    assert first == (
+        "Explained instead: near D (10 % with the whole photo, 10 % with the evidence, its hottest "
+        "30 %)."
+    )
+    assert more[-1] == "The evidence points 10,010 km from the model's own answer, near B."
 
 
 def test_many_times_next_to_nothing_is_said_as_next_to_nothing(cells):
@@ -164,4 +176,4 @@ def test_many_times_next_to_nothing_is_said_as_next_to_nothing(cells):
     photo = ccw.GeoPrediction(np.array([0.996, 0.001, 0.002, 0.001]), cells)
     surer = ccw.GeoPrediction(np.array([0.985, 0.0053, 0.0053, 0.0044]), cells)
     first, *_ = sentences(photo, 1, surer, 0.3, None)
-    assert "(less than 1 % with the whole photo, less than 1 % with the hottest" in first
+    assert "(less than 1 % with the whole photo, less than 1 % with the evidence" in first

@@ -381,6 +381,27 @@ def test_clicks_choices_and_hovers_are_passed_on():
     assert heard[6:] == [("contrast", 4), ("contrast", None)]
 
 
+def test_a_button_leads_back_to_the_model_s_own_answer():
+    heard = []
+    world = StepByStep(None, heard.append)
+    world.show_prediction(says(3), 3)
+    assert not world._marks.elsewhere
+    world.show_prediction(says(3), 5)
+    assert world._marks.elsewhere
+    world._marks._handle_custom_msg({"chosen": None}, [])
+    assert heard == [None]
+    world.hide_answers()
+    assert not world._marks.elsewhere
+    silent = StepByStep()
+    silent.show_prediction(says(3), 5)
+    assert not silent._marks.elsewhere  # nobody listens
+
+    component = WorldMap(says(3), target=5)
+    component._world._marks._handle_custom_msg({"chosen": None}, [])
+    assert component.target is None
+    assert not component._world._marks.elsewhere
+
+
 def test_the_click_mode_is_said_and_seen(world):
     world.set_click_mode("Click a cell to explain it")
     assert world._marks.hint == "Click a cell to explain it"

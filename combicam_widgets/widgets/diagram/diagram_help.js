@@ -57,7 +57,8 @@ const GESTURES = {
     ["drag", ["Draw a box"], "how much heat lies inside; arrow keys move it"],
   ],
   "On the map": [
-    ["click", [], "target: explain this cell (or, from above, look there)"],
+    ["click", [], "target: what speaks for this place? (from above: look there)"],
+    ["click", ["Back…"], "the model's own answer again"],
     ["click", ["why not?"], "contrast: why here rather than there"],
     ["hover", ["Votes"], "where each layer alone points; its tile is ringed"],
     [null, ["Rings"], "how much probability lies how near"],

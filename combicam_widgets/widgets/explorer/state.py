@@ -80,7 +80,7 @@ class ExplorerState(held.OneValue, Spelled, w.VBox):
     """What should matter: (left, top, right, bottom) of the photo, each in [0, 1]; or None."""
 
     show_opposite = held.Setting(traits.switch("show_opposite"), default_value=False)
-    """Whether the model is also asked about the photo without the highlighted part."""
+    """Whether the model is also asked about the photo without the evidence."""
 
     show_votes = held.Setting(traits.switch("show_votes"), default_value=False)
     """Whether the map shows where the evidence of each layer alone points."""

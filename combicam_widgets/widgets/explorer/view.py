@@ -100,7 +100,7 @@ def click_hint(shown: Shown) -> str:
         return "Click the cell to compare with"
     if shown.model.from_above:
         return "Click the map to look there"
-    return "Click a cell to explain it"
+    return "Click any place: what speaks for it?"
 
 
 def _changed(shown: Shown, before: Shown | None, *names: str) -> bool:

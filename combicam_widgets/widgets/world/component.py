@@ -60,12 +60,12 @@ class WorldMap(Component):
     evidence = Setting(
         traits.optional(traits.instance("evidence", GeoPrediction)), default_value=None
     )
-    """What the model says of the highlighted part alone; None: nothing is shown of it."""
+    """What the model says of the evidence; None: nothing is shown of it."""
 
     opposite = Setting(
         traits.optional(traits.instance("opposite", GeoPrediction)), default_value=None
     )
-    """What the model says of the photo without that part; None: nothing is shown of it."""
+    """What the model says of the photo without it; None: nothing is shown of it."""
 
     votes = Setting(traits.instance("votes", GeoPrediction, several=True), default_value=())
     """One GeoPrediction per layer, from its evidence alone, in forward order; empty: none."""

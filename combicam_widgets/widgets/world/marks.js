@@ -299,15 +299,21 @@ function render({ model, el }) {
   const hint = make("div", "ccw-click-hint", { role: "status", "aria-live": "polite" });
   const world = button("Whole world");
   const answer = button("Zoom to the answer");
+  const back = button("Back to the model's own answer");
+  back.addEventListener("click", () => {
+    model.send({ chosen: null });
+    world.focus(); // it is about to be gone
+  });
   const offline = make("div", "ccw-click-hint ccw-offline", { role: "status" });
   el.classList.add("ccw-tools");
-  el.append(make("div", "ccw-map-buttons", {}, [world, answer]), hint, offline);
+  el.append(make("div", "ccw-map-buttons", {}, [world, answer]), back, hint, offline);
   function update() {
     answer.hidden = model.get("answer").length === 0;
+    back.hidden = !model.get("elsewhere");
     hint.textContent = model.get("hint");
   }
   update();
-  model.on("change:answer change:hint", update);
+  model.on("change:answer change:elsewhere change:hint", update);
 
   const given = new AbortController();
   let remove = () => {};
@@ -333,7 +339,7 @@ function render({ model, el }) {
   });
   return () => {
     given.abort();
-    model.off("change:answer change:hint", update);
+    model.off("change:answer change:elsewhere change:hint", update);
     remove();
   };
 }

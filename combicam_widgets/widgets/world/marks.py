@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 
 
 class Marks(Discreet):
-    """Flags, lines and votes over a map, two buttons that move it, and a hint.
+    """Flags, lines and votes over a map, buttons that move it or lead back, and a hint.
 
     One widget for all of them: the page finds room for the flags, groups the votes that would
     cover each other, and does both again whenever the map moves, without asking the kernel.
@@ -51,6 +51,9 @@ class Marks(Discreet):
 
     answer: T.List[float] = T.List(T.Float()).tag(sync=True)
     """[latitude, longitude] of the best cell, where a button leads; empty: no such button."""
+
+    elsewhere = T.Bool(default_value=False).tag(sync=True)
+    """Whether another cell is explained: then a button sends ``{"chosen": None}``."""
 
     private = T.List(T.Unicode()).tag(sync=True)
     """Traits of the map that are not saved."""

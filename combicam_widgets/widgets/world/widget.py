@@ -72,9 +72,10 @@ class World:
     ----------
     on_click : callable (latitude, longitude), optional
         Called for a click on the map, in degrees, longitude in [-180, 180).
-    on_choose : callable (index), optional
-        Called for a click or Enter on a cell in the list: the same without a mouse. Without it
-        the list cannot be clicked.
+    on_choose : callable (index or None), optional
+        Called for a click or Enter on a cell in the list: the same without a mouse; with None for
+        the button that leads back to the model's own answer. Without it there is no such button,
+        and the list cannot be clicked.
     on_hover_vote : callable (layer index or None), optional
         Called when the mouse or the focus comes to a layer's vote, and with None when it leaves.
     on_contrast : callable (index or None), optional
@@ -88,7 +89,7 @@ class World:
     def __init__(
         self,
         on_click: Callable[[float, float], object] | None = None,
-        on_choose: Callable[[int], object] | None = None,
+        on_choose: Callable[[int | None], object] | None = None,
         on_hover_vote: Callable[[int | None], object] | None = None,
         on_contrast: Callable[[int | None], object] | None = None,
     ) -> None:
@@ -136,6 +137,8 @@ class World:
                 message, {"chosen": on_choose, "contrasted": on_contrast}
             )
         )
+        self._choosable = on_choose is not None
+        self._marks.on_msg(lambda _widget, message, _buffers: _tell(message, {"chosen": on_choose}))
         if on_hover_vote is not None:
             self._marks.observe(lambda change: on_hover_vote(change["new"]), "hovered")
 
@@ -163,7 +166,7 @@ class World:
         self._marks.highlighted = layer
 
     def set_click_mode(self, text: str | None) -> None:
-        """Say on the map what a click does, such as "Click a cell to explain it".
+        """Say on the map what a click does, such as "Click any place".
 
         Parameters
         ----------
@@ -211,6 +214,7 @@ class World:
             self._marks.rings = [asdict(ring) for ring in scene.circles()]
             self._marks.votes = [asdict(vote) for vote in scene.marks()]
             self._marks.answer = [] if best is None else [best.latitude, best.longitude]
+            self._marks.elsewhere = self._choosable and scene.elsewhere
         with self._panel.hold_sync():
             self._panel.tell(**_said(truth, ("legend",)))
             self._panel.rows = [asdict(row) for row in scene.rows()]
