@@ -117,13 +117,9 @@ def sentences(
         more.append(
             f"The heat says why there rather than {other.place} ({percent(other.probability)})."
         )
-    answers = (("evidence", evidence if asked else None), ("rest", opposite))
-    for name, answer in answers:
-        if answer is not None and answer.best.index == best.index:
-            more.append(f"The {name} still points to the most probable place.")
-        elif answer is not None and (instead or name == "rest"):
-            where = _where_to(prediction, answer, "the model's own answer")
-            more.append(f"The {name} points {where}.")
+    for name, answer in (("evidence", evidence if asked else None), ("rest", opposite)):
+        if answer is not None and (instead or name == "rest" or not moved):
+            more.append(f"The {name} {_points(prediction, answer)}.")
     if position is not None:
         more.append(f"It was truly taken {distance(prediction.distance_to(*position))} away.")
     return f"{head[:1].upper()}{head[1:]}.", *more
@@ -152,6 +148,12 @@ def _recognised(seen: str) -> tuple[str, str]:
     """Take the number off a name: "koala 0.93" is a koala, to 93 %."""
     found = re.fullmatch(r"(.*) ([01]\.\d+)", seen)
     return (found[1], percent(float(found[2]))) if found else (seen, "")
+
+
+def _points(prediction: GeoPrediction, answer: GeoPrediction) -> str:
+    if answer.best.index == prediction.best.index:
+        return "still points to the most probable place"
+    return "points " + _where_to(prediction, answer, "the model's own answer")
 
 
 def _where_to(prediction: GeoPrediction, evidence: GeoPrediction, own: str) -> str:
