@@ -50,7 +50,8 @@ def test_worth_from_python(counted):
     sizes.clear()
     evaluation.layer_worth(model, photo, maps, fills=["blur", "mean colour"], steps=6)
     one_fill = in_batches(2 * measured * (6 - 1), asking._AT_ONCE["cpu"])
-    assert sizes == [1, 1, *one_fill, 1, *one_fill]  # the whole photo; nothing of it, by each fill
+    # The whole photo; nothing of it, as each fill has it.
+    assert sizes == [1, *one_fill, 1, *one_fill, 1]
 
 
 def test_an_explorer(counted, monkeypatch):
