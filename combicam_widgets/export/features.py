@@ -99,9 +99,9 @@ def _features(snapshot: Snapshot, include_position: bool) -> Iterator[Feature]: 
         best = vote.best
         point = _point(best.latitude, best.longitude)
         yield _feature(point, role="vote", layer=layer, **_facts(best))
-    lines = world_view.path(snapshot.prediction, snapshot.evidence)
-    if lines:
-        km = round(world_view.path_km(snapshot), 1)
+    lines = world_view.path(prediction, evidence)
+    if evidence is not None and lines:
+        km = round(prediction.distance_to(evidence.best.latitude, evidence.best.longitude), 1)
         yield _feature(_way(lines), role="path", distance_km=km)
     if include_position and snapshot.photo.position is not None:
         km = round(prediction.distance_to(*snapshot.photo.position), 1)

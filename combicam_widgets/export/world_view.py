@@ -16,7 +16,6 @@ from combicam_widgets.geo import (
     Guess,
     cell_raster,
     coastline,
-    great_circle_km,
     great_circle_points,
     mercator_y,
 )
@@ -162,14 +161,6 @@ def path(prediction: GeoPrediction, evidence: GeoPrediction | None) -> list[Floa
         return []
     ends = here.latitude, here.longitude, there.latitude, there.longitude
     return cut_line(great_circle_points(*ends, _POINTS)[:, ::-1])
-
-
-def path_km(snapshot: Snapshot) -> float:
-    """Length of `path` in kilometres; 0 if there is none."""
-    if snapshot.evidence is None:
-        return 0.0
-    here, there = snapshot.prediction.best, snapshot.evidence.best
-    return great_circle_km(here.latitude, here.longitude, there.latitude, there.longitude)
 
 
 def cell_rings(cells: CellGrid, index: int) -> list[Floats]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from combicam_widgets.cam.maps import LayerMaps
 from combicam_widgets.cam.rules import get_rule
-from combicam_widgets.geo import GeoPrediction, great_circle_km
+from combicam_widgets.geo import GeoPrediction
 
 NO_EVIDENCE = "The layers that are on hold no positive evidence for this place."
 
@@ -158,6 +158,6 @@ def _points(prediction: GeoPrediction, answer: GeoPrediction) -> str:
 
 def _where_to(prediction: GeoPrediction, evidence: GeoPrediction, own: str) -> str:
     """Say where else an answer lies, and how far from the model's own, as the map's line does."""
-    here, now = prediction.best, evidence.best
-    km = great_circle_km(here.latitude, here.longitude, now.latitude, now.longitude)
+    now = evidence.best
+    km = prediction.distance_to(now.latitude, now.longitude)
     return f"{distance(km)} from {own}, {now.place}"
