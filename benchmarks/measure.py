@@ -28,7 +28,8 @@ def together(
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a Markdown table."""
+    """Print a Markdown table; what is missing at the end of a row stays empty."""
+    rows = [[*row, *[""] * (len(header) - len(row))] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     print(f"### {title}\n")
     for row in [header, ["-" * width for width in widths], *rows]:
@@ -37,7 +38,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
             + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             + " |"
         )
-    print()
+    print(flush=True)  # whatever comes, this is there
 
 
 def ms(seconds: float) -> str:
@@ -56,4 +57,4 @@ def survived(title: str, measure: Callable[[], list[list[str]]]) -> list[list[st
     try:
         return measure()
     except Exception as error:  # noqa: BLE001
-        return [[title, f"failed: {in_a_line(error)}", ""]]
+        return [[title, f"failed: {in_a_line(error)}"]]
