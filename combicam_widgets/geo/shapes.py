@@ -57,8 +57,6 @@ class Shapes:
         Directions of the centroids of the areas; of any length, short where they mean little.
     turned : ndarray of bool, shape (C,)
         Whether the cell is a single ring with its inside on the right.
-    general : ndarray of int, shape (G,)
-        Cells of several rings, or of one that is not convex.
     """
 
     def __init__(self, outlines: Sequence[Floats]) -> None:
@@ -75,7 +73,7 @@ class Shapes:
         self._middles = self._find_middles()
 
         lefts = self._areas_on_the_left()
-        single = (counts == 1)[self._owners]
+        self._single = single = (counts == 1)[self._owners]
         self.turned = np.zeros(len(split), dtype=np.bool_)
         self.turned[self._owners[single]] = lefts[single] < 0
         sides = np.where(single & (lefts < 0), -1, 1)
@@ -100,10 +98,6 @@ class Shapes:
         self.areas = areas + 4 * np.pi * self._base
 
         self._polygons, self._planes = self._project()
-        hull = shapely.area(shapely.convex_hull(self._polygons))
-        convex = single & self._fits & (shapely.area(self._polygons) >= hull * (1 - 1e-9))
-        self._convex = convex
-        self.general = np.setdiff1d(np.arange(len(split)), self._owners[convex])
 
     def holds(self, latitudes: Floats, longitudes: Floats) -> tuple[Indices, Indices]:
         """Which cells hold which points, borders included.
@@ -121,23 +115,28 @@ class Shapes:
         points = unit_vectors(latitudes, longitudes)
         tree, rings = self._tree
         at, found = tree.query(shapely.points(longitudes, latitudes))
-        ring = rings[found]
-        axes = np.einsum("kij,kj->ki", self._planes[ring], points[at])
+        axes = np.einsum("kij,kj->ki", self._planes[rings[found]], points[at])
         front = axes[:, 2] > _FLATTEST / 2
-        x, y = (axes[:, :2] / np.where(front, axes[:, 2], 1.0)[:, None]).T
-        convex = self._convex[ring]
-        # On the border of a convex ring is what a hair's breadth moves into it.
-        hair = np.where(convex, 1 - _ON / np.maximum(np.hypot(x, y), _ON), 1.0)
-        inside = front & shapely.intersects_xy(self._polygons[ring], x * hair, y * hair)
-        alone = inside & convex
-        cells, here = self._owners[ring[alone]], at[alone]
-        if len(self.general):
-            others = front & ~convex
-            more = self._wound(
-                points, ring[others], at[others], inside[others], x[others], y[others]
-            )
-            cells, here = np.concatenate([cells, more[0]]), np.concatenate([here, more[1]])
-        return cells, here
+        at, ring = at[front], rings[found[front]]
+        x, y = (axes[front, :2] / axes[front, 2:]).T
+        inside = shapely.intersects_xy(self._polygons[ring], x, y)
+        on = ~inside | ~self._single[ring]  # what a single ring holds needs no look at its border
+        on[on] = shapely.dwithin(self._borders[ring[on]], shapely.points(x[on], y[on]), _ON)
+        # Pairs as numbers: of each, how often the cell's rings wind around the point.
+        pairs = self._owners[ring] * len(points) + at
+        wound, times, borders = [pairs[inside]], [self._signs[ring[inside]]], [pairs[on]]
+        for cell in np.flatnonzero(self._base).tolist():
+            wound.append(cell * len(points) + np.arange(len(points)))
+            times.append(np.full(len(points), self._base[cell]))
+        for giant in np.flatnonzero(~self._fits).tolist():
+            held, edge = self._beside(giant, points)
+            cell = int(self._owners[giant])
+            wound.append(cell * len(points) + np.flatnonzero(held))
+            times.append(np.ones(int(held.sum()), dtype=np.intp))
+            borders.append(cell * len(points) + np.flatnonzero(edge))
+        pairs, inverse = np.unique(np.concatenate(wound), return_inverse=True)
+        within = np.bincount(inverse, np.concatenate(times), len(pairs)) > 0.5
+        return np.divmod(np.union1d(pairs[within], np.concatenate(borders)), len(points))
 
     def locate(self, latitudes: Floats, longitudes: Floats, centers: Floats) -> Indices:
         """Find the cell of each point; where there are several, that with the nearest centre.
@@ -320,38 +319,6 @@ class Shapes:
         seen &= (turns == 0.0) | ~np.tile(polar, 3)  # all around, but only once
         boxes = shapely.box(west, np.tile(latitude - high, 3), east, np.tile(latitude + high, 3))
         return shapely.STRtree(boxes[seen]), np.tile(rings, 3)[seen]
-
-    def _wound(
-        self,
-        points: Floats,
-        ring: Indices,
-        at: Indices,
-        inside: NDArray[np.bool_],
-        x: Floats,
-        y: Floats,
-    ) -> tuple[Indices, Indices]:
-        """Pairs of cells that are not convex and points, from how often their rings hold them.
-
-        `ring` and `at` are pairs of a ring and a point near it, which has x and y in its plane.
-        """
-        on = shapely.dwithin(self._borders[ring], shapely.points(x, y), _ON)
-        keys = [self._owners[ring[inside]] * len(points) + at[inside]]
-        windings = [self._signs[ring[inside]]]
-        borders = [self._owners[ring[on]] * len(points) + at[on]]
-        everywhere = np.arange(len(points))
-        for cell in np.flatnonzero(self._base).tolist():
-            keys.append(cell * len(points) + everywhere)
-            windings.append(np.full(len(points), self._base[cell]))
-        for giant in np.flatnonzero(~self._fits).tolist():
-            held, edge = self._beside(giant, points)
-            cell = int(self._owners[giant])
-            keys.append(cell * len(points) + np.flatnonzero(held))
-            windings.append(np.ones(int(held.sum()), dtype=np.intp))
-            borders.append(cell * len(points) + np.flatnonzero(edge))
-        pairs, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-        wound = np.bincount(inverse, np.concatenate(windings), len(pairs)) > 0.5
-        cells, here = np.divmod(np.union1d(pairs[wound], np.concatenate(borders)), len(points))
-        return cells, here
 
     def _beside(self, ring: int, points: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which points a ring of more than a hemisphere holds, and which are on its border.
