@@ -20,6 +20,7 @@ from combicam_widgets.widgets import Explorer
 from combicam_widgets.widgets._bridge.closing import made_of
 from combicam_widgets.widgets.background import Report
 from combicam_widgets.widgets.explorer import explorer as explorer_module
+from combicam_widgets.widgets.heat.pictures import heat_picture
 from combicam_widgets.widgets.held import Setting
 
 
@@ -286,6 +287,12 @@ def test_a_rule_of_your_own_is_offered(model):
         explorer.rule = "median"
         assert explorer.heatmap.max() == 1
         assert sum(explorer.shares.values()) == pytest.approx(1)
+        # What is painted has no kinks, as what the page fuses.
+        size = explorer.heatmap.shape
+        drawn = explorer.maps.fuse(rule="median", size=size, smooth=True)
+        assert np.abs(drawn - explorer.heatmap).max() > 0.01
+        expected = heat_picture(drawn, explorer.colormap, explorer.opacity)
+        assert explorer.heat._overlay._main._picture == expected
     finally:
         rules._RULES.pop("median")
 

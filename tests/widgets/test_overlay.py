@@ -327,6 +327,10 @@ def test_what_is_pinned_is_painted_without_kinks(shown):
     shown.pin(hill(), "a", hill(y=0.7))
     left = shown._figures.children[1]
     assert left.picture == heat_picture(hill(y=0.7)[::2, ::2], "inferno", 0.8)
+    right = shown._figures.children[2]
+    shown.show_heat(hill(x=0.3), "inferno", 0.8, drawn=hill(x=0.4))
+    assert picture(shown) == heat_picture(hill(x=0.4)[::2, ::2], "inferno", 0.8)
+    assert right.picture == difference_picture((hill(x=0.4) - hill(y=0.7))[::2, ::2], 0.8)
 
 
 def test_unpinning_leaves_everything_as_it_was(shown):
@@ -342,7 +346,7 @@ def test_unpinning_leaves_everything_as_it_was(shown):
 def test_a_pinned_heatmap_of_another_size_is_compared(shown):
     small = hill((15, 20))
     shown.pin(small, "small")
-    expected = difference_picture((hill() - cam.upsample(small, SIZE))[::2, ::2], 0.8)
+    expected = difference_picture((hill() - cam.upsample(small, SIZE, smooth=True))[::2, ::2], 0.8)
     assert shown._figures.children[2].picture == expected
 
 

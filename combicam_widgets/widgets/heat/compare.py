@@ -64,7 +64,7 @@ class Panel(Attentive):
     """With `pinned`: whose heat, while the page makes it, is compared with what is pinned."""
 
     pinned = T.Bytes().tag(sync=True)
-    """A heatmap of the same size, every so many pixels, 0 to 255."""
+    """What is painted of a heatmap of the same size, every so many pixels, 0 to 255."""
 
     every = T.Int(1).tag(sync=True)
     """How many pixels these are apart."""
@@ -128,18 +128,18 @@ class Comparison:
         with pinned.hold_sync():
             pinned.picture, pinned.words, pinned.name = picture, words, name
 
-    def follow(self, heatmap: npt.NDArray[np.float32], opacity: float) -> None:
-        """Show what differs now."""
-        pinned, panel = self.heatmap, self.difference
-        if pinned.shape != heatmap.shape:
-            pinned = upsample(pinned, (heatmap.shape[0], heatmap.shape[1]))
+    def follow(self, drawn: npt.NDArray[np.float32], opacity: float) -> None:
+        """Show what differs now between what is painted: (H, W) in [0, 1]."""
+        pinned, panel = self.drawn, self.difference
+        if pinned.shape != drawn.shape:
+            pinned = upsample(pinned, (drawn.shape[0], drawn.shape[1]), smooth=True)
         with panel.hold_sync():
-            panel.opacity, panel.every = opacity, apart(heatmap)
+            panel.opacity, panel.every = opacity, apart(drawn)
             panel.pinned = np.rint(255 * coarse(pinned)).astype(np.uint8).tobytes()
             if panel.fusion is not None and panel.fusion.in_page:
                 panel.picture = panel.words = panel.name = ""
                 return
-            difference = heatmap - pinned
+            difference = drawn - pinned
             less, more = (round(100 * float(x)) for x in (difference.min(), difference.max()))
             panel.picture = difference_picture(coarse(difference), opacity)
             panel.words = "" if less or more else "no difference"

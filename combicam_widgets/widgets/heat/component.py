@@ -181,7 +181,9 @@ class HeatOverlay(Fusing):
             elif new_photo or changed(before, now, *_LOOKS):
                 overlay.show_outline(now["keep"] if now["outline"] else None)
                 looks = now["colormap"], now["opacity"]
-                overlay.show_heat(now["heatmap"], *looks, _label(now))
+                # What the page fuses, it makes smooth by itself.
+                drawn = None if self._fusion.in_page else _drawn(now)
+                overlay.show_heat(now["heatmap"], *looks, _label(now), drawn)
                 overlay.preview(*((None, "") if self._fusion.in_page else _alone(now)))
             if new_pin or (new_photo and pinned is not None):
                 overlay.unpin()
@@ -204,9 +206,13 @@ def _label(now: Wanted) -> str:
 
 
 def _pinned(now: Wanted) -> Pinned:
+    return Pinned(now["heatmap"], _label(now), drawn=_drawn(now))
+
+
+def _drawn(now: Wanted) -> np.ndarray:
+    """Return what is painted of the heatmap: the same without the kinks of interpolation."""
     maps, recipe = now["maps"], (now["weights"], now["rule"], now["normalize"])
-    drawn = read_only(maps.fuse(*recipe, size=size_of(maps), smooth=True))
-    return Pinned(now["heatmap"], _label(now), drawn=drawn)
+    return read_only(maps.fuse(*recipe, size=size_of(maps), smooth=True))
 
 
 def _alone(now: Wanted) -> tuple[np.ndarray | None, str]:

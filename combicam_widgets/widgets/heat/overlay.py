@@ -57,6 +57,7 @@ class Overlay:
         self._photo: Photo | None = None
         self._heatmap: Heatmap | None = None
         self._colors: tuple[str, float] = (COLORMAPS[0], 1.0)
+        self._drawn: Heatmap = np.zeros((1, 1), np.float32)  # what is painted of the heatmap
         self._label = ""
         self._keep: float | None = None
         self._preview: tuple[Heatmap, str] | None = None
@@ -104,12 +105,21 @@ class Overlay:
         self._preview = self._heatmap = None
         self._main.show_photo(photo, about)
 
-    def show_heat(self, heatmap: Heatmap, colormap: str, opacity: float, label: str = "") -> None:
+    def show_heat(
+        self,
+        heatmap: Heatmap,
+        colormap: str,
+        opacity: float,
+        label: str = "",
+        drawn: Heatmap | None = None,
+    ) -> None:
         """Lay a heatmap (H, W) in [0, 1] over the photo.
 
-        ``label`` says what it is, for `pin`: "Grad-CAM, sum, 16 layers".
+        ``label`` says what it is, for `pin`: "Grad-CAM, sum, 16 layers"; ``drawn``, of the same
+        shape, is what is painted of it. Default: itself.
         """
         self._heatmap, self._colors, self._label = heatmap, (colormap, opacity), label
+        self._drawn = heatmap if drawn is None else drawn
         self._draw()
 
     def hide_heat(self) -> None:
@@ -255,12 +265,12 @@ class Overlay:
                 _words(pinned),
                 described(name, pinned, comparison.label, keep),
             )
-            comparison.follow(heatmap, opacity)
+            comparison.follow(self._drawn, opacity)
         self._say_of_box()
 
     def _draw_here(self, heatmap: Heatmap, name: str, label: str) -> None:
         """Send a picture of what the page cannot fuse, and what it is."""
-        seen = heatmap
+        seen = self._drawn
         if self._preview is not None:
             seen, label = self._preview
             if seen.shape != heatmap.shape:

@@ -13,10 +13,10 @@ function make(tag, className, parent) {
   return element;
 }
 
-/** The heat that the page makes minus the one that is pinned, coarse; null where it makes none. */
+/** What the page paints of heat minus what is pinned of it, coarse; null where it paints none. */
 function difference(model, fused) {
   const pinned = model.get("pinned");
-  const heat = pinned?.byteLength ? fused?.heat() : null;
+  const heat = pinned?.byteLength ? fused?.drawn() : null;
   if (!heat) return null;
   const every = model.get("every");
   const [rows, columns] = heat.shape.map((side) => Math.ceil(side / every));
