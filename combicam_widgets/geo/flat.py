@@ -120,9 +120,10 @@ def cut_polygon(polygon: shapely.Polygon) -> list[shapely.Polygon]:
     west, _, east, _ = polygon.bounds
     if west >= -180.0 and east <= 180.0:
         return [shapely.orient_polygons(polygon)]
+    whole = shapely.make_valid(polygon)  # one that crosses itself cannot be cut
     parts: list[shapely.Polygon] = []
     for turn in np.arange(np.floor((west + 180.0) / 360.0), np.floor((east + 180.0) / 360.0) + 1):
-        moved = shapely.transform(polygon, lambda xy, x=360.0 * turn: xy - [x, 0.0])
+        moved = shapely.transform(whole, lambda xy, x=360.0 * turn: xy - [x, 0.0])
         parts += polygons_of(shapely.intersection(moved, _WORLD))
     return parts
 

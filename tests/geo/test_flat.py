@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.affinity import translate
 
-from combicam_widgets.geo import CellGrid
+from combicam_widgets.geo import CellGrid, cell_raster
 from combicam_widgets.geo.flat import cut_line, cut_polygon
 
 
@@ -64,6 +64,19 @@ def test_a_comb_across_the_border_gives_each_tooth():
     y = [0, 0, 5, 5, 10, 10, 15, 15]
     parts = check([np.array([x, y], float).T])
     assert len(parts) == 3
+
+
+def test_what_crosses_itself_is_cut_too():
+    """A bow tie: both of its triangles."""
+    corners = np.array([(160.0, 0), (190, 10), (190, 0), (160, 10)])
+    parts = cut_polygon(shapely.Polygon(corners))
+    assert all(shapely.is_valid(part) for part in parts)
+    west, _, east, _ = shapely.MultiPolygon(parts).bounds
+    assert (west, east) == (-180, 180)
+    assert sum(part.area for part in parts) == pytest.approx(2 * 15 * 10 / 2)
+    tie = CellGrid([5], [175], [corners[:, ::-1]])
+    assert tie.to_geojson()["features"][0]["geometry"]["type"] == "MultiPolygon"
+    assert (cell_raster(tie, 64) == 0).any()
 
 
 def test_what_is_within_stays_as_it_is():
