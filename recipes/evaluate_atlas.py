@@ -28,7 +28,7 @@ from imagery import BLUE_MARBLE, BLUE_MARBLE_MAY, NATURAL_EARTH, NpmFile
 from land import Land
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
-from train_atlas import HOME, SEED, SIDES
+from train_atlas import HOME, SIDE
 
 from combicam_widgets.geo import (
     CellGrid,
@@ -43,6 +43,7 @@ from combicam_widgets.models import GeoModel, WholePhoto
 from combicam_widgets.models.atlas.network import AtlasNetwork
 
 DOCS = Path(__file__).parents[1] / "docs"
+SEED = 20261122
 WIDTHS_KM = (1000.0, 2000.0)
 COAST_KM = 100.0
 RADII_KM = (200, 750, 2500)
@@ -95,7 +96,7 @@ def load(checkpoint: Path | None) -> GeoModel:
     network = AtlasNetwork(len(cells))
     network.load_state_dict(state["mean"])
     half = (0.5, 0.5, 0.5)
-    return GeoModel(network.eval(), cells, WholePhoto(SIDES[-1], half, half), name="atlas")
+    return GeoModel(network.eval(), cells, WholePhoto(SIDE, half, half), name="atlas")
 
 
 @dataclass(frozen=True)

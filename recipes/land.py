@@ -43,6 +43,7 @@ class Land:
     def __init__(self, polygons: list[shapely.Polygon]) -> None:
         self.polygons = polygons
         self.tree = shapely.STRtree(polygons)
+        shapely.prepare(self.tree.geometries)
 
     @classmethod
     def fetch(cls) -> Self:
@@ -53,8 +54,9 @@ class Land:
         """Index of the polygon that holds each point, -1 at sea."""
         found = np.full(len(latitudes), -1)
         points = shapely.points(longitudes, latitudes)
-        inside, polygon = self.tree.query(points, predicate="intersects")
-        found[inside] = polygon
+        near, polygon = self.tree.query(points)  # its own predicate would prepare the points
+        inside = shapely.intersects(self.tree.geometries[polygon], points[near])
+        found[near[inside]] = polygon[inside]
         return found
 
     def places(self, random: np.random.Generator, count: int) -> Floats:

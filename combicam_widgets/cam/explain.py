@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -207,11 +208,7 @@ def explain(
     results = [
         LayerMaps(
             names=tuple(asked.shapes),
-            methods={
-                # Copies: one photo's maps must not keep those of the whole batch alive.
-                name: tuple(stack[m, n].copy() for stack in maps)
-                for m, name in enumerate(wanted)
-            },
+            methods={name: tuple(stack[m] for stack in maps[n]) for m, name in enumerate(wanted)},
             method=method or wanted[0],
             size=size or (batch.shape[2], batch.shape[3]),
             target=targets[n],
@@ -301,13 +298,13 @@ class _Passed:
             self._made.update(zip(names, zip(*of_layers, strict=True), strict=True))
         self._pending.clear()
 
-    def maps(self, asked: _Asked) -> tuple[list[np.ndarray], np.ndarray]:
+    def maps(self, asked: _Asked) -> tuple[list[list[np.ndarray]], np.ndarray]:
         """Check what the pass gave, and take it to the CPU at once.
 
         Returns
         -------
-        maps : list of (M, N, h, w) arrays
-            In forward order.
+        maps : list of N lists of (M, h, w) arrays
+            The layers in forward order; one photo's maps do not keep those of another alive.
         importances : (L, N) array
         """
         self._flush()
@@ -324,11 +321,10 @@ class _Passed:
                 self._made[name] = silent
             maps.append(self._made[name][0].to(device))
             importances.append(self._made[name][1].to(device))
-        numbers = torch.cat([x.flatten() for x in maps]).cpu().numpy()
-        ends = np.cumsum([x.numel() for x in maps])[:-1]
-        parts = zip(np.split(numbers, ends), maps, strict=True)
+        by_photo = torch.cat([x.transpose(0, 1).flatten(1) for x in maps], dim=1)
+        shapes = [(len(self._methods), *x.shape[2:]) for x in maps]
         return (
-            [part.reshape(tuple(x.shape)) for part, x in parts],
+            [_cut(row, shapes) for row in _to_host(by_photo)],
             torch.stack(importances).cpu().numpy(),
         )
 
@@ -351,6 +347,22 @@ class _Passed:
             )
 
         return maps_of
+
+
+def _to_host(rows: Tensor) -> list[np.ndarray]:
+    """Take a tensor to the CPU in one transfer, each of its rows into memory of its own."""
+    pinned = rows.is_cuda  # pages that PyTorch keeps for the next time, and copies to at once
+    if pinned:
+        rows = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True).copy_(rows)
+    host = rows.cpu().numpy()
+    return [row.copy() if pinned or len(host) > 1 else row for row in host]
+
+
+def _cut(numbers: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Cut a row of numbers into arrays of some shapes."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    parts = zip(np.split(numbers, ends), shapes, strict=True)
+    return [part.reshape(shape) for part, shape in parts]
 
 
 def _alike(layer: tuple[str, Tensor, Tensor]) -> object:
