@@ -2,11 +2,12 @@
 
     python recipes/evaluate_atlas.py
 
-Tiles are cut and shown as a user would, with `WorldMap.tile` and `predict`: out of NASA's Blue
-Marble of May 2004, which the training never saw, and for comparison out of the two maps of the
-training. Their middles are spread evenly over the land, with a fixed seed. Also draws
-`docs/atlas-calibration.svg` and `docs/atlas-errors.png`. Takes about five minutes; the output is
-Markdown. Needs npm, for the imagery (see `imagery.py`), and the extra `recipes`.
+Tiles are cut and shown as a user would, with `WorldMap.tile` and `predict`: out of two maps that
+the training never saw, NASA's Blue Marble of May 2004 and the first one, of 2002, and for
+comparison out of the maps of the training. Their middles are spread evenly over the land, with a
+fixed seed. Also draws `docs/atlas-calibration.svg` and `docs/atlas-errors.png`. Takes about ten
+minutes; the output is Markdown. Needs npm, pip and apt, for the imagery (see `imagery.py`), and the
+extra `recipes`.
 
     python recipes/evaluate_atlas.py --checkpoint recipes/.cache/atlas/checkpoint.pt --figures /tmp
 
@@ -24,7 +25,14 @@ from typing import Self
 import numpy as np
 import torch
 from atlas_figures import Reliability, draw_calibration, draw_errors, reliability
-from imagery import BLUE_MARBLE, BLUE_MARBLE_MAY, NATURAL_EARTH, NpmFile
+from imagery import (
+    BLUE_MARBLE,
+    BLUE_MARBLE_2002,
+    BLUE_MARBLE_JUNE,
+    BLUE_MARBLE_MAY,
+    NATURAL_EARTH,
+    PackagedFile,
+)
 from land import Land
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -69,7 +77,11 @@ def main() -> None:
     found = measure(model, may, crops, "May")
     sure, calibrated = calibration(found)
     print_goals(found)
-    print_regions(found, land)
+    print_regions(found, land, "tiles of May")
+    held_back = measure(model, WorldMap.open(BLUE_MARBLE_2002.fetch()), crops, "2002")
+    print_goals(held_back)
+    print_regions(held_back, land, "tiles of 2002")
+    print_worst(held_back, land)
     print_widths(model, may, crops[: options.crops // 4])
     print_maps(model, found, crops[: options.crops // 4])
     print_calibration(sure, calibrated)
@@ -193,7 +205,7 @@ def print_head(first: str) -> None:
     print("|---|---|---|" + "---|" * (len(RADII_KM) + 1))
 
 
-def print_regions(found: Found, land: Land) -> None:
+def print_regions(found: Found, land: Land, title: str) -> None:
     """Print one row per sort of land and per continent."""
     places = found.crops.latitudes, found.crops.longitudes
     continents = land.continents(*places)
@@ -209,7 +221,7 @@ def print_regions(found: Found, land: Land) -> None:
         "islands, all below Australia": island,
         **{name: continents == name for name in sorted(set(continents.tolist()))},
     }
-    print_head("tiles of May")
+    print_head(title)
     for label, chosen in rows.items():
         if chosen.any():
             print(found.row(label, chosen))
@@ -229,8 +241,9 @@ def print_widths(model: GeoModel, world: WorldMap, crops: Crops) -> None:
 
 def print_maps(model: GeoModel, found: Found, crops: Crops) -> None:
     """Print how the same tiles of the training's maps do."""
-    maps: dict[str, NpmFile] = {
-        "Blue Marble (training)": BLUE_MARBLE,
+    maps: dict[str, PackagedFile] = {
+        "Blue Marble of January (training)": BLUE_MARBLE,
+        "Blue Marble of June (training)": BLUE_MARBLE_JUNE,
         "Natural Earth (training)": NATURAL_EARTH,
     }
     print_head("map")

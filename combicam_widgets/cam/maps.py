@@ -94,9 +94,14 @@ class LayerMaps:
                 f"these maps know {', '.join(f'{known:.40}' for known in islice(self.methods, 9))}."
             )
         _check_size(self.size)
+        every = [x for maps in self.methods.values() for x in maps]
+        # Maps of one pass lie in one piece of memory, which is looked at once.
+        whole = every[0].base if every else None
+        fine = isinstance(whole, np.ndarray) and all(x.base is whole for x in every)
+        fine = fine and _is_fine(whole)
         for maps in self.methods.values():
             for name, x in zip(self.names, maps, strict=True):
-                if x.ndim != 2 or not (x.size and x.min() >= 0 and x.max() < np.inf):
+                if x.ndim != 2 or not x.size or not (fine or _is_fine(x)):
                     raise ValueError(
                         f"The map of layer {reprlib.repr(name)} must be 2-D, finite and not "
                         "negative."
@@ -335,6 +340,11 @@ def _check_texts(**listed: Sequence[object]) -> None:
             raise TypeError(f"{field} must be text, not {reprlib.repr(texts)}.")
         if len(set(texts)) < len(texts):
             raise ValueError(f"{field} must be different from each other.")
+
+
+def _is_fine(numbers: npt.NDArray[np.float32]) -> bool:
+    """Tell whether all are finite and none is negative."""
+    return bool(numbers.min() >= 0 and numbers.max() < np.inf)
 
 
 def _check_size(size: Sequence[object]) -> None:
