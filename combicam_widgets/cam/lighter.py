@@ -12,6 +12,9 @@ What costs time is fresh memory and small operations. So while a pass runs
 - nothing is computed twice to save memory (gradient checkpointing), since little is kept;
 - activations work on a new tensor where in place they would have to copy their input for the
   graph anyway, that is all but ReLU.
+
+On a GPU what costs time is to start operations, from Python most of all: there convolutions neither
+wait nor are replaced, but for those with inputs so large that not to keep them saves much memory.
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ _RECOMPUTE = ("memory_efficient", "with_cp")
 
 _LARGE = 2**18
 """Numbers in a convolution's input that are worth not keeping: 1 MB."""
+
+_LARGE_ON_GPU = 2**24
+"""The same on a GPU: 64 MB."""
 
 _PRECISE = 4
 """Bytes of a number that is not of half precision."""
@@ -77,7 +83,8 @@ def _better(
     if isinstance(module, nn.Conv2d):
         if _is_plain(module):
             better["_conv_forward"] = _frozen(module)
-        if norms and postponement and type(module).forward is nn.Conv2d.forward:
+        waits = norms and postponement and _is_on_cpu(module.weight)
+        if waits and type(module).forward is nn.Conv2d.forward:
             better["forward"] = postponement.of(module)
     elif module in norms:
         better["forward"] = _affine(*norms[module])
@@ -116,12 +123,15 @@ def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
 
 
 def _affine(scale: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
+    if not _is_on_cpu(scale):
+        return lambda x: torch.addcmul(shift, x, scale).to(x.dtype)
+
     def forward(x: Tensor) -> Tensor:
         if isinstance(x, _Postponed):
             if (both := x.scaled(scale, shift)) is not None:
                 return both
             x = x.now()
-        return torch.mul(x, scale).add_(shift).to(x.dtype)  # addcmul is slower
+        return torch.mul(x, scale).add_(shift).to(x.dtype)  # on a CPU addcmul is slower
 
     return forward
 
@@ -250,6 +260,10 @@ def computed(output: Tensor) -> Tensor:
     return output.now() if isinstance(output, _Postponed) else output
 
 
+def _is_on_cpu(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu"
+
+
 def _is_usual(x: Tensor) -> bool:
     return torch.is_grad_enabled() and not torch.is_autocast_enabled(x.device.type)
 
@@ -283,9 +297,10 @@ def _frozen(convolution: nn.Conv2d) -> Callable[[Tensor, Tensor, Tensor | None],
     """Write a convolution as one that only its input's gradient will be asked of."""
     padding = cast(tuple[int, ...], convolution.padding)
     settings = convolution.stride, padding, convolution.dilation, convolution.groups
+    large = _LARGE if _is_on_cpu(convolution.weight) else _LARGE_ON_GPU
 
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if x.requires_grad and x.numel() >= _LARGE:
+        if x.requires_grad and x.numel() >= large:
             return cast(Tensor, _FrozenConvolution.apply(x, weight, bias, *settings))
         return F.conv2d(x, weight, bias, *settings)
 

@@ -6,7 +6,9 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
+from combicam_widgets import cam
 from combicam_widgets.cam import lighter as room
 from combicam_widgets.cam.lighter import Postponement, lighten
 from combicam_widgets.cam.replicas import Replica
@@ -15,6 +17,17 @@ from combicam_widgets.cam.replicas import Replica
 @pytest.fixture(autouse=True)
 def every_input_counts_as_large(monkeypatch):
     monkeypatch.setattr(room, "_LARGE", 0)
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Everything is computed as it would be on a GPU, on whose convolutions nothing waits."""
+
+    def refused(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(room, "_is_on_cpu", lambda _: False)
+    monkeypatch.setattr(room.Postponement, "of", refused)
 
 
 def warmed_up(network, x):
@@ -76,6 +89,25 @@ def test_forward_and_backward_are_those_of_the_plain_network(network, layout):
     with Replica(network, partial(lighten, postponement=Postponement())) as twin:
         found = output_and_gradient(twin, x, layout)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("large", [0, 2**24])
+@pytest.mark.parametrize("name", ["efficientnet_b0", "resnet18", "densenet121"])
+def test_on_a_gpu_maps_are_those_of_the_plain_network(name, large, monkeypatch):
+    monkeypatch.setattr(room, "_LARGE_ON_GPU", large)
+    torch.manual_seed(0)
+    photos = torch.randn(2, 3, 64, 64)
+    network = warmed_up(getattr(models, name)(), photos)
+    names = cam.architecture(network, photos).names
+    found, expected = (
+        cam.explain(network, photos, [3, 4], names, exact=exact) for exact in (False, True)
+    )
+    for one, other in zip(found, expected, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, rel=1e-3, abs=1e-6)
+        for method in cam.METHODS:
+            for x, y in zip(one.methods[method], other.methods[method], strict=True):
+                assert abs(x - y).max() <= 2e-3 * y.max() + 1e-12
 
 
 @pytest.mark.parametrize("photo", [torch.randn(1, 3, 8, 8), torch.randn(1, 5, 8, 8)])
