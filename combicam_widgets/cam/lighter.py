@@ -83,8 +83,8 @@ def _better(
     if isinstance(module, nn.Conv2d):
         if _is_plain(module):
             better["_conv_forward"] = _frozen(module)
-        waits = norms and postponement and _is_on_cpu(module.weight)
-        if waits and type(module).forward is nn.Conv2d.forward:
+        usual = type(module).forward is nn.Conv2d.forward
+        if norms and postponement and usual and _is_on_cpu(module.weight):
             better["forward"] = postponement.of(module)
     elif module in norms:
         better["forward"] = _affine(*norms[module])

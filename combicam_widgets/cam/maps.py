@@ -97,8 +97,8 @@ class LayerMaps:
         every = [x for maps in self.methods.values() for x in maps]
         # Maps of one pass lie in one piece of memory, which is looked at once.
         whole = every[0].base if every else None
-        fine = isinstance(whole, np.ndarray) and all(x.base is whole for x in every)
-        fine = fine and _is_fine(whole)
+        together = isinstance(whole, np.ndarray) and all(x.base is whole for x in every)
+        fine = together and _is_fine(cast(np.ndarray, whole))
         for maps in self.methods.values():
             for name, x in zip(self.names, maps, strict=True):
                 if x.ndim != 2 or not x.size or not (fine or _is_fine(x)):
