@@ -275,67 +275,32 @@ def _drawn(scene: Scene) -> Figure:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(scene.width / _PER_INCH, scene.height / _PER_INCH))
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, scene.width), ylim=(scene.height, 0))
         axes.axis("off")
         for order, item in enumerate(scene.items):
+            look: dict[str, Any] = {"zorder": order}
             match item:
                 case Picture():
                     box = (item.x, item.x + item.width, item.y + item.height, item.y)
                     # Few pixels are blended by the drawing program, else steps are seen.
-                    kind = "antialiased" if item.photographic else "nearest"
-                    axes.imshow(
-                        np.asarray(item.image),
-                        extent=box,
-                        aspect="auto",
-                        zorder=order,
-                        interpolation=kind,
-                    )
+                    look["interpolation"] = "antialiased" if item.photographic else "nearest"
+                    axes.imshow(np.asarray(item.image), extent=box, aspect="auto", **look)
                 case Lines():
+                    look |= {"color": item.color, "linewidth": item.width * _POINTS}
+                    look["dashes"] = (5, 4) if item.dashed else (None, None)
                     for line in item.lines:
-                        axes.add_line(
-                            Line2D(
-                                *line.T,
-                                color=item.color,
-                                linewidth=item.width * _POINTS,
-                                dashes=(5, 4) if item.dashed else (None, None),
-                                zorder=order,
-                            )
-                        )
+                        axes.add_line(Line2D(*line.T, **look))
                 case Dot():
-                    axes.add_patch(
-                        Circle(
-                            (item.x, item.y),
-                            item.radius,
-                            facecolor=item.color,
-                            edgecolor="white",
-                            linewidth=0.8 * _POINTS,
-                            zorder=order,
-                        )
-                    )
+                    look |= {"edgecolor": "white", "linewidth": 0.8 * _POINTS}
+                    place = (item.x, item.y)
+                    axes.add_patch(Circle(place, item.radius, facecolor=item.color, **look))
                 case Box():
-                    axes.add_patch(
-                        Rectangle(
-                            (item.x, item.y),
-                            item.width,
-                            item.height,
-                            facecolor=item.color,
-                            linewidth=0,
-                            zorder=order,
-                        )
-                    )
+                    corner, size = (item.x, item.y), (item.width, item.height)
+                    look |= {"facecolor": item.color, "linewidth": 0}
+                    axes.add_patch(Rectangle(corner, *size, **look))
                 case Text():
-                    axes.text(
-                        item.x,
-                        item.y,
-                        item.text,
-                        color=item.color,
-                        ha=item.anchor,
-                        va="center_baseline",
-                        fontproperties=letters,
-                        size=item.size * scale,
-                        zorder=order,
-                        parse_math=False,
-                    )
+                    look |= {"ha": item.anchor, "va": "center_baseline", "color": item.color}
+                    look |= {"fontproperties": letters, "size": item.size * scale}
+                    axes.text(item.x, item.y, item.text, parse_math=False, **look)
         axes.set(xlim=(0, scene.width), ylim=(scene.height, 0))
     return figure
 
