@@ -281,6 +281,28 @@ def test_pictures_stay_where_they_are_when_the_sentence_grows(lab):
     expect(status).not_to_contain_text("the evidence points")
 
 
+def test_an_explorer_that_was_just_run_is_seen_from_its_top(browser, server):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    lab = Lab(page, *server)
+    lab.open(notebook("1", MADE, "2", "3", "4"))
+    page.locator(HEAT).wait_for()
+    run = "() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
+    page.locator(".jp-CodeCell").nth(1).locator(".jp-InputPrompt").click()
+    page.evaluate(run)
+    lab.wait_for_kernel()
+    expect(page.locator(".jp-CodeCell").nth(2)).to_have_class(re.compile("jp-mod-active"))
+    expect(page.locator(".ccw-trust")).to_contain_text("Worth")
+    page.wait_for_function(SETTLED, arg=[*TOGETHER])
+    assert page.evaluate(SEEN, [*TOGETHER]) == []
+    # Whoever scrolls is not held back.
+    page.mouse.move(800, 400)
+    page.mouse.wheel(0, 150)
+    page.wait_for_function(
+        "() => document.querySelector('.ccw-explorer').getBoundingClientRect().top < -20"
+    )
+    lab.close()
+
+
 def test_a_height_is_a_trait(lab):
     resize(lab, 1280, 800, files=True)
     lab.python("[setattr(explorer, 'height', 200)] and None")

@@ -2,6 +2,8 @@
 // beside them, but does not say so, shows no tooltips on menus, and tells nobody but the eye which
 // buttons are pressed.
 
+import { keepInView } from "./in_view.js";
+
 const MENUS = {
   Model: "What is explained: a network, and the cells it tells apart",
   Photo: "What the model is asked about",
@@ -39,11 +41,13 @@ export function nameToolbar(el, dressPhotos) {
   };
   const pressing = new MutationObserver((changes) => changes.forEach(({ target }) => press(target)));
   let explorer = null;
+  let stopKeeping = () => {};
   const name = () => {
     if (!explorer) {
       explorer = el.closest(".ccw-explorer");
       if (explorer) {
         arrival.observe(explorer); // which grows whenever a widget arrives
+        stopKeeping = keepInView(explorer);
         explorer.addEventListener("keydown", leaveMore);
         explorer.addEventListener("focusin", uncover);
       }
@@ -69,6 +73,7 @@ export function nameToolbar(el, dressPhotos) {
   return () => {
     arrival.disconnect();
     pressing.disconnect();
+    stopKeeping();
     explorer?.removeEventListener("keydown", leaveMore);
     explorer?.removeEventListener("focusin", uncover);
   };
