@@ -275,6 +275,16 @@ def test_the_conda_recipe_and_setup_name_the_same():
     assert named == wanted | {"python>=3.11"}
 
 
+def test_the_workflow_tests_the_pythons_that_are_promised():
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    (matrix,) = re.findall(r"^ +python: \[(.+)\]$", text, re.MULTILINE)
+    tested = re.findall(r"3\.\d+", matrix)
+    promised = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    assert f"The workflow tests {tested[0]} to {tested[-1]}." in promised
+    setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    assert f"python_requires = >={tested[0]}\n" in setup
+
+
 def test_the_oldest_versions_are_those_of_setup():
     script = [sys.executable, str(ROOT / ".ci" / "oldest.py")]
     lines = subprocess.run(script, capture_output=True, text=True, check=True).stdout.split()
