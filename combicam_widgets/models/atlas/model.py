@@ -34,7 +34,7 @@ class Atlas(GeoModel):
         input="96 x 96 px, whole photo",
         megabytes=7.5,
         weights_licence="BSD-3-Clause",
-        data_licence="public domain (NASA, Natural Earth)",
+        data_licence="public domain (NASA, NOAA, Natural Earth, T. Patterson)",
     )
 
     from_above = True
