@@ -36,6 +36,7 @@ from imagery import (
 from land import Land
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from scipy.stats import binomtest
 from train_atlas import HOME, SIDE
 
 from combicam_widgets.geo import (
@@ -193,9 +194,13 @@ def print_goals(found: Found) -> None:
     errors = found.errors_km
     print(f"| {len(errors):,} crops | goal | at least | measured |\n|---|---|---|---|")
     for radius, goal, minimum in ((750, 0.97, 0.95), (2500, 0.995, 0.99)):
-        share = (errors <= radius).mean()
-        noise = 1.96 * np.sqrt(share * (1 - share) / len(errors))
-        print(f"| within {radius:,} km | {goal:.1%} | {minimum:.1%} | {share:.1%} ± {noise:.1%} |")
+        within = errors <= radius
+        # Wilson's interval knows that none of 2,000 is not never.
+        low, high = binomtest(int(within.sum()), len(within)).proportion_ci(method="wilson")
+        print(
+            f"| within {radius:,} km | {goal:.1%} | {minimum:.1%} "
+            f"| {within.mean():.1%} ({low:.1%} to {high:.1%}) |"
+        )
     print(f"| median error | 150 km | 200 km | {middle(errors)} km |\n")
 
 
@@ -225,9 +230,9 @@ def print_regions(found: Found, land: Land, title: str) -> None:
     for label, chosen in rows.items():
         if chosen.any():
             print(found.row(label, chosen))
-    far = found.errors_km > REGION_KM
-    shares = ", ".join(f"{name} {n}" for name, n in Counter(continents[far]).most_common())
-    print(f"\n{far.sum()} crops are more than {REGION_KM} km off: {shares}.\n")
+    far = Counter(continents[found.errors_km > REGION_KM]).most_common()
+    where = ": " + ", ".join(f"{name} {n}" for name, n in far) if far else ""
+    print(f"\n{sum(n for _, n in far)} crops are more than {REGION_KM} km off{where}.\n")
 
 
 def print_widths(model: GeoModel, world: WorldMap, crops: Crops) -> None:
@@ -338,6 +343,7 @@ def print_worst(found: Found, land: Land) -> None:
             f"| {continents[i]} | {found.crops.widths[i]:,.0f} | {best.place} "
             f"| {best.probability:.2f} | {found.errors_km[i]:,.0f} |"
         )
+    print()
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ CHECKPOINT = CACHE / "atlas" / "checkpoint.pt"
 LOG = HOME / "training.csv"
 
 SEED = 20261127
-STEPS = 24000
+STEPS = 20000
 BATCH = 256
 RATE = 2e-3
 WARM_UP = 500
