@@ -316,6 +316,7 @@ def test_a_height_is_a_trait(lab):
 
 
 def test_simple_and_presentation(lab):
+    lab.page.mouse.move(3, 3)  # a tile under it would be previewed, and a little larger
     lab.python("[setattr(explorer, 'simple', True)] and None")
     for name in ("More", "last layer", "Guess first"):
         expect(lab.page.get_by_role("button", name=name, exact=True)).to_be_hidden()
@@ -335,6 +336,17 @@ def test_simple_and_presentation(lab):
     assert lab.page.locator(HEAT).bounding_box()["height"] > 1.15 * photo["height"]
     assert lab.page.locator(".ccw-status").first.evaluate(text) >= 1.5 * size
     lab.screenshot("fits-presentation")
+    # A number stands below its tile's map, a sentence of two lines where one of one line was.
+    below = """() => [...document.querySelectorAll(".ccw-tile")].every((tile) =>
+      tile.querySelector(".ccw-number").getBoundingClientRect().top
+      >= tile.querySelector(".ccw-toggle").getBoundingClientRect().bottom - 1)"""
+    assert lab.page.evaluate(below)
+    before = [lab.page.locator(part).first.bounding_box() for part in TOGETHER]
+    lab.python("[setattr(explorer, 'target', explorer.prediction.top(5)[4].index)] and None")
+    expect(lab.page.locator(".ccw-status").first).to_contain_text("explained instead")
+    expect(lab.page.get_by_role("button", name="Back to the model's own answer")).to_be_visible()
+    assert [lab.page.locator(part).first.bounding_box() for part in TOGETHER] == before
+    assert lab.page.evaluate(SEEN, [*TOGETHER, ".ccw-below"]) == []
     lab.python("[setattr(explorer, 'presentation', False)] and None")
 
 

@@ -4,6 +4,7 @@
 import { initialize } from "../_bridge/attentive.js";
 
 const WIDTH = 300;
+const LEGIBLE = 20; // pixels between the numbers on a scale
 const views = new Map(); // how often a model is on the page: each view has a proxy of it of its own
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -65,7 +66,9 @@ function scale(marks) {
     "aria-label": `Worth: ${words}`,
   });
   figure.append(svg("line", { class: "ccw-trust-axis", x1: 0, x2: WIDTH, y1: 12, y2: 12 }));
-  for (const tick of [0, 0.5, 1]) {
+  // On a long scale their numbers would lie over each other.
+  const apart = (tick) => tick === 0 || place(tick) - place(0) >= LEGIBLE;
+  for (const tick of [0, 0.5, 1].filter(apart)) {
     figure.append(
       svg("line", { class: "ccw-trust-axis", x1: place(tick), x2: place(tick), y1: 8, y2: 16 }),
       svg("text", { x: place(tick), y: 30, "text-anchor": "middle" }, [String(tick)]),
