@@ -52,7 +52,7 @@ CALLOUTS = {
         ('button[title^="The opposite"]', (1, 0), "The rest: without the evidence"),
     ],
     "The map": [
-        (".leaflet-container", (0.56, 0.32), "click a cell: explain that place"),
+        (".leaflet-container", (0.56, 0.32), "click a place: what speaks for it?"),
         (".ccw-row-item:nth-of-type(3) .ccw-why-not", (1.1, 0.5), "why not?: here, not there"),
         (".ccw-votes", (0, 0), "votes: where each layer points"),
         ('button[title^="How much probability"]', (1, 0), "Rings: how near, how probable"),
@@ -60,6 +60,8 @@ CALLOUTS = {
         ('button[title^="Say where"]', (1, 0), "Guess first: you against the model"),
     ],
 }
+SIDE_BY_SIDE = ".ccw-explorer .ccw-further { position: static !important; }"
+"""What *More* opens lies over the tiles; in the picture both are seen."""
 STYLE = """
 body { margin: 0; background: #fff; color: #1d1f20; font: 13px/19px "DejaVu Sans", sans-serif; }
 main { position: relative; width: fit-content; padding: 6px; }
@@ -128,6 +130,7 @@ def main() -> None:
             page.locator(".ccw-vote").nth(15).wait_for(state="attached")
             page.locator(".ccw-drawn-box").wait_for()
             open_more(page)
+            page.add_style_tag(content=SIDE_BY_SIDE)
             page.add_style_tag(
                 content=".ccw-why-not { opacity: 1 !important; }"
                 ".ccw-row-item:has(.ccw-why-not) > .ccw-row { padding-right: 64px; }"
