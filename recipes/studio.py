@@ -52,10 +52,11 @@ def studio() -> Iterator[tuple[Browser, Show]]:
 
 
 def explorer_drawn(lab: Lab) -> None:
-    """Wait until the cell's explorer stands: heat, map, no work left. Let go of the cell."""
+    """Wait until the cell's explorer stands: heat, map, worth, no work left. Let go of the cell."""
     lab.page.locator(HEAT).wait_for()
     lab.page.locator(".ccw-flag").first.wait_for()
     lab.until("explorer.busy", value=False)
+    lab.page.locator(".ccw-trust", has_text="Worth").wait_for()
     lab.page.evaluate("() => document.activeElement.blur()")
     lab.page.locator(".ccw-explorer").scroll_into_view_if_needed()
 
