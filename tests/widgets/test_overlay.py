@@ -15,6 +15,7 @@ from combicam_widgets import cam
 from combicam_widgets.shown.colors import LESS, MORE, heat_image
 from combicam_widgets.widgets.heat.box import box_sentence
 from combicam_widgets.widgets.heat.overlay import Overlay, overlay
+from combicam_widgets.widgets.heat.photo_figure import PhotoFigure
 from combicam_widgets.widgets.heat.pictures import difference_picture, heat_picture
 
 SIZE = (150, 200)
@@ -510,3 +511,10 @@ def test_a_figure_for_notebooks(photo):
 def test_what_cannot_be_drawn_is_refused(photo, changes, message):
     with pytest.raises((TypeError, ValueError), match=message):
         overlay(**{"photo": photo, "heatmap": hill(), **changes})
+
+
+def test_the_bar_has_its_colours_before_there_is_a_heat():
+    """While somebody guesses there is none, and Plotly's own colours are others."""
+    bar = PhotoFigure(go.Figure, (640, 360)).figure.data[0].marker.colorscale
+    inferno = go.Figure(go.Scatter(marker={"colorscale": "inferno"})).data[0].marker.colorscale
+    assert bar == inferno

@@ -131,7 +131,7 @@ class Controls(w.VBox):
         self.start_over = _button("Start over", "Everything as it was when this was opened")
         self._explained = Words(look="ccw-explained")
         self._score = Words(look="ccw-score")
-        self._round = w.HBox([self.next_round, self._score])
+        self._round = w.HBox([self.next_round, self._score], layout={"align_items": "center"})
         presets = [button for name, button in self.presets.items() if name in _EVERYDAY]
         others = [button for name, button in self.presets.items() if name not in _EVERYDAY]
         everyday = [self.model, self.photo, self.upload, *presets, self.guessing, self.more]

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from combicam_widgets.images import Photo, to_data_uri
 from combicam_widgets.labels import only_text
+from combicam_widgets.shown.colors import COLORMAPS
 from combicam_widgets.widgets._bridge.figure_widget import FigureWidget
 from combicam_widgets.widgets.heat.pictures import heat_picture
 
@@ -55,7 +56,7 @@ class PhotoFigure:
     """
 
     def __init__(self, kind: type[go.Figure], size: tuple[int, int]) -> None:
-        self._colors, self._picture, self._size = "", "", size
+        self._colors, self._picture, self._size = COLORMAPS[0], "", size
         self.figure = kind(
             data=[
                 go.Scatter(
@@ -66,6 +67,7 @@ class PhotoFigure:
                     showlegend=False,
                     marker={
                         "color": [0],
+                        "colorscale": COLORMAPS[0],
                         "cmin": 0,
                         "cmax": 1,
                         "showscale": True,
