@@ -317,8 +317,11 @@ def test_interrupts_in_another_thread_leave_nothing():
         started.wait(10)
         time.sleep(rng.uniform(0, 0.01))
         number = ctypes.c_ulong(thread.ident)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(KeyboardInterrupt))
-        thread.join(10)
+        for _ in range(10):  # Python drops what is raised while it collects garbage
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(KeyboardInterrupt))
+            thread.join(10)
+            if not thread.is_alive():
+                break
         before.check(network)
     assert modes == [(True, False)] * 50
     for name, one in zip(expected, cam.explain(network, x).maps, strict=True):
