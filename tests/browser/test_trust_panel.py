@@ -114,6 +114,7 @@ def test_by_worth_is_measured_with_progress_and_taken_back(lab):
     assert worth > combi_cam
     expect(panel.get_by_role("list", name="Worth")).to_contain_text(f"{worth:.2f}")
     lab.screenshot("by-worth")
+    page.get_by_role("button", name="More").click()  # it lies over the diagram's buttons
     page.get_by_role("button", name="Undo").click()
     lab.until("explorer.method", "gradcam")
     lab.until("set(explorer.weights.values()) == {1.0}", value=True)

@@ -5,9 +5,10 @@ import { initialize } from "../_bridge/attentive.js";
 import { confided } from "../_bridge/discreet.js";
 import { countriesOn } from "./countries.js";
 import { keepPrivate, worldOf } from "./map_model.js";
-import { choose, clusters, extent, inside, named, planted, runs } from "./marks_layout.js";
+import { choose, clusters, extent, inside, planted } from "./marks_layout.js";
 import { draw } from "./svg.js";
 import { watchTiles } from "./online.js";
+import { marker } from "./vote_markers.js";
 
 const SMALLEST_LINE = 8;
 const SMALLEST_LABELLED = 56;
@@ -15,54 +16,6 @@ const PREFERRED = {
   photo: "up", evidence: "down", rest: "left", truth: "right", guess: "sw", target: "nw",
   contrast: "ne",
 };
-// JupyterLab takes arrow keys for itself, except on elements that carry this attribute.
-const KEYS_ARE_OURS = { "data-lm-suppress-shortcuts": "true" };
-
-function chip(run, text) {
-  const [first, last] = [run[0], run.at(-1)];
-  const element = make("span", `ccw-vote${first.on ? "" : " ccw-vote-off"}`, {}, [text]);
-  if (first.on) {
-    element.style.background =
-      first === last ? first.color : `linear-gradient(90deg, ${first.color}, ${last.color})`;
-    element.style.color = first.ink;
-    if (first.ink !== last.ink) element.classList.add("ccw-vote-wide");
-  }
-  return element;
-}
-
-/** One marker for votes at one place; it opens under the mouse and the focus. */
-function marker(votes, hover) {
-  const chips = votes.map((vote) => {
-    const one = chip([vote], vote.number);
-    one.dataset.layer = vote.layer;
-    one.title = vote.title;
-    one.addEventListener("mouseenter", () => hover(vote.layer));
-    return one;
-  });
-  const short = runs(votes).map((run) =>
-    chip(run, run.length > 1 ? `${run[0].number}–${run.at(-1).number}` : run[0].number),
-  );
-  const [{ title }] = votes;
-  const name = votes.length > 1 ? `layers ${named(votes)} point about here; ${title}` : title;
-  const attributes = { tabindex: 0, role: "img", "aria-label": name, ...KEYS_ARE_OURS };
-  const element = make("div", "ccw-votes", attributes, [
-    make("div", "ccw-votes-short", {}, short),
-    make("div", "ccw-votes-all", {}, chips),
-  ]);
-  let at = 0;
-  element.addEventListener("mouseleave", () => hover(null));
-  element.addEventListener("focus", () => hover(votes[at].layer));
-  element.addEventListener("blur", () => hover(null));
-  element.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    event.stopPropagation();
-    at = (at + step + votes.length) % votes.length;
-    hover(votes[at].layer);
-  });
-  return element;
-}
 
 /** The overlay of one view of the map; returns what draws it and what takes it away. */
 function overlay(map, model, tools) {
