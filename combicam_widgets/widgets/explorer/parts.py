@@ -49,6 +49,8 @@ class Parts:
         """Return the widgets from top to bottom; first what to do where half of them is missing."""
         pictures = w.HBox([part for name in ("heat", "world") for part in self._named(name, names)])
         pictures.add_class("ccw-pictures")
+        if "diagram" in names:  # a style sheet that looked for it would do so at every change
+            self.controls.add_class("ccw-above-tiles")
         work = [self.status_bar.work] if "controls" in names else []
         return [
             anywidget_missing(),
