@@ -17,10 +17,10 @@ _HALF = (0.5, 0.5, 0.5)
 
 
 class Atlas(GeoModel):
-    """A residual CNN of 8 blocks, trained end to end on pieces of NASA's Blue Marble.
+    """A residual CNN of 8 blocks, trained end to end on pieces of five maps of the Earth.
 
-    Show it what `combicam_widgets.tile` cuts out: pieces 1,000 to 2,000 km wide, north up. It says
-    which of 2,338 cells of land, each about 290 km across, the middle lies in.
+    Show it what `combicam_widgets.tile` cuts out of the Blue Marble: pieces 1,000 to 2,000 km wide,
+    north up. It says which of 2,338 cells of land, each about 290 km across, the middle lies in.
     """
 
     looked_at_when_made = False
