@@ -343,8 +343,8 @@ def _check_texts(**listed: Sequence[object]) -> None:
 
 
 def _is_fine(numbers: npt.NDArray[np.float32]) -> bool:
-    """Tell whether all are finite and none is negative."""
-    return bool(numbers.min() >= 0 and numbers.max() < np.inf)
+    """Tell whether there are any, all finite and none negative."""
+    return bool(numbers.size and numbers.min() >= 0 and numbers.max() < np.inf)
 
 
 def _check_size(size: Sequence[object]) -> None:

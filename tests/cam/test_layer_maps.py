@@ -163,6 +163,22 @@ def test_a_map_is_finite_two_dimensional_and_not_negative(bad):
 
 
 @pytest.mark.parametrize(
+    ("numbers", "sides", "name"),
+    [
+        ([1, np.nan, 1, 1, 1, 1], (1, 2, 3), NAMES[1]),
+        ([1, 1, 1, 1, 1, -1], (1, 2, 3), NAMES[2]),
+        ([], (0, 0, 0), NAMES[0]),
+    ],
+)
+def test_so_are_maps_that_lie_in_one_piece_of_memory(numbers, sides, name):
+    whole = np.array(numbers, np.float32)
+    cut = np.split(whole, np.cumsum(sides)[:-1])
+    maps = tuple(x.reshape(1, -1) for x in cut)
+    with pytest.raises(ValueError, match=rf"'{name}' must be 2-D, finite and not negative"):
+        layer_maps(methods={"gradcam": maps})
+
+
+@pytest.mark.parametrize(
     ("bad", "message"),
     [
         ([1, 2], "must be 3 importances, one per layer"),
