@@ -20,7 +20,7 @@ from typing import IO, Any
 import safetensors
 import torch
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
 REINSTALL = "Install combicam_widgets again: pip install --force-reinstall combicam_widgets."
 """What to do about a damaged file that comes with the package."""
@@ -156,6 +156,16 @@ def check_is_file(path: Path, remedy: str) -> int:
         raise IsADirectoryError(f"{path} is a folder, and must be a file. {remedy}")
     with path.open("rb"):  # says itself if it may not be read
         return status.st_size
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Make the tensors of a file those of a network, which may have been made without numbers.
+
+    Laid out as PyTorch lays out its own: others, such as files converted from TensorFlow hold,
+    would be copied in every pass, by which EfficientNet-Lite0 takes a fifth longer. Check them
+    before, with `check_tensors`.
+    """
+    network.load_state_dict({n: x.contiguous() for n, x in tensors.items()}, assign=True)
 
 
 def check_tensors(

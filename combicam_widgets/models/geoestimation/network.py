@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from combicam_widgets.models.checkpoint import check_tensors, read_lightning
+from combicam_widgets.models.checkpoint import check_tensors, fill, read_lightning
 
 _FEATURES = 2048
 _STEM = 64
@@ -139,5 +139,5 @@ def read_network(
 
     ours = network.state_dict()
     check_tensors(path, theirs, {their_name(name): ours[name] for name in ours}, remedy)
-    network.load_state_dict({name: theirs[their_name(name)] for name in ours}, assign=True)
+    fill(network, {name: theirs[their_name(name)] for name in ours})
     return network.eval()

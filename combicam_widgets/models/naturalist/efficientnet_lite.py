@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from combicam_widgets.models.checkpoint import check_tensors, read_tensors
+from combicam_widgets.models.checkpoint import check_tensors, fill, read_tensors
 
 # kernel, stride of the first block, expansion, output channels, repeats
 _STAGES = (
@@ -122,8 +122,7 @@ def load_weights(network: EfficientNetLite0, path: str | Path) -> None:
     except (AttributeError, KeyError, ValueError) as error:
         raise ValueError(f"{path} belongs to another network. {_REMEDY}") from error
     check_tensors(path, ours, network.state_dict(), _REMEDY)
-    # Taken over as they are: the network may have been made without numbers of its own.
-    network.load_state_dict(ours, assign=True)
+    fill(network, ours)
 
 
 def _our_name(name: str) -> str:

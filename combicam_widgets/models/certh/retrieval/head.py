@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from combicam_widgets.models.certh.checkpoint import advice
 from combicam_widgets.models.certh.network import FEATURES
-from combicam_widgets.models.checkpoint import check_tensors, read_tensors
+from combicam_widgets.models.checkpoint import check_tensors, fill, read_tensors
 
 _HIDDEN = 4096
 
@@ -61,5 +61,5 @@ def read_retrieval_head(path: Path) -> RetrievalHead:
     with torch.device("meta"):
         head = RetrievalHead()
     check_tensors(path, tensors, head.state_dict(), advice(path.name))
-    head.load_state_dict(tensors, assign=True)
+    fill(head, tensors)
     return head.eval()
