@@ -12,6 +12,7 @@ modules are the same.
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,9 +119,8 @@ class Memory:
 
     def is_of(self, modules: Sequence[nn.Module]) -> bool:
         """Tell whether these are the modules that it knows."""
-        return len(modules) == len(self._modules) and all(
-            known() is module for known, module in zip(self._modules, modules, strict=True)
-        )
+        known = [module() for module in self._modules]
+        return len(known) == len(modules) and all(map(operator.is_, known, modules))
 
 
 _memories: WeakKeyDictionary[nn.Module, Memory] = WeakKeyDictionary()
@@ -129,7 +129,7 @@ _memories: WeakKeyDictionary[nn.Module, Memory] = WeakKeyDictionary()
 def memory_of(network: nn.Module) -> Memory:
     """Return what is known about a network: nothing, after a module was exchanged."""
     network = unwrapped(network)
-    modules = list(network.modules())
+    modules = list(modules_of(network).values())
     memory = _memories.get(network)
     if memory is None or not memory.is_of(modules):
         memory = _memories[network] = Memory(modules)

@@ -49,8 +49,8 @@ _FLOAT16_NORMAL = 2**-14
 _PENDING = 2**24
 """Bytes of gradients that wait to be looked at together: one after the other is faster."""
 
-_SMALL = 2**17
-"""Numbers in a layer's output below which layers of the same shape are worked on together."""
+_SMALL = 2**15
+"""Numbers in a layer's output, for each method, below which layers of one shape are joined."""
 
 
 @overload
@@ -288,7 +288,7 @@ class _Passed:
         return given
 
     def _flush(self) -> None:
-        for _, alike in groupby(self._pending, _alike):
+        for _, alike in groupby(self._pending, self._alike):
             names, activations, gradients = zip(*alike, strict=True)
             maps, importances = method_maps(_joined(activations), _joined(gradients), self._methods)
             of_layers = (
@@ -297,6 +297,15 @@ class _Passed:
             )
             self._made.update(zip(names, zip(*of_layers, strict=True), strict=True))
         self._pending.clear()
+
+    def _alike(self, layer: tuple[str, Tensor, Tensor]) -> object:
+        """Tell which layers are worked on together: small ones of one shape.
+
+        Small work costs most to start; large layers would cost more to copy than that.
+        """
+        name, activations, _ = layer
+        is_small = activations.numel() < _SMALL * len(self._methods)
+        return activations.shape if is_small else name
 
     def maps(self, asked: _Asked) -> tuple[list[list[np.ndarray]], np.ndarray]:
         """Check what the pass gave, and take it to the CPU at once.
@@ -363,15 +372,6 @@ def _cut(numbers: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndar
     ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
     parts = zip(np.split(numbers, ends), shapes, strict=True)
     return [part.reshape(shape) for part, shape in parts]
-
-
-def _alike(layer: tuple[str, Tensor, Tensor]) -> object:
-    """Tell which layers are worked on together: small ones of one shape.
-
-    Small work costs most to start; large layers would cost more to copy than that.
-    """
-    name, activations, _ = layer
-    return activations.shape if activations.numel() < _SMALL else name
 
 
 def _joined(layers: Sequence[Tensor]) -> Tensor:

@@ -30,6 +30,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_map_only
 
+from combicam_widgets.cam.replicas import is_of_torch
+
 _RECOMPUTE = ("memory_efficient", "with_cp")
 """Attributes, beside those named after it, that switch gradient checkpointing on."""
 
@@ -38,6 +40,9 @@ _LARGE = 2**18
 
 _LARGE_ON_GPU = 2**24
 """The same on a GPU: 64 MB."""
+
+_KEEPING = frozenset(("ReluBackward0", "_TapBackward"))
+"""What keeps its output for the way back: the ReLU, and the taps of `passes`."""
 
 _PRECISE = 4
 """Bytes of a number that is not of half precision."""
@@ -57,40 +62,29 @@ def lighten(named: Mapping[str, nn.Module], postponement: Postponement | None = 
     postponement : Postponement, optional
         What batch norms become part of convolutions by, in one pass; None: they do not.
     """
-    modules = list(named.values())
-    norms = _scales_and_shifts([m for m in modules if type(m) is nn.BatchNorm2d])
-    replacements = [(module, _better(module, norms, postponement)) for module in modules]
-    for module, better in replacements:
-        if not type(module).__module__.startswith("torch."):
-            _compute_once(vars(module))
-        if type(module) is not nn.ReLU and vars(module).get("inplace", False) is True:
-            vars(module)["inplace"] = False
-        for name, method in better.items():
-            vars(module).setdefault(name, method)
+    norms = _scales_and_shifts([m for m in named.values() if type(m) is nn.BatchNorm2d])
+    for module in named.values():
+        attributes = vars(module)
+        if not is_of_torch(type(module)):
+            _compute_once(attributes)
+        if attributes.get("inplace") is True and type(module) is not nn.ReLU:
+            attributes["inplace"] = False
+        if isinstance(module, nn.Conv2d):
+            usual = type(module).forward is nn.Conv2d.forward
+            if norms and postponement and usual and _is_on_cpu(module.weight):
+                attributes.setdefault("forward", postponement.of(module))
+            if _is_plain(module):
+                attributes.setdefault("_conv_forward", _frozen(module))
+        elif module in norms:
+            attributes.setdefault("forward", _affine(*norms[module]))
+        elif type(module) is nn.AdaptiveAvgPool2d and module.output_size in (1, (1, 1)):
+            attributes.setdefault("forward", _global_mean)
 
 
 def _compute_once(attributes: dict[str, Any]) -> None:
     for name, value in attributes.items():
         if value is True and ("checkpoint" in name or name in _RECOMPUTE):
             attributes[name] = False
-
-
-def _better(
-    module: nn.Module, norms: ScaleShift, postponement: Postponement | None
-) -> dict[str, Callable[..., Tensor]]:
-    """Name the methods of a module that can be made cheaper, and what to put in their place."""
-    better: dict[str, Callable[..., Tensor]] = {}
-    if isinstance(module, nn.Conv2d):
-        if _is_plain(module):
-            better["_conv_forward"] = _frozen(module)
-        usual = type(module).forward is nn.Conv2d.forward
-        if norms and postponement and usual and _is_on_cpu(module.weight):
-            better["forward"] = postponement.of(module)
-    elif module in norms:
-        better["forward"] = _affine(*norms[module])
-    elif type(module) is nn.AdaptiveAvgPool2d and module.output_size in (1, (1, 1)):
-        better["forward"] = _global_mean
-    return better
 
 
 def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
@@ -244,7 +238,12 @@ class _Postponed(Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN206
         """Do with the convolution's output whatever is to be done."""
-        given, named = tree_map_only(cls, cls.now, (args, kwargs or {}))
+        kwargs = kwargs or {}
+        if _FLAT.issuperset(map(type, (*args, *kwargs.values()))):  # nearly always, and quick
+            given = tuple(computed(value) for value in args)
+            named = {name: computed(value) for name, value in kwargs.items()}
+        else:
+            given, named = tree_map_only(cls, cls.now, (args, kwargs))
         return func(*given, **named)
 
     @classmethod
@@ -255,13 +254,17 @@ class _Postponed(Tensor):
         found[0]._pass.fail()  # noqa: SLF001
 
 
+_FLAT = frozenset((_Postponed, Tensor, nn.Parameter, bool, int, float, str, type(None)))
+"""What holds no tensor that is not itself one."""
+
+
 def computed(output: Tensor) -> Tensor:
     """Return the output of a module as a usual tensor, also if it was postponed."""
     return output.now() if isinstance(output, _Postponed) else output
 
 
 def _is_on_cpu(tensor: Tensor) -> bool:
-    return tensor.device.type == "cpu"
+    return tensor.is_cpu
 
 
 def _is_usual(x: Tensor) -> bool:
@@ -298,13 +301,20 @@ def _frozen(convolution: nn.Conv2d) -> Callable[[Tensor, Tensor, Tensor | None],
     padding = cast(tuple[int, ...], convolution.padding)
     settings = convolution.stride, padding, convolution.dilation, convolution.groups
     large = _LARGE if _is_on_cpu(convolution.weight) else _LARGE_ON_GPU
+    shape = convolution.weight.shape
+    better = shape[1] == 1 or _leaves_pixels_out(convolution.weight, settings[0], padding)
 
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if x.requires_grad and x.numel() >= large:
+        if x.requires_grad and x.numel() >= large and (better or not _is_kept(x)):
             return cast(Tensor, _FrozenConvolution.apply(x, weight, bias, *settings))
         return F.conv2d(x, weight, bias, *settings)
 
     return forward
+
+
+def _is_kept(x: Tensor) -> bool:
+    """Tell whether the graph keeps a tensor anyway, as the output of what made it."""
+    return x.grad_fn is not None and x.grad_fn.name() in _KEEPING
 
 
 def _leaves_pixels_out(weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> bool:

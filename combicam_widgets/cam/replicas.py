@@ -30,10 +30,17 @@ _HOOKS = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
+_hooks_of = operator.itemgetter(*_HOOKS)
+
 _CONTENTS = ("_parameters", "_buffers", "_modules")
+
+_EMPTY: dict[str, Any] = {}
 
 _TORCH_S_OWN = frozenset(vars(nn.Module()))
 """What PyTorch keeps in every module; the rest is its author's."""
+
+_NUMBERS = ("transposed", "_reversed_padding_repeated_twice")
+"""Attributes of convolutions that PyTorch does not list among their constants."""
 
 _NOTHING = object()
 
@@ -105,28 +112,25 @@ class Replica:
         if prepare is not None:
             named = modules_of(network).items()
             prepare({n: self._twins[id(m)] for n, m in named if not _is_scripted(m)})
-        self._before = [
-            (module, vars(twin), vars(twin).copy(), [dict(vars(twin)[x]) for x in _CONTENTS])
-            for module, twin in pairs
-            # PyTorch's own modules assign nothing in evaluation.
-            if noticed and not type(module).__module__.startswith("torch.")
-        ]
+        # PyTorch's own modules assign nothing in evaluation.
+        own = [pair for pair in pairs if not is_of_torch(type(pair[0]))] if noticed else []
+        self._before = [(vars(module), *_noted(vars(twin))) for module, twin in own]
 
     def __enter__(self) -> nn.Module:
         return self._twin
 
     def __exit__(self, *_: object) -> None:
-        for module, now, attributes, contents in self._before:
-            self._give_back(vars(module), attributes, now)
-            for name, before in zip(_CONTENTS, contents, strict=True):
-                self._give_back(vars(module)[name], before, now[name])
+        for network_s, now, before, contents in self._before:
+            if not _is_same(now, before):
+                self._give_back(network_s, before, now)
+            for name, content in zip(_CONTENTS, contents, strict=True):
+                if not _is_same(now[name], content):
+                    self._give_back(network_s[name], content, now[name])
 
     def _give_back(
         self, network_s: dict[str, Any], before: dict[str, Any], now: dict[str, Any]
     ) -> None:
         """Change what is the network's as its twin's has changed since."""
-        if len(now) == len(before) and all(map(operator.is_, now.values(), before.values())):
-            return
         for name in before.keys() - now.keys():
             network_s.pop(name, None)
         for name, value in now.items():
@@ -138,7 +142,7 @@ class Replica:
         """Give a module's twin, without attributes yet; add it and all below to the pairs."""
         if id(module) in self._twins:
             return cast(nn.Module, self._twins[id(module)])
-        if _is_scripted(module):
+        if not is_of_torch(type(module)) and _is_scripted(module):
             if getattr(module, "training", False):  # frozen ones do not know
                 raise ValueError(
                     "The network, or a part of it, is scripted (TorchScript) and in training mode: "
@@ -163,20 +167,22 @@ class Replica:
         state.pop("_compiled_call_impl", None)  # module.compile() has put it there
         state["training"] = False
         kind = type(module)
-        own = not kind.__module__.startswith("torch.")
-        if state["_parameters"] or own:
-            state["_parameters"] = {n: self._frozen(p) for n, p in state["_parameters"].items()}
-        if state["_buffers"] or own:
-            state["_buffers"] = {n: _usable(b) for n, b in state["_buffers"].items()}
-        if state["_modules"] or own:
-            state["_modules"] = {n: self._twins.get(id(m)) for n, m in state["_modules"].items()}
-        for name in _HOOKS:
-            if state[name]:  # empty ones are shared, see `add_hook`
+        own = not is_of_torch(kind)
+        if (parameters := state["_parameters"]) or own:
+            state["_parameters"] = {n: self._frozen(p) for n, p in parameters.items()}
+        if (buffers := state["_buffers"]) or own:
+            state["_buffers"] = {n: _usable(b) for n, b in buffers.items()}
+        if (modules := state["_modules"]) or own:
+            state["_modules"] = {n: self._twins.get(id(m)) for n, m in modules.items()}
+        if any(_hooks_of(state)):  # empty ones are shared, see `add_hook`
+            for name in _HOOKS:
                 hooks = state[name].items() if self._noticed else ()
                 state[name] = OrderedDict((key, _with(hook, self._twins)) for key, hook in hooks)
-        for name in state.keys() - _plain_attributes(kind):
-            if type(state[name]) not in _HOLD_NOTHING:
-                state[name] = _with(state[name], self._twins)
+        plain = _plain_attributes(kind)
+        if not state.keys() <= plain:
+            for name in state.keys() - plain:
+                if type(state[name]) not in _HOLD_NOTHING:
+                    state[name] = _with(state[name], self._twins)
         return state
 
     def _frozen(self, parameter: Tensor | None) -> Tensor | None:
@@ -189,22 +195,48 @@ class Replica:
                     "The network has parameters that have no shape yet (lazy modules): run it "
                     "once on a photo first."
                 )
-            twin = nn.Parameter(_usable(parameter), requires_grad=False)
+            twin = _parameter(_usable(parameter))
             self._twins[id(parameter)] = twin
             self._originals[id(twin)] = parameter
         return twin
 
 
+def _parameter(values: Tensor) -> nn.Parameter:
+    """Make a parameter that wants no gradient around the same values."""
+    if type(values) in {Tensor, nn.Parameter}:  # what nn.Parameter does with them, in half the time
+        made: nn.Parameter = cast(Any, Tensor)._make_subclass(nn.Parameter, values, False)  # noqa: FBT003, SLF001
+        return made
+    return nn.Parameter(values, requires_grad=False)
+
+
+def is_of_torch(kind: type) -> bool:
+    """Tell whether modules of a kind are PyTorch's own, and nothing but that."""
+    return kind.__module__.startswith("torch.nn.modules.")
+
+
 def _plain_attributes(kind: type) -> frozenset[str]:
     """Names of attributes that hold no modules or methods: of PyTorch's kinds, all usual ones."""
-    if not kind.__module__.startswith("torch.nn."):
+    if not is_of_torch(kind):
         return _TORCH_S_OWN
     if kind not in _usual:
-        _usual[kind] = _TORCH_S_OWN.union(getattr(kind, "__constants__", ()))
+        _usual[kind] = _TORCH_S_OWN.union(_NUMBERS, getattr(kind, "__constants__", ()))
     return _usual[kind]
 
 
 _usual: dict[type, frozenset[str]] = {}
+
+
+def _noted(
+    attributes: dict[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
+    """Return a module's attributes, and copies of what they and its contents are now."""
+    contents = [attributes[name] for name in _CONTENTS]
+    return attributes, attributes.copy(), [x.copy() if x else _EMPTY for x in contents]
+
+
+def _is_same(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Tell whether nothing was assigned or deleted."""
+    return len(now) == len(before) and all(map(operator.is_, now.values(), before.values()))
 
 
 def add_hook(
@@ -234,22 +266,26 @@ def modules_of(network: nn.Module) -> dict[str, nn.Module]:
     found: dict[str, nn.Module] = {}
     known: set[int] = set()
 
-    def walk(prefix: str, module: nn.Module) -> None:
-        own = type(module).named_children is nn.Module.named_children
-        children = module._modules.items() if own else module.named_children()  # noqa: SLF001
-        for name, child in children:
-            if child is not None and id(inner := unwrapped(child)) not in known:
-                known.add(id(inner))
-                found[prefix + name] = inner
-                walk(f"{prefix}{name}.", inner)
+    def walk(name: str, module: nn.Module) -> None:
+        module = unwrapped(module)
+        if id(module) in known:
+            return
+        known.add(id(module))
+        found[name] = module
+        before = f"{name}." if name else ""
+        usual = type(module).named_children is nn.Module.named_children
+        children = module._modules.items() if usual else module.named_children()  # noqa: SLF001
+        for child, below in children:
+            if below is not None:
+                walk(before + child, below)
 
-    root = found[""] = unwrapped(network)
-    known.add(id(root))
-    walk("", root)
+    walk("", network)
     return found
 
 
 def _inner(module: nn.Module) -> nn.Module | None:
+    if is_of_torch(type(module)):
+        return None
     if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return cast(nn.Module, module.module)
     return None if _is_scripted(module) else module._modules.get("_orig_mod")  # noqa: SLF001

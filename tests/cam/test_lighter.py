@@ -91,6 +91,24 @@ def test_forward_and_backward_are_those_of_the_plain_network(network, layout):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("convolution", "is_replaced"),
+    [
+        (nn.Conv2d(6, 8, 3), False),
+        (nn.Conv2d(6, 8, 1), False),
+        (nn.Conv2d(6, 8, 1, stride=2), True),
+        (depthwise(3, 1), True),
+    ],
+    ids=str,
+)
+def test_inputs_that_are_kept_anyway_are_left_to_pytorch(convolution, is_replaced):
+    """But where its own way back is slower."""
+    x = torch.randn(2, 6, 9, 11, requires_grad=True)
+    with Replica(convolution, lighten) as twin:
+        assert twin(x.relu()).grad_fn.name().startswith("_Frozen") == is_replaced
+        assert twin(x.sigmoid()).grad_fn.name().startswith("_Frozen")
+
+
 @pytest.mark.usefixtures("as_on_a_gpu")
 @pytest.mark.parametrize("large", [0, 2**24])
 @pytest.mark.parametrize("name", ["efficientnet_b0", "resnet18", "densenet121"])

@@ -1,6 +1,7 @@
 """Convolutions that wait for their batch norm: the same maps as by PyTorch's own passes."""
 
 import copy
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -79,6 +80,20 @@ def concatenated(self, x):
 def added(self, x):
     y = self.conv(x)
     return self.norm(y) + y
+
+
+class Pair(NamedTuple):
+    first: torch.Tensor
+    second: torch.Tensor
+
+
+def nested(self, x):
+    y, z = self.conv(x), self.other(x)
+    return self.norm(torch.cat(Pair(y, z))[: len(x)]) + torch.stack([y, z], 1)[:, 1]
+
+
+def by_keyword(self, x):
+    return self.norm(self.conv(x)) * torch.clamp(input=self.other(x), min=0)
 
 
 def detached(self, x):
@@ -197,6 +212,8 @@ WAYS = [
     Named.between,
     concatenated,
     added,
+    nested,
+    by_keyword,
     detached,
     measured_without_gradient,
     decided,
