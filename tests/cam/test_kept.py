@@ -1,0 +1,455 @@
+"""Replicas that are kept: used again as long as nothing has changed, and never longer."""
+
+import gc
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from cam_networks import Snapshot, assert_close, photo
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from combicam_widgets import cam
+from combicam_widgets.cam import kept
+from combicam_widgets.cam.replicas import Replica
+
+
+class Block(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.act = nn.SiLU(inplace=True)
+        self.factors = [0.5, 2.0]
+        self.register_buffer("shift", torch.zeros(1, channels, 1, 1))
+        nn.init.normal_(self.norm.weight)
+        self.norm.running_mean.normal_()
+        self.norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x):
+        return self.act(self.norm(self.conv(x)) + self.shift) * self.factors[0]
+
+
+class Net(nn.Module):
+    """Two blocks beside each other, then a convolution and a head."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = 1.0
+        self.one, self.two = Block(6), Block(6)
+        self.tail = nn.Sequential(nn.Conv2d(6, 8, 3, padding=1), nn.ReLU())
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.tail(self.one(x) + self.two(x) * self.scale)
+        return self.head(x.square().mean((2, 3)))
+
+
+def made():
+    torch.manual_seed(1)
+    return Net().eval()
+
+
+LAYERS = ["one", "two", "tail"]
+
+
+def explained(network, layers=LAYERS, **settings):
+    torch.manual_seed(2)
+    dtype = next(network.parameters()).dtype
+    return cam.explain(network, photo(1, 3, 12, 16).to(dtype), 1, layers, **settings)
+
+
+def check(network):
+    """Compare with passes for which nothing is kept, and which nothing makes cheaper."""
+    x = photo(2, 3, 12, 16).to(next(network.parameters()).dtype)
+    with Replica(network) as twin, torch.no_grad():
+        scores = twin(x.clone())
+    assert torch.equal(cam.class_scores(network, x), scores)
+    given, right = explained(network), explained(network, exact=True)
+    tolerance = 1e-4 if next(network.parameters()).dtype != torch.float16 else 2e-2
+    assert_close(given.probabilities, right.probabilities, tolerance)
+    for method in cam.METHODS:
+        for name in LAYERS:
+            assert_close(
+                given.with_method(method)[name], right.with_method(method)[name], tolerance
+            )
+    return given
+
+
+@pytest.fixture
+def replicas(monkeypatch):
+    """List the networks of which a lightened replica was made."""
+    made_of = []
+    init = kept.Kept.__init__
+
+    def note(self, network, **settings):
+        made_of.append(type(network).__name__)
+        init(self, network, **settings)
+
+    monkeypatch.setattr(kept.Kept, "__init__", note)
+    return made_of
+
+
+def test_one_replica_is_enough_for_all_passes(replicas):
+    network = made()
+    before = Snapshot.of(network)
+    first = check(network)
+    for layers in (["one"], ["tail", "two"], LAYERS):
+        again = explained(network, layers)
+        assert again.names == tuple(name for name in LAYERS if name in layers)
+        for name in again:
+            np.testing.assert_array_equal(again[name], first[name])
+    assert replicas == ["Net", "Net"]  # one for plain passes, one that is lightened
+    before.check(network)
+    assert not any(map(kept.has_hooks, network.modules()))
+
+
+def in_place(network):
+    with torch.no_grad():
+        network.one.conv.weight.mul_(-1.5)
+
+
+def past_autograd(network):
+    network.one.conv.weight.data.mul_(-1.5)
+    network.two.norm.weight.data += 1
+
+
+def by_an_optimizer(network):
+    optimizer = torch.optim.SGD(network.parameters(), 1.0)
+    network(photo(2, 3, 12, 16))[:, 1].sum().backward()
+    optimizer.step()
+
+
+def by_training(network):
+    network.train()
+    with torch.no_grad():
+        network(5 + 3 * photo(4, 3, 12, 16))
+
+
+def statistics_in_place(network):
+    network.one.norm.running_var.mul_(4)
+
+
+def other_statistics(network):
+    network.one.norm.running_mean = torch.ones(6)
+
+
+def other_memory(network):
+    network.one.conv.weight.data = torch.randn(6, 3, 3, 3)
+
+
+def other_parameter(network):
+    network.one.conv.weight = nn.Parameter(torch.randn(6, 3, 3, 3))
+
+
+def exchanged_parameters(network):
+    one, two = network.one.conv, network.two.conv
+    one.weight, two.weight = two.weight, one.weight
+
+
+def tied(network):
+    network.one.conv.weight = network.two.conv.weight
+
+
+def loaded(network):
+    network.load_state_dict(Net().state_dict())
+
+
+def loaded_and_assigned(network):
+    network.load_state_dict(Net().state_dict(), assign=True)
+
+
+def other_epsilon(network):
+    network.one.norm.eps = 1.0
+
+
+def other_padding(network):
+    network.tail[0].padding = (2, 2)
+
+
+def other_module(network):
+    network.one = Block(6).eval()
+
+
+def other_inner_module(network):
+    network.two.act = nn.Tanh()
+
+
+def one_more_module(network):
+    network.tail.append(nn.Sigmoid())
+
+
+def one_module_less(network):
+    del network.tail[1]
+
+
+def exchanged_modules(network):
+    network.one.conv, network.two.norm = network.two.conv, network.one.norm
+
+
+def other_class(network):
+    class Louder(Block):
+        def forward(self, x):
+            return 3 * super().forward(x) + 1
+
+    network.one.__class__ = Louder
+
+
+def other_attribute(network):
+    network.scale = -2.0
+
+
+def list_in_place(network):
+    network.one.factors[0] = 3.0
+
+
+def other_buffer(network):
+    network.one.shift = torch.ones(1, 6, 1, 1)
+
+
+def buffer_in_place(network):
+    network.one.shift.add_(1)
+
+
+def forward_of_its_own(network):
+    network.one.forward = lambda x: network.one.conv(x).sigmoid()
+
+
+def hooked(network):
+    network.one.register_forward_hook(lambda _module, _args, output: output * 3 + 1)
+
+
+def inner_hooked(network):
+    network.two.conv.register_forward_pre_hook(lambda _module, args: (args[0] * 3,))
+
+
+def parametrised(network):
+    parametrizations.orthogonal(network.head)
+
+
+def wrapped(network):
+    network.one = nn.DataParallel(network.one)
+    other_epsilon(network.one)
+
+
+def in_double_precision(network):
+    network.double()
+    in_place(network)
+
+
+def in_half_precision(network):
+    network.half()
+    in_place(network)
+
+
+CHANGES = [
+    in_place,
+    past_autograd,
+    by_an_optimizer,
+    by_training,
+    statistics_in_place,
+    other_statistics,
+    other_memory,
+    other_parameter,
+    exchanged_parameters,
+    tied,
+    loaded,
+    loaded_and_assigned,
+    other_epsilon,
+    other_padding,
+    other_module,
+    other_inner_module,
+    one_more_module,
+    one_module_less,
+    exchanged_modules,
+    other_class,
+    other_attribute,
+    list_in_place,
+    other_buffer,
+    buffer_in_place,
+    forward_of_its_own,
+    hooked,
+    inner_hooked,
+    parametrised,
+    in_double_precision,
+    in_half_precision,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_whatever_is_changed_is_seen(change):
+    network = made()
+    before = check(network)
+    assert set(kept._kept[network]) == {False, True}
+    change(network)
+    after = check(network)
+    assert abs(after.probabilities - before.probabilities).max() > 1e-4
+    check(network)
+
+
+def test_what_a_wrapped_module_runs_may_be_exchanged():
+    network = made()
+    network.one = nn.DataParallel(network.one)
+    before = explained(network, ["tail"])
+    network.one.module = Block(6).eval()
+    after, right = (explained(network, ["tail"], exact=exact) for exact in (False, True))
+    assert_close(after["tail"], right["tail"], 1e-4)
+    assert abs(after["tail"] - before["tail"]).max() > 1e-4
+
+
+def test_a_hook_that_was_set_since_runs_on_the_replica():
+    network = made()
+    network.two.norm.train()
+    explained(network)
+    network.one.register_forward_hook(lambda _module, _args, output: network.two.norm(output))
+    before = Snapshot.of(network)
+    check(network)
+    before.check(network)
+
+
+class Listed(Net):
+    def __init__(self):
+        super().__init__()
+        self.order = [self.one, self.two]
+
+    def forward(self, x):
+        first, second = self.order
+        return self.head(self.tail(first(x) - 2 * second(x)).square().mean((2, 3)))
+
+
+def test_modules_in_a_list_may_be_exchanged():
+    torch.manual_seed(1)
+    network = Listed().eval()
+    before = check(network)
+    network.order.reverse()
+    after = check(network)
+    assert abs(after["tail"] - before["tail"]).max() > 1e-4
+
+
+def endless(network):
+    network.notes = ["a list in itself"]
+    network.notes.append(network.notes)
+
+
+def sparse(network):
+    network.mask = nn.Parameter(torch.eye(3).to_sparse(), requires_grad=False)
+
+
+def of_another_kind(network):
+    class Weights(torch.Tensor):
+        pass
+
+    weight = network.head.weight.data
+    network.head.weight = nn.Parameter(weight.as_subclass(Weights))
+
+
+@pytest.mark.parametrize("change", [endless, sparse, of_another_kind])
+def test_what_cannot_be_compared_is_not_kept(change):
+    network = made()
+    change(network)
+    check(network)
+    assert not kept._kept.get(network)
+
+
+def test_a_network_that_is_known_by_what_it_holds_dies():
+    network = made()
+    network.trainer = SimpleNamespace(model=network)
+    explained(network)
+    alive = weakref.ref(network)
+    del network
+    gc.collect()
+    gc.collect()
+    assert alive() is None
+
+
+def test_parameters_that_want_gradients_anew_are_frozen_for_a_pass(replicas):
+    network = made().requires_grad_(requires_grad=False)
+    explained(network)
+    network.requires_grad_()
+    recorded = []
+
+    def score(logits, _targets):
+        nodes = [logits.grad_fn]
+        for node in nodes:
+            recorded.append(node.name())
+            nodes += [before for before, _ in node.next_functions if before is not None]
+        return logits[:, 1]
+
+    explained(network, score=score)
+    assert recorded
+    assert not any("AccumulateGrad" in name for name in recorded if name != recorded[-1])
+    assert replicas == ["Net", "Net"]
+
+
+class Counting(Net):
+    def __init__(self):
+        super().__init__()
+        self.runs = 0
+
+    def forward(self, x):
+        self.runs += 1
+        return super().forward(x * (1 + self.runs))
+
+
+def test_a_network_that_changes_itself_gets_a_new_replica_each_time():
+    torch.manual_seed(1)
+    network = Counting().eval()
+    seen = [explained(network).probabilities for _ in range(3)]
+    assert network.runs == 3
+    assert abs(seen[0] - seen[1]).max() > 1e-4
+    assert abs(seen[1] - seen[2]).max() > 1e-4
+    assert not kept._kept.get(network)
+
+
+def test_a_pass_that_fails_keeps_nothing():
+    network = made()
+    explained(network)
+
+    def refusing(_logits, _targets):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explained(network, score=refusing)
+    assert not kept._kept.get(network)
+    check(network)
+
+
+def test_a_network_dies_with_what_is_kept_for_it():
+    network = made()
+    explained(network)
+    assert network in kept._kept
+    twin, alive = weakref.ref(kept._kept[network][True].named["one"]), weakref.ref(network)
+    del network
+    gc.collect()
+    assert alive() is None
+    gc.collect()
+    assert twin() is None
+
+
+def test_nothing_of_a_photo_is_kept():
+    def maps():
+        gc.collect()
+        tensors = [x for x in gc.get_objects() if type(x) in {torch.Tensor, nn.Parameter}]
+        return sum(x.shape[-2:] == (12, 16) for x in tensors)
+
+    network = made()
+    before = maps()
+    explained(network)
+    assert network in kept._kept
+    assert maps() == before
+
+
+def test_explanations_within_an_explanation():
+    network = made()
+    explained(network)
+    inner = []
+
+    def score(logits, _targets):
+        inner.append(explained(network))
+        return logits[:, 1].log_softmax(0)
+
+    explained(network, score=score)
+    for name in LAYERS:
+        np.testing.assert_array_equal(inner[0][name], explained(network)[name])
