@@ -369,9 +369,11 @@ def _to_host(rows: Tensor) -> list[np.ndarray]:
 
 def _cut(numbers: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """Cut a row of numbers into arrays of some shapes."""
-    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
-    parts = zip(np.split(numbers, ends), shapes, strict=True)
-    return [part.reshape(shape) for part, shape in parts]
+    parts, end = [], 0
+    for shape in shapes:
+        start, end = end, end + math.prod(shape)
+        parts.append(numbers[start:end].reshape(shape))
+    return parts
 
 
 def _joined(layers: Sequence[Tensor]) -> Tensor:
