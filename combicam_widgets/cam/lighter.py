@@ -47,12 +47,10 @@ _KEEPING = frozenset(("ReluBackward0", "_TapBackward"))
 _PRECISE = 4
 """Bytes of a number that is not of half precision."""
 
-ScaleShift: TypeAlias = dict[nn.Module, tuple[Tensor, Tensor]]
+ScaleShift: TypeAlias = Mapping[nn.Module, tuple[Tensor, Tensor]]
 
 
-def lighten(
-    named: Mapping[str, nn.Module], postponement: Postponement | None = None
-) -> Callable[[], None]:
+def lighten(named: Mapping[str, nn.Module], postponement: Postponement | None = None) -> None:
     """Make the passes of a replica cheaper, with the same result to rounding.
 
     Methods are replaced on its modules; those whose class or instance has one of its own are left
@@ -62,43 +60,25 @@ def lighten(
     ----------
     named : mapping from str to nn.Module
     postponement : Postponement, optional
-        What batch norms become part of convolutions by; None: they do not.
-
-    Returns
-    -------
-    callable
-        To be called before another pass: what was computed of weights is computed anew.
+        What batch norms become part of convolutions by, in one pass; None: they do not.
     """
-    batch_norms = [module for module in named.values() if type(module) is nn.BatchNorm2d]
-    norms = _scales_and_shifts(batch_norms)
-
-    def renew() -> None:
-        norms.update(_scales_and_shifts(batch_norms))
-        if postponement is not None:
-            postponement.begin()
-
+    norms = _scales_and_shifts([m for m in named.values() if type(m) is nn.BatchNorm2d])
     for module in named.values():
         attributes = vars(module)
         if not is_of_torch(type(module)):
             _compute_once(attributes)
         if attributes.get("inplace") is True and type(module) is not nn.ReLU:
             attributes["inplace"] = False
-        if isinstance(module, nn.Conv2d):
-            _lighten_convolution(module, postponement if norms else None)
+        if isinstance(module, nn.Conv2d) and _is_no_more(module):
+            usual = type(module).forward is nn.Conv2d.forward
+            if norms and postponement and usual and _is_on_cpu(module.weight):
+                attributes.setdefault("forward", postponement.of(module))
+            if module.padding_mode == "zeros" and not isinstance(module.padding, str):
+                attributes["_conv_forward"] = _frozen(module)
         elif module in norms:
-            attributes.setdefault("forward", _affine(module, norms))
+            attributes.setdefault("forward", _affine(*norms[module]))
         elif type(module) is nn.AdaptiveAvgPool2d and module.output_size in (1, (1, 1)):
             attributes.setdefault("forward", _global_mean)
-    return renew
-
-
-def _lighten_convolution(convolution: nn.Conv2d, postponement: Postponement | None) -> None:
-    attributes = vars(convolution)
-    usual = type(convolution).forward is nn.Conv2d.forward
-    if usual and postponement is not None and _is_on_cpu(convolution.weight):
-        attributes.setdefault("forward", postponement.of(convolution))
-    if _is_plain(convolution):
-        attributes.setdefault("_conv_forward", _frozen(convolution))
 
 
 def _compute_once(attributes: dict[str, Any]) -> None:
@@ -121,7 +101,7 @@ def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
         if min(mean.dtype.itemsize, weight.dtype.itemsize) >= _PRECISE:
             key = norm.eps, mean.dtype, weight.dtype, mean.device
             alike[key].append((norm, mean, variance, weight, bias))
-    found: ScaleShift = {}
+    found: dict[nn.Module, tuple[Tensor, Tensor]] = {}
     for (epsilon, *_), group in alike.items():
         same, means, variances, weights, biases = zip(*group, strict=True)
         scale = torch.cat(weights) * torch.rsqrt(torch.cat(variances) + epsilon)
@@ -136,12 +116,11 @@ def _scales_and_shifts(norms: list[nn.BatchNorm2d]) -> ScaleShift:
     return found
 
 
-def _affine(norm: nn.Module, norms: ScaleShift) -> Callable[[Tensor], Tensor]:
-    if not _is_on_cpu(norms[norm][0]):
-        return lambda x: torch.addcmul(norms[norm][1], x, norms[norm][0]).to(x.dtype)
+def _affine(scale: Tensor, shift: Tensor) -> Callable[[Tensor], Tensor]:
+    if not _is_on_cpu(scale):
+        return lambda x: torch.addcmul(shift, x, scale).to(x.dtype)
 
     def forward(x: Tensor) -> Tensor:
-        scale, shift = norms[norm]
         if isinstance(x, _Postponed):
             if (both := x.scaled(scale, shift)) is not None:
                 return both
@@ -152,7 +131,7 @@ def _affine(norm: nn.Module, norms: ScaleShift) -> Callable[[Tensor], Tensor]:
 
 
 class Postponement:
-    """The convolutions of a pass that wait for what is done with their output.
+    """The convolutions of one pass that wait for what is done with their output.
 
     Attributes
     ----------
@@ -163,10 +142,6 @@ class Postponement:
     """
 
     def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """Forget an earlier pass."""
         self.failed = False
         self._waiting: list[ReferenceType[_Postponed]] = []
 
@@ -313,11 +288,11 @@ def _is_hooked(module: nn.Module) -> bool:
     )
 
 
-def _is_plain(convolution: nn.Conv2d) -> bool:
+def _is_no_more(convolution: nn.Conv2d) -> bool:
+    """Tell whether it convolves with its weights as they are: some standardise them first."""
     return (
         type(convolution)._conv_forward is nn.Conv2d._conv_forward  # noqa: SLF001
-        and convolution.padding_mode == "zeros"
-        and not isinstance(convolution.padding, str)
+        and "_conv_forward" not in vars(convolution)
     )
 
 

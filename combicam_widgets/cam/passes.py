@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from combicam_widgets.cam.axes import Shape, main_output, memory_of
-from combicam_widgets.cam.kept import Kept, replica_of
-from combicam_widgets.cam.lighter import Postponement, computed
+from combicam_widgets.cam.lighter import Postponement, computed, lighten
 from combicam_widgets.cam.replicas import (
     Replica,
     add_hook,
@@ -58,7 +57,7 @@ def class_scores(network: nn.Module, batch: Tensor, output: Output | None = None
         Checked: see `checked_scores`.
     """
     batch = on_device_of(network, checked_batch(batch))
-    with replica_of(network) as twin:
+    with Replica(network) as twin:
         given = picked(twin(batch.clone()), output)
     return checked_scores(given, len(batch), partial(say_once, network)).detach()
 
@@ -139,11 +138,17 @@ def forward_backward(
     """
     while True:
         copies = network in _overwriting
-        taps = _Taps(on_layer, copies=copies)
-        replica = _replica_for(network, layers, taps, exact=exact)
-        postponement = replica.postponement if isinstance(replica, Kept) else None
+        postponement = None if exact or network in _prompt else Postponement()
         try:
-            return _forward_backward(replica, run, taps, postponement)
+            return _forward_backward(
+                network,
+                layers,
+                run,
+                on_layer,
+                copies=copies,
+                exact=exact,
+                postponement=postponement,
+            )
         except Exception as error:
             if postponement is not None and postponement.failed:
                 _prompt.add(network)
@@ -164,28 +169,28 @@ def _is_about_overwriting(error: Exception) -> bool:
     return type(error) is RuntimeError and ("inplace" in str(error) or "in-place" in str(error))
 
 
-def _replica_for(network: nn.Module, layers: Sequence[str], taps: _Taps, *, exact: bool) -> Replica:
-    """Return a replica with taps on its layers."""
+def _forward_backward(
+    network: nn.Module,
+    layers: Sequence[str],
+    run: Callable[[nn.Module, Mapping[str, Shape]], tuple[Tensor, Answer]],
+    on_layer: Callable[[str, Tensor, Tensor], None],
+    *,
+    copies: bool,
+    exact: bool,
+    postponement: Postponement | None,
+) -> Answer:
+    taps = _Taps(on_layer, copies=copies)
 
     def prepare(modules: Mapping[str, nn.Module]) -> None:
         if is_quantised(modules.values()):
             raise ValueError(why_closed(network))
+        if not exact and not _is_under_autocast(
+            network
+        ):  # convolutions without their input mix precisions
+            lighten(modules, postponement)
         _watch(modules, network, layers, taps.tap, lambda: taps.going_back)
 
-    if exact or _is_under_autocast(network):  # convolutions without their input mix precisions
-        return Replica(network, prepare)
-    kept = replica_of(network, light=True, waits=network not in _prompt)
-    prepare(kept.named)
-    return kept
-
-
-def _forward_backward(
-    replica: Replica,
-    run: Callable[[nn.Module, Mapping[str, Shape]], tuple[Tensor, Answer]],
-    taps: _Taps,
-    postponement: Postponement | None,
-) -> Answer:
-    with replica as twin:
+    with Replica(network, prepare) as twin:
         value, answer = run(twin, taps.shapes)
         if postponement is not None:
             postponement.end()

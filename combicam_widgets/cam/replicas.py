@@ -89,11 +89,6 @@ class Replica:
         False: the network's owner is not to notice the passes. Hooks of theirs do not run, and
         what modules assign to themselves is dropped.
 
-    Attributes
-    ----------
-    is_untouched : bool
-        Whether no module has assigned anything to itself so far.
-
     Raises
     ------
     ValueError
@@ -107,7 +102,6 @@ class Replica:
         *,
         noticed: bool = True,
     ) -> None:
-        self.is_untouched = True
         self._noticed = noticed
         self._twins: dict[int, Any] = {}
         self._originals: dict[int, object] = {}
@@ -116,8 +110,8 @@ class Replica:
         for module, twin in pairs:
             object.__setattr__(twin, "__dict__", self._state(module))
         if prepare is not None:
-            named = modules_of(network).items()
-            prepare({n: self._twins[id(m)] for n, m in named if not _is_scripted(m)})
+            named = modules_of(self._twin).items()
+            prepare({name: twin for name, twin in named if not _is_scripted(twin)})
         # PyTorch's own modules assign nothing in evaluation.
         own = [pair for pair in pairs if not is_of_torch(type(pair[0]))] if noticed else []
         self._before = [(vars(module), *_noted(vars(twin))) for module, twin in own]
@@ -127,21 +121,20 @@ class Replica:
 
     def __exit__(self, *_: object) -> None:
         for network_s, now, before, contents in self._before:
-            self._give_back(network_s, before, now)
+            if not _is_same(now, before):
+                self._give_back(network_s, before, now)
             for name, content in zip(_CONTENTS, contents, strict=True):
-                self._give_back(network_s[name], content, now[name])
+                if not _is_same(now[name], content):
+                    self._give_back(network_s[name], content, now[name])
 
     def _give_back(
         self, network_s: dict[str, Any], before: dict[str, Any], now: dict[str, Any]
     ) -> None:
         """Change what is the network's as its twin's has changed since."""
-        if len(now) == len(before) and all(map(operator.is_, now.values(), before.values())):
-            return
-        self.is_untouched = False
         for name in before.keys() - now.keys():
             network_s.pop(name, None)
         for name, value in now.items():
-            if value is not before.get(name, _NOTHING) and name not in _HOOKS:
+            if value is not before.get(name, _NOTHING):
                 recorded = isinstance(value, Tensor) and value.grad_fn is not None
                 network_s[name] = value.detach() if recorded else _with(value, self._originals)
 
@@ -241,15 +234,9 @@ def _noted(
     return attributes, attributes.copy(), [x.copy() if x else _EMPTY for x in contents]
 
 
-def attributes_of_its_author(module: nn.Module) -> list[Any]:
-    """List what a module holds beside what PyTorch puts into every module."""
-    attributes = vars(module)
-    return [attributes[name] for name in attributes.keys() - _plain_attributes(type(module))]
-
-
-def has_hooks(module: nn.Module) -> bool:
-    """Tell whether somebody is to be told of a module's passes."""
-    return any(_hooks_of(vars(module)))
+def _is_same(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Tell whether nothing was assigned or deleted."""
+    return len(now) == len(before) and all(map(operator.is_, now.values(), before.values()))
 
 
 def add_hook(
@@ -266,11 +253,6 @@ def add_hook(
         twin.register_forward_pre_hook(hook, prepend=prepend)
     else:
         twin.register_forward_hook(hook, prepend=prepend)
-
-
-def take_off_hooks(twin: nn.Module, module: nn.Module) -> None:
-    """Let a module of a replica share the empty dictionaries of its original again."""
-    vars(twin).update({name: vars(module)[name] for name in _HOOKS})
 
 
 def unwrapped(network: nn.Module) -> nn.Module:

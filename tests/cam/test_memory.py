@@ -62,6 +62,5 @@ def test_networks_that_come_and_go_leave_nothing():
     modules = sum(issubclass(type(x), torch.nn.Module) for x in gc.get_objects())
     for seed in range(50):
         cam.explain(RandomNet(seed % 5), photo())
-    gc.collect()  # networks that hold themselves
-    gc.collect()  # what was kept for them
+    gc.collect()
     assert sum(issubclass(type(x), torch.nn.Module) for x in gc.get_objects()) <= modules

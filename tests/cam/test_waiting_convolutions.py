@@ -300,6 +300,29 @@ def test_a_norm_that_is_called_by_name_is_part_of_the_convolution(folded):
     assert not folded
 
 
+class Standardised(nn.Conv2d):
+    def _conv_forward(self, x, weight, bias):
+        weight = weight - weight.mean((1, 2, 3), keepdim=True)
+        return super()._conv_forward(x, weight / weight.std((1, 2, 3), keepdim=True), bias)
+
+
+def test_a_convolution_with_weights_of_its_own_making_takes_in_no_norm(folded):
+    """Scaled weights would give the same output."""
+    network = network_of(None)
+    network.conv.__class__ = Standardised
+    check(network, photo(2, 3, 24, 24))
+    assert folded
+    assert not any(weight.shape == network.conv.weight.shape for weight in folded)
+
+
+@pytest.mark.parametrize("settings", [{"padding": "same"}, {"padding_mode": "reflect"}])
+def test_convolutions_that_pad_in_other_ways_take_in_their_norm(folded, settings):
+    network = network_of(None)
+    network.conv = nn.Conv2d(6, 6, 3, **{"padding": 1, "bias": False} | settings)
+    check(network, photo(2, 3, 24, 24))
+    assert len(folded) == 4
+
+
 @pytest.mark.parametrize("layers", [["conv0", "conv"], ["conv0", "block", "norm"]])
 def test_a_convolution_that_is_explained_shows_its_own_output(layers):
     network = network_of(None)

@@ -1,6 +1,7 @@
-"""Replicas that are kept: used again as long as nothing has changed, and never longer."""
+"""Networks that change between two passes: each is explained as it is now."""
 
 import gc
+import threading
 import weakref
 from types import SimpleNamespace
 
@@ -9,10 +10,10 @@ import pytest
 import torch
 from cam_networks import Snapshot, assert_close, photo
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 from combicam_widgets import cam
-from combicam_widgets.cam import kept
 from combicam_widgets.cam.replicas import Replica
 
 
@@ -22,7 +23,7 @@ class Block(nn.Module):
         self.conv = nn.Conv2d(3, channels, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
         self.act = nn.SiLU(inplace=True)
-        self.factors = [0.5, 2.0]
+        self.factors = (0.5, 2.0)
         self.register_buffer("shift", torch.zeros(1, channels, 1, 1))
         nn.init.normal_(self.norm.weight)
         self.norm.running_mean.normal_()
@@ -62,7 +63,7 @@ def explained(network, layers=LAYERS, **settings):
 
 
 def check(network):
-    """Compare with passes for which nothing is kept, and which nothing makes cheaper."""
+    """Compare with passes that nothing makes cheaper."""
     x = photo(2, 3, 12, 16).to(next(network.parameters()).dtype)
     with Replica(network) as twin, torch.no_grad():
         scores = twin(x.clone())
@@ -76,34 +77,6 @@ def check(network):
                 given.with_method(method)[name], right.with_method(method)[name], tolerance
             )
     return given
-
-
-@pytest.fixture
-def replicas(monkeypatch):
-    """List the networks of which a lightened replica was made."""
-    made_of = []
-    init = kept.Kept.__init__
-
-    def note(self, network, **settings):
-        made_of.append(type(network).__name__)
-        init(self, network, **settings)
-
-    monkeypatch.setattr(kept.Kept, "__init__", note)
-    return made_of
-
-
-def test_one_replica_is_enough_for_all_passes(replicas):
-    network = made()
-    before = Snapshot.of(network)
-    first = check(network)
-    for layers in (["one"], ["tail", "two"], LAYERS):
-        again = explained(network, layers)
-        assert again.names == tuple(name for name in LAYERS if name in layers)
-        for name in again:
-            np.testing.assert_array_equal(again[name], first[name])
-    assert replicas == ["Net", "Net"]  # one for plain passes, one that is lightened
-    before.check(network)
-    assert not any(map(kept.has_hooks, network.modules()))
 
 
 def in_place(network):
@@ -201,8 +174,8 @@ def other_attribute(network):
     network.scale = -2.0
 
 
-def list_in_place(network):
-    network.one.factors[0] = 3.0
+def other_tuple(network):
+    network.one.factors = (3.0,)
 
 
 def other_buffer(network):
@@ -266,7 +239,7 @@ CHANGES = [
     exchanged_modules,
     other_class,
     other_attribute,
-    list_in_place,
+    other_tuple,
     other_buffer,
     buffer_in_place,
     forward_of_its_own,
@@ -282,7 +255,6 @@ CHANGES = [
 def test_whatever_is_changed_is_seen(change):
     network = made()
     before = check(network)
-    assert set(kept._kept[network]) == {False, True}
     change(network)
     after = check(network)
     assert abs(after.probabilities - before.probabilities).max() > 1e-4
@@ -328,11 +300,6 @@ def test_modules_in_a_list_may_be_exchanged():
     assert abs(after["tail"] - before["tail"]).max() > 1e-4
 
 
-def endless(network):
-    network.notes = ["a list in itself"]
-    network.notes.append(network.notes)
-
-
 def sparse(network):
     network.mask = nn.Parameter(torch.eye(3).to_sparse(), requires_grad=False)
 
@@ -345,18 +312,51 @@ def of_another_kind(network):
     network.head.weight = nn.Parameter(weight.as_subclass(Weights))
 
 
-@pytest.mark.parametrize("change", [endless, sparse, of_another_kind])
-def test_what_cannot_be_compared_is_not_kept(change):
+def with_a_hook(network):
+    network.head.weight.register_hook(lambda gradient: gradient * 2)
+
+
+@pytest.mark.parametrize("change", [sparse, of_another_kind, with_a_hook])
+def test_other_kinds_of_parameters(change):
     network = made()
     change(network)
     check(network)
-    assert not kept._kept.get(network)
+    check(network)
 
 
-def test_a_network_that_is_known_by_what_it_holds_dies():
-    network = made()
+def looking_at(network):
+    return lambda *_: vars(network) and None
+
+
+def by_an_attribute(network):
     network.trainer = SimpleNamespace(model=network)
-    explained(network)
+
+
+def by_a_hook(network):
+    network.one.register_forward_hook(looking_at(network))
+
+
+def by_a_hook_for_loading(network):
+    network.register_load_state_dict_post_hook(looking_at(network))
+
+
+def by_a_parameter(network):
+    network.head.weight.owner = network
+    network.one.conv.weight.register_hook(looking_at(network))
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    "known", [by_an_attribute, by_a_hook, by_a_hook_for_loading, by_a_parameter]
+)
+def test_a_network_that_is_known_by_what_it_holds_dies(known, first):
+    """Whether it learns of it before a pass or after one."""
+    network = made()
+    if not first:
+        check(network)
+    known(network)
+    if first:
+        explained(network)
     alive = weakref.ref(network)
     del network
     gc.collect()
@@ -364,7 +364,7 @@ def test_a_network_that_is_known_by_what_it_holds_dies():
     assert alive() is None
 
 
-def test_parameters_that_want_gradients_anew_are_frozen_for_a_pass(replicas):
+def test_parameters_that_want_gradients_anew_are_frozen_for_a_pass():
     network = made().requires_grad_(requires_grad=False)
     explained(network)
     network.requires_grad_()
@@ -378,57 +378,10 @@ def test_parameters_that_want_gradients_anew_are_frozen_for_a_pass(replicas):
         return logits[:, 1]
 
     explained(network, score=score)
-    assert recorded
-    assert not any("AccumulateGrad" in name for name in recorded if name != recorded[-1])
-    assert replicas == ["Net", "Net"]
+    assert sum("AccumulateGrad" in name for name in recorded) == 1  # by which gradients come by
 
 
-class Counting(Net):
-    def __init__(self):
-        super().__init__()
-        self.runs = 0
-
-    def forward(self, x):
-        self.runs += 1
-        return super().forward(x * (1 + self.runs))
-
-
-def test_a_network_that_changes_itself_gets_a_new_replica_each_time():
-    torch.manual_seed(1)
-    network = Counting().eval()
-    seen = [explained(network).probabilities for _ in range(3)]
-    assert network.runs == 3
-    assert abs(seen[0] - seen[1]).max() > 1e-4
-    assert abs(seen[1] - seen[2]).max() > 1e-4
-    assert not kept._kept.get(network)
-
-
-def test_a_pass_that_fails_keeps_nothing():
-    network = made()
-    explained(network)
-
-    def refusing(_logits, _targets):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        explained(network, score=refusing)
-    assert not kept._kept.get(network)
-    check(network)
-
-
-def test_a_network_dies_with_what_is_kept_for_it():
-    network = made()
-    explained(network)
-    assert network in kept._kept
-    twin, alive = weakref.ref(kept._kept[network][True].named["one"]), weakref.ref(network)
-    del network
-    gc.collect()
-    assert alive() is None
-    gc.collect()
-    assert twin() is None
-
-
-def test_nothing_of_a_photo_is_kept():
+def test_nothing_of_a_photo_stays():
     def maps():
         gc.collect()
         tensors = [x for x in gc.get_objects() if type(x) in {torch.Tensor, nn.Parameter}]
@@ -437,8 +390,151 @@ def test_nothing_of_a_photo_is_kept():
     network = made()
     before = maps()
     explained(network)
-    assert network in kept._kept
     assert maps() == before
+
+
+def test_old_weights_and_modules_go_at_once():
+    network = made()
+    check(network)
+    old = [weakref.ref(network.one.conv.weight), weakref.ref(network.two)]
+    network.one.conv.weight = nn.Parameter(torch.randn(6, 3, 3, 3))
+    network.two = Block(6).eval()
+    gc.collect()
+    assert [each() for each in old] == [None, None]
+
+
+class Writing(Net):
+    """Its forward pass changes PyTorch's modules below it, as this says."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+
+    def forward(self, x):
+        y = self.one(x)
+        if self.way == "cache":
+            if not hasattr(self.one.act, "cache"):
+                self.one.act.cache = y.mean().detach()
+            y = y * self.one.act.cache
+        elif self.way == "weight":
+            self.one.conv.weight = nn.Parameter(self.one.conv.weight * 0.5)
+        elif self.way == "append":
+            self.tail.append(nn.Tanh())
+        elif self.way == "keep":
+            self.one.act.saved = y
+        return self.head(self.tail(y).square().mean((2, 3)))
+
+
+@pytest.mark.parametrize("way", ["cache", "weight", "append", "keep"])
+def test_what_a_pass_changes_in_pytorchs_own_modules_ends_with_it(way):
+    torch.manual_seed(1)
+    network = Writing(way).eval()
+    before = Snapshot.of(network)
+    for factor in (1, 3, 2):
+        x = factor * photo(1, 3, 12, 16)
+        with Replica(network) as twin, torch.no_grad():
+            scores = twin(x.clone())
+        assert torch.equal(cam.class_scores(network, x), scores)
+        given, right = (cam.explain(network, x, 1, ["one"], exact=e) for e in (False, True))
+        assert_close(given["one"], right["one"], 1e-4)
+    before.check(network)
+
+
+class Hooking(Net):
+    def forward(self, x):
+        if not self.one._forward_hooks:
+            self.one.register_forward_hook(lambda _module, _args, output: 2 * output)
+        return super().forward(x)
+
+
+def test_hooks_that_modules_set_in_a_pass_are_set_on_the_network():
+    torch.manual_seed(1)
+    network = Hooking().eval()
+    first = cam.class_scores(network, photo(1, 3, 12, 16))
+    assert len(network.one._forward_hooks) == 1
+    check(network)
+    assert torch.equal(cam.class_scores(network, photo(1, 3, 12, 16)), first)
+
+
+def test_buffers_that_were_made_under_inference_mode():
+    network = made()
+    with torch.inference_mode():
+        network.one.norm.running_mean = torch.zeros(6)
+    before = check(network)
+    with torch.inference_mode():
+        network.one.norm.running_mean.add_(2)
+    assert abs(check(network).probabilities - before.probabilities).max() > 1e-4
+
+
+class Convolution(nn.Conv2d):
+    pass
+
+
+def test_a_class_that_is_changed_is_seen(monkeypatch):
+    network = made()
+    network.one.conv = Convolution(3, 6, 3, padding=1, bias=False)
+    before = check(network)
+    with monkeypatch.context() as patched:
+        patched.setattr(Convolution, "forward", lambda self, x: 3 * nn.Conv2d.forward(self, x))
+        assert abs(check(network).probabilities - before.probabilities).max() > 1e-4
+
+    def standardised(self, x, weight, bias):
+        weight = weight - weight.mean((1, 2, 3), keepdim=True)
+        return F.conv2d(x, weight / weight.std((1, 2, 3), keepdim=True), bias, padding=1)
+
+    monkeypatch.setattr(Convolution, "_conv_forward", standardised)
+    assert abs(check(network).probabilities - before.probabilities).max() > 1e-4
+
+
+def test_half_precision_of_a_network_that_wants_no_gradients():
+    network = made().requires_grad_(requires_grad=False)
+    check(network)
+    for tensor in [*network.parameters(), *network.buffers()]:
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.half()
+    network.load_state_dict(Net().half().state_dict())
+    check(network)
+
+
+class Hiding(Net):
+    """Names other modules than it has."""
+
+    def named_modules(self, *_args, **_settings):
+        yield "", self
+        yield "other", nn.Linear(2, 2)
+
+
+def test_modules_that_a_network_does_not_name():
+    torch.manual_seed(1)
+    network = Hiding().eval()
+    before = check(network)
+    network.one.conv.weight.data = torch.randn(6, 3, 3, 3)
+    network.two.act = nn.Tanh()
+    assert abs(check(network).probabilities - before.probabilities).max() > 1e-4
+
+
+def test_a_module_that_is_exchanged_again_and_again_in_another_thread():
+    network = made()
+    blocks, over = [network.one, Block(6).eval()], threading.Event()
+
+    def exchange():
+        while not over.is_set():
+            network.one = blocks[0]
+            network.one = blocks[1]
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    try:
+        x = photo(1, 3, 12, 16)
+        found = [cam.class_scores(network, x) for _ in range(100)]
+    finally:
+        over.set()
+        thread.join()
+    right = []
+    for network.one in blocks:
+        with Replica(network) as twin, torch.no_grad():
+            right.append(twin(x.clone()))
+    assert all(any(torch.equal(scores, each) for each in right) for scores in found)
 
 
 def test_explanations_within_an_explanation():
