@@ -168,7 +168,8 @@ def _mean(stack: Stack) -> Map:
 def _maximum(stack: Stack) -> Map:
     heat = np.zeros(stack.size, np.float32)
     for weight, x in stack.upsampled():
-        np.maximum(heat, weight * x, out=heat)
+        np.multiply(x, weight, out=x)  # in place: fresh memory is slow
+        np.maximum(heat, x, out=heat)
     return heat
 
 
@@ -216,7 +217,9 @@ def _product(stack: Stack) -> Map:
     total = np.zeros(stack.size, np.float32)
     with np.errstate(divide="ignore"):
         for weight, x in stack.stretched(minmax).upsampled():
-            total += weight * np.log(x)
+            np.log(x, out=x)
+            np.multiply(x, weight, out=x)
+            total += x
     return np.exp(total)
 
 
