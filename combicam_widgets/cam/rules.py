@@ -167,16 +167,21 @@ def _mean(stack: Stack) -> Map:
 
 def _maximum(stack: Stack) -> Map:
     heat = np.zeros(stack.size, np.float32)
-    for weight, x in stack.upsampled():
-        np.multiply(x, weight, out=x)  # in place: fresh memory is slow
+    for x in _weighted(stack):
         np.maximum(heat, x, out=heat)
     return heat
+
+
+def _weighted(stack: Stack) -> Iterator[Map]:
+    """Give each weighted map in the heatmap's size: weighted while it is small."""
+    for weight, x in zip(stack.weights, stack.maps, strict=True):
+        yield upsample(weight * x, stack.size, smooth=stack.smooth)
 
 
 def _won(stack: Stack) -> npt.NDArray[np.float64]:
     """Heat in the pixels where a layer is the largest; layers that tie have equal parts of it."""
     heat = _maximum(stack)
-    won = [weight * x == heat for weight, x in stack.upsampled()]
+    won = [x == heat for x in _weighted(stack)]
     ties = np.zeros(stack.size, np.float32)
     for mine in won:
         ties += mine
@@ -217,10 +222,10 @@ def _product(stack: Stack) -> Map:
     total = np.zeros(stack.size, np.float32)
     with np.errstate(divide="ignore"):
         for weight, x in stack.stretched(minmax).upsampled():
-            np.log(x, out=x)
+            np.log2(x, out=x)  # in place: fresh memory is slow
             np.multiply(x, weight, out=x)
             total += x
-    return np.exp(total)
+    return np.exp2(total)
 
 
 def winsorized(
