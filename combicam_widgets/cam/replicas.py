@@ -44,6 +44,9 @@ _NUMBERS = ("transposed", "_reversed_padding_repeated_twice")
 
 _NOTHING = object()
 
+Children: TypeAlias = dict[str, nn.Module | None]
+"""The modules right below one, by their names."""
+
 Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 
@@ -105,16 +108,16 @@ class Replica:
         self._noticed = noticed
         self._twins: dict[int, Any] = {}
         self._originals: dict[int, object] = {}
-        pairs: list[tuple[nn.Module, nn.Module]] = []
-        self._twin = self._blank_of(network, pairs)
-        for module, twin in pairs:
-            object.__setattr__(twin, "__dict__", self._state(module))
+        blanks: list[tuple[nn.Module, nn.Module, Children]] = []
+        self._twin = self._blank_of(network, blanks)
+        for module, twin, children in blanks:
+            object.__setattr__(twin, "__dict__", self._state(module, children))
         if prepare is not None:
             named = modules_of(self._twin).items()
             prepare({name: twin for name, twin in named if not _is_scripted(twin)})
         # PyTorch's own modules assign nothing in evaluation.
-        own = [pair for pair in pairs if not is_of_torch(type(pair[0]))] if noticed else []
-        self._before = [(vars(module), *_noted(vars(twin))) for module, twin in own]
+        own = [each for each in blanks if not is_of_torch(type(each[0]))] if noticed else []
+        self._before = [(vars(module), *_noted(vars(twin))) for module, twin, _ in own]
 
     def __enter__(self) -> nn.Module:
         return self._twin
@@ -138,8 +141,10 @@ class Replica:
                 recorded = isinstance(value, Tensor) and value.grad_fn is not None
                 network_s[name] = value.detach() if recorded else _with(value, self._originals)
 
-    def _blank_of(self, module: nn.Module, pairs: list[tuple[nn.Module, nn.Module]]) -> nn.Module:
-        """Give a module's twin, without attributes yet; add it and all below to the pairs."""
+    def _blank_of(
+        self, module: nn.Module, blanks: list[tuple[nn.Module, nn.Module, Children]]
+    ) -> nn.Module:
+        """Give a module's twin, without attributes yet; list it and all below, with children."""
         if id(module) in self._twins:
             return cast(nn.Module, self._twins[id(module)])
         if not is_of_torch(type(module)) and _is_scripted(module):
@@ -151,17 +156,17 @@ class Replica:
             self._twins[id(module)] = module  # it has no attributes in Python
             return module
         if (inner := _inner(module)) is not None:
-            twin = self._twins[id(module)] = self._blank_of(inner, pairs)
+            twin = self._twins[id(module)] = self._blank_of(inner, blanks)
             return twin
         twin = self._twins[id(module)] = object.__new__(type(module))
         self._originals[id(twin)] = module
-        pairs.append((module, twin))
-        for child in module._modules.values():  # noqa: SLF001
-            if child is not None:
-                self._blank_of(child, pairs)
+        children: Children = {}
+        blanks.append((module, twin, children))
+        for name, child in module._modules.items():  # noqa: SLF001
+            children[name] = None if child is None else self._blank_of(child, blanks)
         return twin
 
-    def _state(self, module: nn.Module) -> dict[str, Any]:
+    def _state(self, module: nn.Module, children: Children) -> dict[str, Any]:
         """Make the attributes of a module's twin."""
         state = vars(module).copy()
         state.pop("_compiled_call_impl", None)  # module.compile() has put it there
@@ -172,8 +177,8 @@ class Replica:
             state["_parameters"] = {n: self._frozen(p) for n, p in parameters.items()}
         if (buffers := state["_buffers"]) or own:
             state["_buffers"] = {n: _usable(b) for n, b in buffers.items()}
-        if (modules := state["_modules"]) or own:
-            state["_modules"] = {n: self._twins.get(id(m)) for n, m in modules.items()}
+        if children or own:
+            state["_modules"] = children
         if any(_hooks_of(state)):  # empty ones are shared, see `add_hook`
             for name in _HOOKS:
                 hooks = state[name].items() if self._noticed else ()

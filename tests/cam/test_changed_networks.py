@@ -539,6 +539,23 @@ def test_a_module_that_is_exchanged_again_and_again_in_another_thread():
     assert all(any(torch.equal(scores, each) for each in right) for scores in found)
 
 
+def test_a_module_that_is_exchanged_while_a_replica_is_made(monkeypatch):
+    """By another thread: the replica is one of the network as it was."""
+    network, state = made(), Replica._state
+    x = photo(1, 3, 12, 16)
+    before = cam.class_scores(network, x)
+
+    def exchanging(self, *given):
+        network.one = Block(6).eval()
+        return state(self, *given)
+
+    monkeypatch.setattr(Replica, "_state", exchanging)
+    names = {}
+    with Replica(network, names.update) as twin, torch.no_grad():
+        assert torch.equal(twin(x.clone()), before)
+    assert list(names) == [name for name, _ in network.named_modules()]
+
+
 def test_explanations_within_an_explanation():
     network = made()
     explained(network)
