@@ -69,7 +69,7 @@ def lighten(named: Mapping[str, nn.Module], postponement: Postponement | None = 
             _compute_once(attributes)
         if attributes.get("inplace") is True and type(module) is not nn.ReLU:
             attributes["inplace"] = False
-        if isinstance(module, nn.Conv2d) and _is_no_more(module):
+        if isinstance(module, nn.Conv2d) and _takes_weights_as_they_are(module):
             usual = type(module).forward is nn.Conv2d.forward
             if norms and postponement and usual and _is_on_cpu(module.weight):
                 attributes.setdefault("forward", postponement.of(module))
@@ -288,8 +288,8 @@ def _is_hooked(module: nn.Module) -> bool:
     )
 
 
-def _is_no_more(convolution: nn.Conv2d) -> bool:
-    """Tell whether it convolves with its weights as they are: some standardise them first."""
+def _takes_weights_as_they_are(convolution: nn.Conv2d) -> bool:
+    """Tell whether a convolution is no more than that: some standardise their weights first."""
     return (
         type(convolution)._conv_forward is nn.Conv2d._conv_forward  # noqa: SLF001
         and "_conv_forward" not in vars(convolution)
@@ -301,8 +301,9 @@ def _frozen(convolution: nn.Conv2d) -> Callable[[Tensor, Tensor, Tensor | None],
     padding = cast(tuple[int, ...], convolution.padding)
     settings = convolution.stride, padding, convolution.dilation, convolution.groups
     large = _LARGE if _is_on_cpu(convolution.weight) else _LARGE_ON_GPU
-    shape = convolution.weight.shape
-    better = shape[1] == 1 or _leaves_pixels_out(convolution.weight, settings[0], padding)
+    better = _is_depthwise(convolution.weight, *settings) or _leaves_pixels_out(
+        convolution.weight, *settings
+    )
 
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if x.requires_grad and x.numel() >= large and (better or not _is_kept(x)):
@@ -317,9 +318,27 @@ def _is_kept(x: Tensor) -> bool:
     return x.grad_fn is not None and x.grad_fn.name() in _KEEPING
 
 
-def _leaves_pixels_out(weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> bool:
+def _is_depthwise(
+    weight: Tensor,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],  # noqa: ARG001
+    dilation: tuple[int, ...],
+    groups: int,
+) -> bool:
+    """Tell whether a convolution looks at each channel alone, at all of its pixels."""
+    return weight.shape[1] == 1 and groups == len(weight) and stride == dilation == (1, 1)
+
+
+def _leaves_pixels_out(
+    weight: Tensor,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],  # noqa: ARG001
+    groups: int,
+) -> bool:
     """Tell whether a convolution looks at single pixels, and not at all of them."""
-    return weight.shape[2:] == (1, 1) and max(stride) > 1 and max(padding) == 0
+    pixels = weight.shape[2:] == (1, 1) and max(padding) == 0
+    return groups == 1 and pixels and max(stride) > 1
 
 
 class _FrozenConvolution(torch.autograd.Function):
@@ -345,19 +364,15 @@ class _FrozenConvolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         (weight,) = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.settings
-        if groups == len(weight) == ctx.shape[1] and stride == dilation == (1, 1):
-            # Depthwise: the same as a convolution with the kernel turned round, which is faster.
+        if _is_depthwise(weight, *ctx.settings):
+            # The same as a convolution with the kernel turned round, which is faster.
             rest = tuple(
                 side - 1 - pad for side, pad in zip(weight.shape[2:], padding, strict=True)
             )
             turned = weight.flip(2, 3)
             gradient = F.conv2d(gradients[0], turned, None, stride, rest, dilation, groups)
             return gradient, None, None, None, None, None, None
-        if (
-            groups == 1
-            and _leaves_pixels_out(weight, stride, padding)
-            and gradients[0].is_contiguous()
-        ):
+        if _leaves_pixels_out(weight, *ctx.settings) and gradients[0].is_contiguous():
             # PyTorch's own would copy the whole input into another layout first.
             seen = torch.matmul(weight[:, :, 0, 0].t(), gradients[0].flatten(2))
             gradient = gradients[0].new_zeros(ctx.shape)

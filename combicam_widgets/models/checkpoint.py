@@ -158,16 +158,6 @@ def check_is_file(path: Path, remedy: str) -> int:
         return status.st_size
 
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Make the tensors of a file those of a network, which may have been made without numbers.
-
-    Laid out as PyTorch lays out its own: others, such as files converted from TensorFlow hold,
-    would be copied in every pass, by which EfficientNet-Lite0 takes a fifth longer. Check them
-    before, with `check_tensors`.
-    """
-    network.load_state_dict({n: x.contiguous() for n, x in tensors.items()}, assign=True)
-
-
 def check_tensors(
     path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], remedy: str
 ) -> None:
@@ -206,6 +196,16 @@ def check_tensors(
         found = _difference(tensors[key], model)
         if found:
             raise ValueError(f"{key!r} in {path} must be a {_kind(model)}, but {found}. {remedy}")
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Make the tensors of a file those of a network, which may have been made without numbers.
+
+    Laid out as PyTorch lays out its own: others, such as files converted from TensorFlow hold,
+    would be copied in every pass, by which EfficientNet-Lite0 takes a fifth longer. Check them
+    before, with `check_tensors`.
+    """
+    network.load_state_dict({n: x.contiguous() for n, x in tensors.items()}, assign=True)
 
 
 def _some(keys: Iterable[object]) -> str:
